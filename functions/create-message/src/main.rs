@@ -1,0 +1,6 @@
+//! The Lambda function `create-message`.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::http::serve("create-message", create_message::handle).await
+}

@@ -1,0 +1,107 @@
+//! The edge: what arrives from API Gateway becomes a store call, and what comes of it an answer.
+//!
+//! The functions have nothing of their own here: each hands its `handle` to [`serve`], and the
+//! local stack hands the same `handle` to [`answer`].
+
+mod caller;
+mod form;
+mod params;
+mod request;
+mod response;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt;
+use lambda_http::{RequestExt, service_fn};
+
+pub use caller::Caller;
+pub use request::Request;
+pub use response::Response;
+
+use crate::error::{Error, Result};
+use crate::log::{self, Meter};
+use crate::store::Store;
+
+/// Runs `handle` as the Lambda function `operation`, until Lambda ends it.
+///
+/// # Errors
+///
+/// Where the environment lacks what [`Store::from_env`] needs, and where the Lambda runtime fails.
+pub async fn serve<H, F>(operation: &'static str, handle: H) -> Result<(), lambda_http::Error>
+where
+    H: Fn(Store, Request) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = Result<Response>> + Send + 'static,
+{
+    log::init();
+    let store = Store::from_env().await?;
+    lambda_http::run(service_fn(move |event| {
+        let store = store.clone();
+        async move { Ok::<_, std::convert::Infallible>(answer(operation, store, event, handle).await) }
+    }))
+    .await
+}
+
+/// Answers one event with `handle`, and writes its log line; whatever happens, there is an answer.
+pub async fn answer<H, F>(
+    operation: &'static str,
+    store: Store,
+    event: lambda_http::Request,
+    handle: H,
+) -> lambda_http::Response<lambda_http::Body>
+where
+    H: Fn(Store, Request) -> F,
+    F: Future<Output = Result<Response>>,
+{
+    static WARM: AtomicBool = AtomicBool::new(false);
+    let cold_start = !WARM.swap(true, Ordering::Relaxed);
+    let request_id = event
+        .lambda_context_ref()
+        .map_or_else(String::new, |context| context.request_id.clone());
+    let request = Request::new(event);
+    let caller = request.caller().ok().cloned();
+    let meter = Meter::start();
+
+    let work = async {
+        let outcome = AssertUnwindSafe(handle(store.clone(), request))
+            .catch_unwind()
+            .await;
+        match outcome.unwrap_or_else(|panic| Err(panicked(&panic))) {
+            // Whoever is not known is told that first, not what else is wrong with the request.
+            Err(error @ (Error::Invalid(_) | Error::MessageNotFound))
+                if let Some(caller) = &caller =>
+            {
+                store.authenticate(caller).await.and(Err(error))
+            }
+            outcome => outcome,
+        }
+    };
+    let outcome = meter.measure(work).await;
+
+    let error = outcome.as_ref().err().map(response::describe);
+    let response = match outcome {
+        Ok(response) => response,
+        Err(error) => Response::error(&error, &request_id),
+    };
+    log::Line {
+        request_id: &request_id,
+        operation,
+        status: response.status(),
+        contact: caller.and_then(|caller| caller.contact()),
+        cold_start,
+        error,
+    }
+    .write(&meter);
+    response.with_request_id(&request_id)
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or(panic.downcast_ref::<&str>().copied());
+    Error::internal(format!(
+        "panicked: {}",
+        message.unwrap_or("with no message")
+    ))
+}

@@ -1,0 +1,128 @@
+//! Forms and queries: `application/x-www-form-urlencoded` with brackets, `a[b][]=c`.
+//!
+//! Strict where the usual parsers are lenient: text that is not UTF-8, a name used as two kinds of
+//! thing and a value given twice are errors that name the parameter, never a guess.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use super::params::Value;
+use crate::error::Invalid;
+
+/// How deep brackets may nest; no parameter needs more than two.
+const MAX_DEPTH: usize = 4;
+
+/// How many parameters one form may have, so that a hostile one costs no more than its bytes.
+const MAX_PARAMETERS: usize = 1000;
+
+/// Reads a form or a query string.
+pub fn parse(input: &[u8]) -> Result<Value, Invalid> {
+    let mut root = Vec::new();
+    if input
+        .split(|&byte| byte == b'&')
+        .nth(MAX_PARAMETERS)
+        .is_some()
+    {
+        return Err(Invalid::Syntax(format!(
+            "send at most {MAX_PARAMETERS} parameters"
+        )));
+    }
+    for pair in input
+        .split(|&byte| byte == b'&')
+        .filter(|pair| !pair.is_empty())
+    {
+        let equals = pair
+            .iter()
+            .position(|&byte| byte == b'=')
+            .unwrap_or(pair.len());
+        let name = decode(&pair[..equals])
+            .ok_or_else(|| Invalid::Syntax("the name of a parameter is not UTF-8".to_owned()))?;
+        let value = decode(pair.get(equals + 1..).unwrap_or_default())
+            .ok_or_else(|| Invalid::value(name.clone(), "must be UTF-8"))?;
+        let (first, rest) = split(&name)?;
+        insert(entry(&mut root, first), &rest, value, &name)?;
+    }
+    Ok(Value::Map(root))
+}
+
+fn decode(text: &[u8]) -> Option<String> {
+    let spaced: Cow<[u8]> = if text.contains(&b'+') {
+        text.iter()
+            .map(|&byte| if byte == b'+' { b' ' } else { byte })
+            .collect()
+    } else {
+        text.into()
+    };
+    percent_decode(&spaced)
+        .decode_utf8()
+        .ok()
+        .map(Cow::into_owned)
+}
+
+/// `a[b][]` into `a` and `["b", ""]`.
+fn split(name: &str) -> Result<(&str, Vec<&str>), Invalid> {
+    let Some((first, brackets)) = name.split_once('[') else {
+        return Ok((name, Vec::new()));
+    };
+    let malformed = || {
+        Invalid::Syntax(format!(
+            "the brackets of {name:?} do not match: write a[b] or a[b][]"
+        ))
+    };
+    let segments: Vec<_> = brackets
+        .strip_suffix(']')
+        .ok_or_else(malformed)?
+        .split("][")
+        .collect();
+    if segments.iter().any(|segment| segment.contains(['[', ']'])) {
+        return Err(malformed());
+    }
+    if segments.len() > MAX_DEPTH {
+        return Err(Invalid::Syntax(format!(
+            "the brackets of {name:?} nest deeper than {MAX_DEPTH}"
+        )));
+    }
+    Ok((first, segments))
+}
+
+fn insert(slot: &mut Value, path: &[&str], value: String, name: &str) -> Result<(), Invalid> {
+    let repeated = || Invalid::Repeated {
+        param: name.to_owned(),
+    };
+    match path {
+        [] if matches!(slot, Value::Null) => *slot = Value::Text(value),
+        [""] => match slot {
+            Value::Null => *slot = Value::List(vec![Value::Text(value)]),
+            Value::List(list) => list.push(Value::Text(value)),
+            _ => return Err(repeated()),
+        },
+        [] => return Err(repeated()),
+        ["", ..] => {
+            return Err(Invalid::Syntax(format!(
+                "the empty brackets of {name:?} must be its last"
+            )));
+        }
+        [key, rest @ ..] => {
+            if matches!(slot, Value::Null) {
+                *slot = Value::Map(Vec::new());
+            }
+            let Value::Map(map) = slot else {
+                return Err(repeated());
+            };
+            insert(entry(map, key), rest, value, name)?;
+        }
+    }
+    Ok(())
+}
+
+fn entry<'a>(map: &'a mut Vec<(String, Value)>, key: &str) -> &'a mut Value {
+    let index = map
+        .iter()
+        .position(|(known, _)| known == key)
+        .unwrap_or_else(|| {
+            map.push((key.to_owned(), Value::Null));
+            map.len() - 1
+        });
+    &mut map[index].1
+}

@@ -1,0 +1,137 @@
+//! A request: its caller, the id in its path, and its parameters.
+
+use std::str::FromStr;
+
+use lambda_http::http::header;
+use lambda_http::{RequestExt, http};
+use serde::de::DeserializeOwned;
+
+use super::params::{self, Value};
+use super::{Caller, form};
+use crate::error::{Error, Invalid, Result, Unauthenticated};
+
+/// The most that is read of a body, in bytes: the longest text with every byte escaped.
+const MAX_BODY: usize = 256 * 1024;
+
+/// A request on its way to an endpoint.
+#[derive(Debug)]
+pub struct Request {
+    event: lambda_http::Request,
+    caller: Result<Caller, Unauthenticated>,
+}
+
+/// The parameters of an endpoint that takes none.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl Request {
+    pub(super) fn new(event: lambda_http::Request) -> Self {
+        Self {
+            caller: Caller::from_headers(event.headers()),
+            event,
+        }
+    }
+
+    /// Who calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthenticated::TokenMissing`] and [`Unauthenticated::TokenInvalid`].
+    pub fn caller(&self) -> Result<&Caller> {
+        self.caller.as_ref().map_err(|&why| why.into())
+    }
+
+    /// The method of the request.
+    #[must_use]
+    pub fn method(&self) -> &http::Method {
+        self.event.method()
+    }
+
+    /// The path of the request, without the stage.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.event.raw_http_path()
+    }
+
+    /// The id in the path; `None` if the text there is no id of that kind, so that none can exist.
+    #[must_use]
+    pub fn id<T: FromStr>(&self) -> Option<T> {
+        self.event.path_parameters_ref()?.first("id")?.parse().ok()
+    }
+
+    /// The parameters in the query of a request that has no body.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`], also if there is a body: whoever forgot `curl -G` is told.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T> {
+        if !self.event.body().is_empty() {
+            let problem = format!(
+                "a {} takes its parameters in the query string, not in a body",
+                self.method()
+            );
+            return Err(Invalid::Syntax(problem).into());
+        }
+        Ok(params::parse(self.query_params()?)?)
+    }
+
+    /// The parameters in the body, a form or JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`], also if there are parameters in the query.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T> {
+        let Nothing {} = params::parse(self.query_params()?)?;
+        Ok(params::parse(self.body_params()?)?)
+    }
+
+    /// For endpoints that take none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if there are parameters.
+    pub fn no_params(&self) -> Result<()> {
+        let Nothing {} = self.query()?;
+        Ok(())
+    }
+
+    fn query_params(&self) -> Result<Value, Invalid> {
+        form::parse(self.event.uri().query().unwrap_or_default().as_bytes())
+    }
+
+    fn body_params(&self) -> Result<Value> {
+        let body: &[u8] = self.event.body();
+        if body.len() > MAX_BODY {
+            return Err(Invalid::TooLarge { limit: MAX_BODY }.into());
+        }
+        if body.is_empty() {
+            return Ok(Value::Map(Vec::new()));
+        }
+        let content_type = self.event.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let media_type = content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        match media_type.as_str() {
+            "application/x-www-form-urlencoded" => Ok(form::parse(body)?),
+            "application/json" => json(body).map_err(Error::from),
+            _ => Err(Invalid::MediaType.into()),
+        }
+    }
+}
+
+fn json(body: &[u8]) -> Result<Value, Invalid> {
+    match serde_json::from_slice(body) {
+        Ok(object @ Value::Map(_)) => Ok(object),
+        Ok(_) => Err(Invalid::Syntax(
+            "a JSON body must be an object, {…}".to_owned(),
+        )),
+        Err(error) => Err(Invalid::Syntax(format!("the body is not JSON: {error}"))),
+    }
+}

@@ -1,0 +1,175 @@
+//! Answers: JSON, and the one place where what happened becomes a status.
+
+use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
+use lambda_http::{Body, http};
+use serde::Serialize;
+
+use crate::error::{Error, Invalid, Unauthenticated};
+
+/// An answer on its way to the client.
+#[derive(Debug)]
+pub struct Response(http::Response<Body>);
+
+/// The body of every answer that is not a success.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    r#type: &'static str,
+    code: &'static str,
+    message: String,
+    param: Option<&'a str>,
+    request_id: &'a str,
+}
+
+impl Response {
+    /// 200 with a body.
+    #[must_use]
+    pub fn ok(body: &impl Serialize) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// 201 with a body, and where it can be found from now on.
+    #[must_use]
+    pub fn created(location: &str, body: &impl Serialize) -> Self {
+        Self::json(StatusCode::CREATED, body).with(header::LOCATION, location)
+    }
+
+    /// 204: done, and nothing to say.
+    #[must_use]
+    pub fn no_content() -> Self {
+        Self(
+            http::Response::builder()
+                .status(StatusCode::NO_CONTENT)
+                .body(Body::Empty)
+                .expect("has no parts to be wrong"),
+        )
+    }
+
+    /// Adds a header; one whose value no header can have is left out.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.0.headers_mut().insert(name, value);
+        }
+        self
+    }
+
+    pub(super) fn error(error: &Error, request_id: &str) -> Self {
+        let (status, code) = status_and_code(error);
+        let r#type = if status.is_server_error() {
+            "api_error"
+        } else {
+            "invalid_request"
+        };
+        let message = shorten(&error.to_string());
+        let param = param(error).map(shorten);
+        let body = ErrorBody {
+            r#type,
+            code,
+            message,
+            param: param.as_deref(),
+            request_id,
+        };
+        let response = Self::json(status, &body);
+        match error {
+            Error::Unauthenticated(Unauthenticated::TokenMissing) => {
+                response.with(header::WWW_AUTHENTICATE, "Bearer")
+            }
+            Error::Unauthenticated(Unauthenticated::TokenInvalid) => {
+                response.with(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
+            }
+            Error::MethodNotAllowed { allow } => response.with(header::ALLOW, allow),
+            Error::Unavailable(_) => response.with(header::RETRY_AFTER, "1"),
+            _ => response,
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    pub(super) fn with_request_id(self, request_id: &str) -> http::Response<Body> {
+        self.with(HeaderName::from_static("x-request-id"), request_id)
+            .0
+    }
+
+    fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        let body = serde_json::to_string(body).expect("every answer can be written as JSON");
+        let response = http::Response::builder()
+            .status(status)
+            .header(header::CONTENT_TYPE, "application/json");
+        Self(
+            response
+                .body(Body::Text(body))
+                .expect("has only constant parts"),
+        )
+    }
+}
+
+/// What the log says of an error: its code, and for our own ones every cause.
+///
+/// Nothing of the request: what a client got wrong may be what it wanted to say.
+pub(super) fn describe(error: &Error) -> String {
+    let (status, code) = status_and_code(error);
+    if status.is_server_error() {
+        format!("{code}: {}", error.chain())
+    } else {
+        code.to_owned()
+    }
+}
+
+/// The closed list of error codes, each with its status.
+fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
+    match error {
+        Error::Invalid(invalid) => match invalid {
+            Invalid::Syntax(_) => (StatusCode::BAD_REQUEST, "malformed_request"),
+            Invalid::Unknown { .. } => (StatusCode::BAD_REQUEST, "parameter_unknown"),
+            Invalid::Missing { .. } => (StatusCode::BAD_REQUEST, "parameter_missing"),
+            Invalid::Repeated { .. } => (StatusCode::BAD_REQUEST, "parameter_repeated"),
+            Invalid::Value { .. } => (StatusCode::BAD_REQUEST, "parameter_invalid"),
+            Invalid::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Invalid::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported"),
+        },
+        Error::Unauthenticated(Unauthenticated::TokenMissing) => {
+            (StatusCode::UNAUTHORIZED, "token_missing")
+        }
+        Error::Unauthenticated(Unauthenticated::TokenInvalid) => {
+            (StatusCode::UNAUTHORIZED, "token_invalid")
+        }
+        Error::NotTheAuthor { .. } => (StatusCode::FORBIDDEN, "not_the_author"),
+        Error::NotYourself { .. } => (StatusCode::FORBIDDEN, "not_yourself"),
+        Error::MessageNotFound => (StatusCode::NOT_FOUND, "message_not_found"),
+        Error::ConversationNotFound => (StatusCode::NOT_FOUND, "conversation_not_found"),
+        Error::RouteNotFound => (StatusCode::NOT_FOUND, "route_not_found"),
+        Error::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        Error::AlreadyExists | Error::Internal(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+        }
+    }
+}
+
+/// The parameter at fault, in request syntax.
+fn param(error: &Error) -> Option<&str> {
+    match error {
+        Error::Invalid(
+            Invalid::Unknown { param, .. }
+            | Invalid::Missing { param }
+            | Invalid::Repeated { param },
+        )
+        | Error::NotYourself { param } => Some(param),
+        Error::Invalid(Invalid::Value { param, .. }) => param.as_deref(),
+        Error::NotTheAuthor { param } => *param,
+        Error::MessageNotFound => Some("id"),
+        Error::ConversationNotFound => Some("conversation_id"),
+        _ => None,
+    }
+}
+
+/// An answer need not send back all that was wrongly sent.
+fn shorten(text: &str) -> String {
+    const MAX_CHARS: usize = 200;
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,265 @@
+//! Ids: 16 random characters of `0-9A-Za-z` for contacts and conversations; for messages their key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Micros;
+
+/// In ASCII order, so that text sorts as the numbers do.
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// How many characters a random id has: 95 bits.
+const RANDOM_LEN: usize = 16;
+
+/// How many characters a microsecond takes in a message id, zero-padded.
+const MICROS_LEN: usize = 9;
+
+/// Why a text is not an id.
+#[derive(Debug, thiserror::Error)]
+#[error("must be an id: {expected} characters of 0-9A-Za-z")]
+pub struct InvalidId {
+    expected: usize,
+}
+
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name([u8; RANDOM_LEN]);
+
+        impl $name {
+            /// A new id that nobody can guess.
+            #[must_use]
+            pub fn random() -> Self {
+                Self(random())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                parse(text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|&byte| write!(f, "{}", char::from(byte)))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+    };
+}
+
+random_id! {
+    /// Names a contact.
+    ContactId
+}
+
+random_id! {
+    /// Names a conversation.
+    ConversationId
+}
+
+/// Names a message and is its key: when it was sent, then where.
+///
+/// Ids sort by time, so a list's cursor is an id, valid even after its message is gone.
+#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MessageId {
+    created_at: u64,
+    conversation: ConversationId,
+}
+
+impl MessageId {
+    /// The id of the message sent to `conversation` at `created_at`.
+    #[must_use]
+    pub fn new(created_at: Micros, conversation: ConversationId) -> Self {
+        Self {
+            created_at: created_at.0.min(Micros::MAX.0),
+            conversation,
+        }
+    }
+
+    /// When the message was sent: its sort key.
+    #[must_use]
+    pub fn created_at(&self) -> Micros {
+        Micros(self.created_at)
+    }
+
+    /// Where it was sent: its partition key.
+    #[must_use]
+    pub fn conversation(&self) -> ConversationId {
+        self.conversation
+    }
+
+    /// What every id of this moment or later sorts behind, and every earlier one before.
+    #[must_use]
+    pub fn prefix(moment: Micros) -> String {
+        let mut number = moment.0.min(Micros::MAX.0);
+        let mut digits = ['0'; MICROS_LEN];
+        for digit in digits.iter_mut().rev() {
+            *digit = char::from(ALPHABET[usize::try_from(number % 62).unwrap_or_default()]);
+            number /= 62;
+        }
+        digits.iter().collect()
+    }
+}
+
+impl FromStr for MessageId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let invalid = InvalidId {
+            expected: MICROS_LEN + RANDOM_LEN,
+        };
+        let Some((time, conversation)) = text.split_at_checked(MICROS_LEN) else {
+            return Err(invalid);
+        };
+        let Ok(conversation) = conversation.parse() else {
+            return Err(invalid);
+        };
+        let created_at = time.bytes().try_fold(0, |number, byte| {
+            let digit = ALPHABET.binary_search(&byte).ok()?;
+            Some(number * 62 + u64::try_from(digit).ok()?)
+        });
+        match created_at {
+            Some(created_at) => Ok(Self {
+                created_at,
+                conversation,
+            }),
+            None => Err(invalid),
+        }
+    }
+}
+
+impl TryFrom<String> for MessageId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<MessageId> for String {
+    fn from(id: MessageId) -> Self {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}{}",
+            Self::prefix(self.created_at()),
+            self.conversation
+        )
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageId({self})")
+    }
+}
+
+fn parse(text: &str) -> Result<[u8; RANDOM_LEN], InvalidId> {
+    match text.as_bytes().try_into() {
+        Ok(bytes) if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Ok(bytes),
+        _ => Err(InvalidId {
+            expected: RANDOM_LEN,
+        }),
+    }
+}
+
+/// Uniform over the alphabet: bytes past its last whole multiple are drawn again.
+fn random() -> [u8; RANDOM_LEN] {
+    let mut id = [0; RANDOM_LEN];
+    let mut filled = 0;
+    while filled < RANDOM_LEN {
+        let mut bytes = [0; RANDOM_LEN];
+        getrandom::fill(&mut bytes).expect("the operating system has random bytes");
+        for byte in bytes
+            .into_iter()
+            .filter(|&byte| byte < 248)
+            .take(RANDOM_LEN - filled)
+        {
+            id[filled] = ALPHABET[usize::from(byte % 62)];
+            filled += 1;
+        }
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message_id() -> impl Strategy<Value = MessageId> {
+        (0..=Micros::MAX.0, "[0-9A-Za-z]{16}")
+            .prop_map(|(micros, text)| MessageId::new(Micros(micros), text.parse().unwrap()))
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_id_survives_being_written_and_read(id in message_id()) {
+            let text = id.to_string();
+            prop_assert_eq!(text.len(), 25);
+            prop_assert_eq!(text.parse::<MessageId>().unwrap(), id);
+        }
+
+        #[test]
+        fn message_ids_sort_as_text_by_time_and_then_by_conversation(a in message_id(), b in message_id()) {
+            let by_parts = (a.created_at(), a.conversation()).cmp(&(b.created_at(), b.conversation()));
+            prop_assert_eq!(a.to_string().cmp(&b.to_string()), by_parts);
+            prop_assert_eq!(a.cmp(&b), by_parts);
+        }
+
+        #[test]
+        fn a_prefix_parts_the_ids_of_its_moment_and_later_from_the_earlier(id in message_id(), moment in 0..=Micros::MAX.0) {
+            let later = id.created_at() >= Micros(moment);
+            prop_assert_eq!(id.to_string() > MessageId::prefix(Micros(moment)), later);
+        }
+
+        #[test]
+        fn any_text_is_an_id_or_is_refused(text in ".{0,40}") {
+            if let Ok(id) = text.parse::<MessageId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn random_ids_are_distinct_and_use_the_whole_alphabet() {
+        let ids: std::collections::BTreeSet<_> = (0..1000).map(|_| ContactId::random()).collect();
+        assert_eq!(ids.len(), 1000);
+        let used: std::collections::BTreeSet<_> = ids.iter().flat_map(|id| id.0).collect();
+        assert_eq!(used.into_iter().collect::<Vec<_>>(), ALPHABET);
+    }
+}

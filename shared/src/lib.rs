@@ -1,0 +1,31 @@
+//! The model that every function of CityPay Messages shares.
+//!
+//! Values that cannot be wrong, which know nothing of HTTP or `DynamoDB`:
+//!
+//! - [`message`]: a message, its text and its reactions.
+//! - [`contact`]: a person, and the name others see.
+//! - [`conversation`]: who takes part.
+//! - [`id`]: what names each of them; a message's id is its key.
+//! - [`page`]: which part of a list is asked for.
+//! - [`time`]: microseconds within, seconds for clients, and the clock.
+//! - [`error`]: all that can go wrong.
+//!
+//! Around them:
+//!
+//! - [`http`]: the edge, from an API Gateway event to a store call and back.
+//! - [`store`]: `DynamoDB`, one file per kind of item.
+//! - [`log`]: one JSON line per request.
+
+pub mod contact;
+pub mod conversation;
+pub mod error;
+pub mod http;
+pub mod id;
+pub mod log;
+pub mod message;
+pub mod page;
+pub mod store;
+pub mod time;
+
+pub use error::{Error, Result};
+pub use store::Store;

@@ -1,0 +1,128 @@
+//! One JSON line per request, with what it cost; never a token, a phone number or a text.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use lambda_http::http::StatusCode;
+
+use crate::id::ContactId;
+
+/// Writes the log to standard output as JSON lines: what Lambda collects.
+pub fn init() {
+    let _ = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_max_level(tracing::Level::INFO)
+        .try_init();
+}
+
+/// What one request asked of `DynamoDB`.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    started: Instant,
+    cost: Arc<Mutex<Cost>>,
+}
+
+/// The sums of a [`Meter`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    /// How many calls.
+    calls: u32,
+    /// How many of them one after the other: what a client waits for.
+    round_trips: u32,
+    /// The longest chain of calls that have ended.
+    ended: u32,
+    /// Read and write capacity units.
+    capacity: f64,
+}
+
+tokio::task_local! {
+    static CURRENT: Meter;
+}
+
+impl Meter {
+    /// A meter at zero.
+    #[must_use]
+    pub fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            cost: Arc::default(),
+        }
+    }
+
+    /// Runs `work`, counting what it asks of `DynamoDB`.
+    pub async fn measure<F: Future>(&self, work: F) -> F::Output {
+        CURRENT.scope(self.clone(), work).await
+    }
+
+    /// A call begins; the result goes to [`Meter::call_ends`].
+    pub(crate) fn call_begins() -> u32 {
+        Self::current(|cost| {
+            cost.calls += 1;
+            let place = cost.ended + 1;
+            cost.round_trips = cost.round_trips.max(place);
+            place
+        })
+        .unwrap_or_default()
+    }
+
+    /// The call at this `place` has ended and used so much `capacity`.
+    pub(crate) fn call_ends(place: u32, capacity: f64) {
+        Self::current(|cost| {
+            cost.ended = cost.ended.max(place);
+            cost.capacity += capacity;
+        });
+    }
+
+    fn current<T>(change: impl FnOnce(&mut Cost) -> T) -> Option<T> {
+        CURRENT
+            .try_with(|meter| meter.cost.lock().ok().map(|mut cost| change(&mut cost)))
+            .ok()
+            .flatten()
+    }
+}
+
+/// The line of one request.
+pub(crate) struct Line<'a> {
+    pub request_id: &'a str,
+    pub operation: &'static str,
+    pub status: StatusCode,
+    pub contact: Option<ContactId>,
+    pub cold_start: bool,
+    pub error: Option<String>,
+}
+
+impl Line<'_> {
+    pub(crate) fn write(&self, meter: &Meter) {
+        let cost = meter.cost.lock().map(|cost| *cost).unwrap_or_default();
+        let status = self.status.as_u16();
+        let duration_ms = meter.started.elapsed().as_secs_f64() * 1000.0;
+        let contact_id = self.contact.map(tracing::field::display);
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    request_id = self.request_id,
+                    operation = self.operation,
+                    status,
+                    contact_id,
+                    duration_ms,
+                    dynamodb_calls = cost.calls,
+                    round_trips = cost.round_trips,
+                    capacity_units = cost.capacity,
+                    cold_start = self.cold_start,
+                    error = self.error.as_deref(),
+                    "request"
+                )
+            };
+        }
+        if self.status.is_server_error() {
+            line!(error)
+        } else {
+            line!(info)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A message, its text, and the reactions to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Serialize, Serializer};
+use unicode_properties::UnicodeEmoji;
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::contact::{Contact, Username};
+use crate::id::{ConversationId, MessageId};
+use crate::time::Seconds;
+
+/// A message, as clients see it: every key always present.
+#[derive(Debug, Serialize)]
+pub struct Message {
+    /// Names the message.
+    pub id: MessageId,
+    /// Where it was sent.
+    pub conversation_id: ConversationId,
+    /// The sender, as it is now.
+    pub contact: Contact,
+    /// What it says.
+    pub message: Text,
+    /// Who reacted, and how.
+    pub reactions: Reactions,
+    /// What came with it; nothing, until attachments are taken.
+    pub attachments: [(); 0],
+    /// When another participant first read it.
+    pub read_at: Option<Seconds>,
+    /// When it was sent.
+    pub created_at: Seconds,
+    /// When it was last changed.
+    pub updated_at: Option<Seconds>,
+}
+
+/// A message's text: 1 byte to 32 KiB of UTF-8, not only white space.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Text(String);
+
+impl Text {
+    /// The longest text, in bytes.
+    pub const MAX_LEN: usize = 32 * 1024;
+}
+
+/// Why a text cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidText {
+    /// Nothing to read.
+    #[error("must not be empty or only white space")]
+    Blank,
+    /// More than [`Text::MAX_LEN`].
+    #[error("must be at most {max} bytes of UTF-8, was {len}", max = Text::MAX_LEN)]
+    TooLong {
+        /// How long it was, in bytes.
+        len: usize,
+    },
+}
+
+impl TryFrom<String> for Text {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, InvalidText> {
+        if text.len() > Self::MAX_LEN {
+            Err(InvalidText::TooLong { len: text.len() })
+        } else if text.trim().is_empty() {
+            Err(InvalidText::Blank)
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+/// The usernames behind each emoji; shown as `[{"heart": ["ann", "bob"]}]`, both sorted.
+#[derive(Debug, Default)]
+pub struct Reactions(pub BTreeMap<Emoji, BTreeSet<Username>>);
+
+impl Serialize for Reactions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for (emoji, usernames) in &self.0 {
+            list.serialize_element(&BTreeMap::from([(emoji, usernames)]))?;
+        }
+        list.end()
+    }
+}
+
+/// An emoji: a short name (`[a-z0-9_+-]`) or one Unicode emoji, 1 to 64 bytes.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Emoji(String);
+
+/// Why a text is not an emoji.
+#[derive(Debug, thiserror::Error)]
+#[error("must be an emoji: a short name of 1 to 64 characters of a-z0-9_+-, or one Unicode emoji")]
+pub struct InvalidEmoji;
+
+impl TryFrom<String> for Emoji {
+    type Error = InvalidEmoji;
+
+    fn try_from(text: String) -> Result<Self, InvalidEmoji> {
+        let short =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_+-".contains(&byte);
+        let short_name = text.bytes().all(short);
+        if (1..=64).contains(&text.len()) && (short_name || is_unicode_emoji(&text)) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidEmoji)
+        }
+    }
+}
+
+impl From<Emoji> for String {
+    fn from(emoji: Emoji) -> Self {
+        emoji.0
+    }
+}
+
+impl fmt::Display for Emoji {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One grapheme that begins with an emoji character; an ASCII one (`#`, `1`) only as a keycap.
+///
+/// By shape (UTS #51), not by a list, so that next year's emoji are emoji too.
+fn is_unicode_emoji(text: &str) -> bool {
+    const KEYCAP: char = '\u{20E3}';
+    let one = text.graphemes(true).count() == 1;
+    let first = text.chars().next().filter(|char| char.is_emoji_char());
+    one && first.is_some_and(|first| !first.is_ascii() || text.ends_with(KEYCAP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_and_unicode_emoji_are_emoji() {
+        for emoji in [
+            "red_angry_face",
+            "+1",
+            "100",
+            "👍",
+            "👍🏽",
+            "❤️",
+            "❤",
+            "👩‍👩‍👧‍👦",
+            "🇩🇪",
+            "1️⃣",
+            "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+        ] {
+            assert!(Emoji::try_from(emoji.to_owned()).is_ok(), "{emoji}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_emoji() {
+        let long = "a".repeat(65);
+        for text in [
+            "", " ", "Heart", "a b", "👍👍", "👍a", "é", "漢", "#", "\u{200D}", "\u{FE0F}", "\0",
+            &long,
+        ] {
+            assert!(Emoji::try_from(text.to_owned()).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_has_1_byte_to_32_kib_and_not_only_white_space() {
+        for good in ["a", " a ", "\0", &"a".repeat(32 * 1024)] {
+            assert!(
+                Text::try_from(good.to_owned()).is_ok(),
+                "{} bytes",
+                good.len()
+            );
+        }
+        for bad in [
+            "",
+            " ",
+            "\u{3000}\n",
+            &"a".repeat(32 * 1024 + 1),
+            &"é".repeat(16 * 1024 + 1),
+        ] {
+            assert!(
+                Text::try_from(bad.to_owned()).is_err(),
+                "{} bytes",
+                bad.len()
+            );
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The store: `DynamoDB`, one table and one file per kind of item.
+//!
+//! Items are private to their file. A method that reads on somebody's behalf takes the [`Caller`]
+//! first and looks its token up in parallel with what it reads; nothing of what was read is told
+//! before both the token and the membership are known. Reads are strongly consistent; writes state
+//! their condition; nothing scans.
+//!
+//! | method | sequential round trips |
+//! | --- | --- |
+//! | [`Store::message`] | token ‖ message and conversation, contacts |
+//! | [`Store::messages`] | token ‖ conversation ‖ messages, contacts |
+//! | [`Store::inbox`] | token, inbox, messages and conversations, contacts |
+//! | [`Store::send`] | token ‖ conversation ‖ newest key, transaction ‖ sender |
+//! | [`Store::change`] | token ‖ message, conversation and usernames, update ‖ contacts |
+//! | [`Store::delete`] | token ‖ message and conversation, transaction |
+//!
+//! [`Caller`]: crate::http::Caller
+
+mod batch;
+mod contacts;
+mod conversations;
+mod failure;
+mod inbox;
+mod messages;
+mod metering;
+mod tokens;
+
+use std::collections::HashMap;
+use std::env;
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+pub use contacts::NewContact;
+pub use messages::Change;
+
+use crate::error::{Cause, Error, Result};
+use crate::time::Clock;
+
+/// An item as the SDK has it.
+type Item = HashMap<String, AttributeValue>;
+
+/// All that is kept.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Client,
+    tables: Arc<Tables>,
+    clock: Clock,
+}
+
+/// The names of the tables.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    messages: String,
+    inbox: String,
+    conversations: String,
+    contacts: String,
+    tokens: String,
+}
+
+impl Tables {
+    /// The tables whose names the variables `MESSAGES_TABLE`, `INBOX_TABLE`, … hold.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable that is missing.
+    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, Cause> {
+        let name = |table: &str| {
+            var(table).ok_or_else(|| format!("the environment variable {table} is missing"))
+        };
+        Ok(Self {
+            messages: name("MESSAGES_TABLE")?,
+            inbox: name("INBOX_TABLE")?,
+            conversations: name("CONVERSATIONS_TABLE")?,
+            contacts: name("CONTACTS_TABLE")?,
+            tokens: name("TOKENS_TABLE")?,
+        })
+    }
+}
+
+impl Store {
+    /// The store that the environment names: tables, region, credentials and, if set, an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable that is missing.
+    pub async fn from_env() -> Result<Self, Cause> {
+        let tables = Tables::from_vars(|name| env::var(name).ok())?;
+        let tls = tls::Provider::Rustls(CryptoMode::Ring);
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls)
+            .build_https();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .load()
+            .await;
+        Ok(Self::new(&config, tables))
+    }
+
+    /// The store in `tables`, reached as `config` says.
+    #[must_use]
+    pub fn new(config: &SdkConfig, tables: Tables) -> Self {
+        let config = aws_sdk_dynamodb::config::Builder::from(config)
+            .interceptor(metering::Metering)
+            .build();
+        Self {
+            db: Client::from_conf(config),
+            tables: Arc::new(tables),
+            clock: Clock::system(),
+        }
+    }
+
+    /// The same store, on a host with another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+}
+
+/// The first `limit` items of a query: a page of `DynamoDB`'s may end early, so it goes on until there are.
+async fn query(query: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>> {
+    let mut items = Vec::with_capacity(limit);
+    let mut start = None;
+    loop {
+        let missing = i32::try_from(limit - items.len()).map_err(Error::internal)?;
+        let page = query
+            .clone()
+            .limit(missing)
+            .set_exclusive_start_key(start)
+            .send()
+            .await?;
+        items.extend(page.items.unwrap_or_default());
+        start = page.last_evaluated_key;
+        if start.is_none() || items.len() == limit {
+            return Ok(items);
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(item: Item) -> Result<T> {
+    from_item(item).map_err(Error::internal)
+}
+
+fn written(row: &impl Serialize) -> Result<Item> {
+    to_item(row).map_err(Error::internal)
+}
+
+/// A string as an attribute.
+fn s(text: impl ToString) -> AttributeValue {
+    AttributeValue::S(text.to_string())
+}
+
+/// A number as an attribute.
+fn n(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}

@@ -1,0 +1,122 @@
+//! Asks every call what it consumed, and tells the request's [`Meter`].
+
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeSerializationInterceptorContextMut, BeforeSerializationInterceptorContextRef,
+    FinalizerInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
+use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
+use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
+use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
+use aws_sdk_dynamodb::operation::transact_write_items::{
+    TransactWriteItemsInput, TransactWriteItemsOutput,
+};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+
+use crate::log::Meter;
+
+#[derive(Debug)]
+pub(super) struct Metering;
+
+/// A call's place in the chain of calls, kept from its begin to its end.
+#[derive(Debug)]
+struct Place(u32);
+
+impl Storable for Place {
+    type Storer = StoreReplace<Self>;
+}
+
+/// One capacity, or one per table.
+trait Consumed {
+    fn each(&self, add: impl FnMut(&ConsumedCapacity));
+}
+
+impl Consumed for Option<ConsumedCapacity> {
+    fn each(&self, add: impl FnMut(&ConsumedCapacity)) {
+        self.iter().for_each(add);
+    }
+}
+
+impl Consumed for Option<Vec<ConsumedCapacity>> {
+    fn each(&self, add: impl FnMut(&ConsumedCapacity)) {
+        self.iter().flatten().for_each(add);
+    }
+}
+
+impl Intercept for Metering {
+    fn name(&self) -> &'static str {
+        "Metering"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        bag.interceptor_state()
+            .store_put(Place(Meter::call_begins()));
+        Ok(())
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = context.input_mut();
+        macro_rules! ask {
+            ($($type:ty),*) => {
+                $(if let Some(input) = input.downcast_mut::<$type>() {
+                    input.return_consumed_capacity = Some(ReturnConsumedCapacity::Total);
+                })*
+            };
+        }
+        ask!(
+            GetItemInput,
+            BatchGetItemInput,
+            QueryInput,
+            PutItemInput,
+            UpdateItemInput,
+            TransactWriteItemsInput
+        );
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut capacity = 0.0;
+        if let Some(Ok(output)) = context.output_or_error() {
+            let mut add = |consumed: &ConsumedCapacity| {
+                capacity += consumed.capacity_units.unwrap_or_default()
+            };
+            macro_rules! tell {
+                ($($type:ty),*) => {
+                    $(if let Some(output) = output.downcast_ref::<$type>() {
+                        output.consumed_capacity.each(&mut add);
+                    })*
+                };
+            }
+            tell!(
+                GetItemOutput,
+                BatchGetItemOutput,
+                QueryOutput,
+                PutItemOutput,
+                UpdateItemOutput,
+                TransactWriteItemsOutput
+            );
+        }
+        if let Some(Place(place)) = bag.load::<Place>() {
+            Meter::call_ends(*place, capacity);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! The demo data of the local stack: the people of the reference, and what they wrote.
+
+use std::collections::BTreeMap;
+
+use shared::contact::Username;
+use shared::conversation::Conversation;
+use shared::http::Caller;
+use shared::id::{ConversationId, MessageId};
+use shared::message::{Emoji, Text};
+use shared::store::{Change, NewContact};
+use shared::time::{Clock, Seconds};
+use shared::{Error, Result, Store};
+
+/// Somebody to try the API as.
+#[derive(Debug)]
+pub struct Person {
+    /// Its id.
+    pub id: &'static str,
+    /// Its username.
+    pub username: &'static str,
+    /// Its bearer token, good in the local stack only.
+    pub token: &'static str,
+    phone_number: &'static str,
+    avatar_url: &'static str,
+}
+
+/// All who are there; the last is an outsider to the others' conversation.
+pub const PEOPLE: [Person; 4] = [
+    Person {
+        id: "WAz8eIbvDR60rouK",
+        username: "KevinMcCallister",
+        token: "citypay_demo_kevin",
+        phone_number: "1-800-759-3000",
+        avatar_url: "https://example.com/avatars/kevin.jpg",
+    },
+    Person {
+        id: "hSIhXBhNe8X1d8Et",
+        username: "KateMcCallister",
+        token: "citypay_demo_kate",
+        phone_number: "1-800-759-3001",
+        avatar_url: "https://example.com/avatars/kate.jpg",
+    },
+    Person {
+        id: "inEIRvzjC6YLMX3o",
+        username: "LinnieMcCallister",
+        token: "citypay_demo_linnie",
+        phone_number: "1-800-759-3002",
+        avatar_url: "https://example.com/avatars/linnie.jpg",
+    },
+    Person {
+        id: "Buzz0McCallister",
+        username: "BuzzMcCallister",
+        token: "citypay_demo_buzz",
+        phone_number: "1-800-759-3003",
+        avatar_url: "https://example.com/avatars/buzz.jpg",
+    },
+];
+
+/// The conversation of all but the last.
+pub const CONVERSATION: &str = "xgQQXg3hrtjh7AvZ";
+
+/// The conversation of the last, alone.
+const BUZZ_ALONE: &str = "BuzzTalksToBuzz0";
+
+const SENT: Seconds = Seconds(692_233_200);
+const ANSWERED: Seconds = Seconds(692_233_260);
+const READ: Seconds = Seconds(705_103_200);
+
+/// The first message of the conversation.
+///
+/// # Errors
+///
+/// Never: its parts are constants.
+pub fn first_message() -> Result<MessageId> {
+    Ok(MessageId::new(SENT.into(), id(CONVERSATION)?))
+}
+
+/// Puts the demo data into a store that has none; a store that has it, changed or not, is left alone.
+///
+/// # Errors
+///
+/// As the store fails.
+pub async fn load(store: &Store) -> Result<()> {
+    let [kevin, kate, linnie, buzz] = PEOPLE
+        .each_ref()
+        .map(|person| Caller::with_token(person.token));
+    // The token written last tells that all the rest is there.
+    if store.authenticate(&buzz).await.is_ok() {
+        return Ok(());
+    }
+    for person in &PEOPLE {
+        once(store.add_contact(person.contact()?).await)?;
+    }
+    let [family @ .., loner] = &PEOPLE;
+    let family = family
+        .iter()
+        .map(|person| id(person.id))
+        .collect::<Result<_>>()?;
+    once(
+        store
+            .add_conversation(Conversation {
+                id: id(CONVERSATION)?,
+                participants: family,
+            })
+            .await,
+    )?;
+    let alone = [id(loner.id)?].into();
+    once(
+        store
+            .add_conversation(Conversation {
+                id: id(BUZZ_ALONE)?,
+                participants: alone,
+            })
+            .await,
+    )?;
+    for (caller, person) in [
+        (&kevin, &PEOPLE[0]),
+        (&kate, &PEOPLE[1]),
+        (&linnie, &PEOPLE[2]),
+    ] {
+        once(store.add_token(caller, id(person.id)?, "demo", None).await)?;
+    }
+    talk(store, [&kevin, &kate, &linnie]).await?;
+    once(store.add_token(&buzz, id(loner.id)?, "demo", None).await)
+}
+
+/// The reference's messages, sent at its times.
+async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> {
+    let conversation: ConversationId = id(CONVERSATION)?;
+    let at = |seconds: Seconds| store.clone().with_clock(Clock::new(move || seconds.into()));
+    if store.message(kevin, first_message()?).await.is_ok() {
+        return Ok(());
+    }
+    let sent = at(SENT)
+        .send(
+            kevin,
+            conversation,
+            text("It’s a nice night for a neck injury.")?,
+        )
+        .await?;
+    at(ANSWERED)
+        .send(
+            linnie,
+            conversation,
+            text("You’re what the French call ‘les incompetents.’")?,
+        )
+        .await?;
+    let kate_name = Username::try_from(PEOPLE[1].username.to_owned()).map_err(Error::internal)?;
+    let angry = Emoji::try_from("red_angry_face".to_owned()).map_err(Error::internal)?;
+    let reactions = BTreeMap::from([(angry, vec![kate_name])]);
+    at(READ)
+        .change(
+            kate,
+            sent.id,
+            &Change {
+                reactions,
+                read: true,
+                message: None,
+            },
+        )
+        .await?;
+    Ok(())
+}
+
+impl Person {
+    fn contact(&self) -> Result<NewContact> {
+        Ok(NewContact {
+            id: id(self.id)?,
+            username: self
+                .username
+                .to_owned()
+                .try_into()
+                .map_err(Error::internal)?,
+            phone_number: Some(self.phone_number.to_owned()),
+            avatar_url: Some(self.avatar_url.to_owned()),
+            last_active_at: Some(READ.into()),
+            created_at: SENT.into(),
+        })
+    }
+}
+
+fn id<T: std::str::FromStr<Err = shared::id::InvalidId>>(text: &str) -> Result<T> {
+    text.parse().map_err(Error::internal)
+}
+
+fn text(text: &str) -> Result<Text> {
+    text.to_owned().try_into().map_err(Error::internal)
+}
+
+/// What is there already need not be added again.
+fn once(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(Error::AlreadyExists) => Ok(()),
+        outcome => outcome,
+    }
+}

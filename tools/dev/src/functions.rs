@@ -1,0 +1,37 @@
+//! The handlers, by the name of their Lambda binary: a line for each endpoint.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use lambda_http::{Body, Request, Response};
+use shared::Store;
+
+/// What Lambda would run: an event in, an answer out.
+pub type Handler = Arc<dyn Fn(Store, Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+
+/// All handlers that there are.
+#[must_use]
+pub fn all() -> BTreeMap<&'static str, Handler> {
+    [
+        mount("create-message", create_message::handle),
+        mount("delete-message", delete_message::handle),
+        mount("get-message", get_message::handle),
+        mount("list-messages", list_messages::handle),
+        mount("unknown-route", unknown_route::handle),
+        mount("update-message", update_message::handle),
+    ]
+    .into()
+}
+
+fn mount<H, F>(binary: &'static str, handle: H) -> (&'static str, Handler)
+where
+    H: Fn(Store, shared::http::Request) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = shared::Result<shared::http::Response>> + Send + 'static,
+{
+    (
+        binary,
+        Arc::new(move |store, event| shared::http::answer(binary, store, event, handle).boxed()),
+    )
+}

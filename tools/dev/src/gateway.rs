@@ -1,0 +1,288 @@
+//! API Gateway's part: a route, the event (payload format 2.0) and the way back.
+//!
+//! Event and answer pass as JSON through `lambda_http`'s own types, so the functions read here the
+//! bytes that they read on AWS.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Context, LambdaEvent, Service, service_fn};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use shared::Store;
+use shared::time::{Clock, Seconds};
+use uuid::Uuid;
+
+use crate::Error;
+use crate::functions::Handler;
+use crate::template::Template;
+
+/// The largest body that API Gateway takes, in bytes.
+const MAX_BODY: usize = 10 * 1024 * 1024;
+
+/// The route that takes what no other does.
+const DEFAULT: &str = "$default";
+
+/// The routes of a template, each with its handler.
+pub struct Gateway {
+    routes: Vec<(String, Handler)>,
+    store: Store,
+}
+
+impl Gateway {
+    /// Connects the routes of `template` with `handlers`.
+    ///
+    /// # Errors
+    ///
+    /// Names a function without a handler, and a handler without a function.
+    pub fn new(
+        template: &Template,
+        mut handlers: BTreeMap<&'static str, Handler>,
+        store: Store,
+    ) -> Result<Self, Error> {
+        let mut routes = Vec::new();
+        for function in &template.functions {
+            let binary = function.binary.as_str();
+            let missing = || {
+                format!(
+                    "template.yaml has the function {binary}, and the local stack has no handler for it"
+                )
+            };
+            let handler = handlers.remove(binary).ok_or_else(missing)?;
+            routes.extend(
+                function
+                    .routes
+                    .iter()
+                    .map(|route| (route.clone(), handler.clone())),
+            );
+        }
+        match handlers.keys().next() {
+            Some(binary) => Err(format!(
+                "the local stack has the handler {binary}, and template.yaml no function for it"
+            )
+            .into()),
+            None => Ok(Self { routes, store }),
+        }
+    }
+
+    /// Answers a request as the deployed API would.
+    pub async fn answer(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let Some((route, handler, path_parameters)) = self.route(&parts.method, parts.uri.path())
+        else {
+            return by_itself(StatusCode::NOT_FOUND, "Not Found");
+        };
+        let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
+            return by_itself(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        };
+        let event = event(&parts, &body, route, &path_parameters);
+        let invocation = tokio::spawn(invoke(handler.clone(), self.store.clone(), event));
+        match invocation.await.map_err(Error::from).flatten() {
+            Ok(response) => response,
+            Err(error) => {
+                eprintln!("the function failed: {error}");
+                by_itself(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            }
+        }
+    }
+
+    /// The route that fits, its handler and what its placeholders stand for.
+    fn route(
+        &self,
+        method: &Method,
+        path: &str,
+    ) -> Option<(&str, &Handler, BTreeMap<String, String>)> {
+        let found = self.routes.iter().find_map(|(route, handler)| {
+            let (route_method, template) = route.split_once(' ')?;
+            let parameters =
+                placeholders(template, path).filter(|_| route_method == method.as_str())?;
+            Some((route.as_str(), handler, parameters))
+        });
+        let default = || self.routes.iter().find(|(route, _)| route == DEFAULT);
+        found.or_else(|| {
+            default().map(|(route, handler)| (route.as_str(), handler, BTreeMap::new()))
+        })
+    }
+}
+
+/// What the placeholders of `template` stand for in `path`, if it fits.
+fn placeholders(template: &str, path: &str) -> Option<BTreeMap<String, String>> {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    let mut parameters = BTreeMap::new();
+    loop {
+        match (template.next(), path.next()) {
+            (None, None) => return Some(parameters),
+            (Some(expected), Some(given)) => match expected
+                .strip_prefix('{')
+                .and_then(|name| name.strip_suffix('}'))
+            {
+                Some(name) if !given.is_empty() => {
+                    let given = percent_decode_str(given).decode_utf8_lossy().into_owned();
+                    parameters.insert(name.to_owned(), given);
+                }
+                None if expected == given => {}
+                _ => return None,
+            },
+            _ => return None,
+        }
+    }
+}
+
+/// The event of a request.
+fn event(
+    parts: &Parts,
+    body: &[u8],
+    route: &str,
+    path_parameters: &BTreeMap<String, String>,
+) -> Value {
+    let path = parts.uri.path();
+    let query = parts.uri.query().unwrap_or_default();
+    let header = |name| {
+        parts
+            .headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let host = header(header::HOST).unwrap_or_default();
+    let cookies = parts.headers.get_all(header::COOKIE).iter();
+    let cookies: Vec<_> = cookies
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split("; "))
+        .collect();
+    let now = Clock::system().now();
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": joined(&parts.headers),
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "local",
+            "domainName": host,
+            "domainPrefix": host.split('.').next(),
+            "http": {
+                "method": parts.method.as_str(),
+                "path": path,
+                "protocol": format!("{:?}", parts.version),
+                "sourceIp": "127.0.0.1",
+                "userAgent": header(header::USER_AGENT).unwrap_or_default(),
+            },
+            "requestId": Uuid::new_v4().to_string(),
+            "routeKey": route,
+            "stage": DEFAULT,
+            "timeEpoch": Seconds::from(now).0 * 1000,
+        },
+        "isBase64Encoded": false,
+    });
+    if !cookies.is_empty() {
+        event["cookies"] = json!(cookies);
+    }
+    if !query.is_empty() {
+        let mut parameters: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            append(&mut parameters, &name, &value);
+        }
+        event["queryStringParameters"] = json!(parameters);
+    }
+    if !path_parameters.is_empty() {
+        event["pathParameters"] = json!(path_parameters);
+    }
+    if !body.is_empty() {
+        match std::str::from_utf8(body) {
+            Ok(text) if is_text(&header(header::CONTENT_TYPE).unwrap_or_default()) => {
+                event["body"] = json!(text)
+            }
+            _ => {
+                event["body"] = json!(BASE64_STANDARD.encode(body));
+                event["isBase64Encoded"] = json!(true);
+            }
+        }
+    }
+    event
+}
+
+/// Names in lower case, the values of one name joined with commas; cookies have a place of their own.
+fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut joined = BTreeMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| *name != header::COOKIE) {
+        append(
+            &mut joined,
+            name.as_str(),
+            &String::from_utf8_lossy(value.as_bytes()),
+        );
+    }
+    joined
+}
+
+fn append(values: &mut BTreeMap<String, String>, name: &str, value: &str) {
+    let joined = values
+        .entry(name.to_owned())
+        .and_modify(|joined| joined.push(','))
+        .or_default();
+    joined.push_str(value);
+}
+
+/// The types of bodies that are handed over as they are; forms are not among them.
+fn is_text(content_type: &str) -> bool {
+    let media_type = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let texts = [
+        "application/json",
+        "application/javascript",
+        "application/xml",
+    ];
+    media_type.starts_with("text/") || texts.contains(&media_type.as_str())
+}
+
+/// What the Lambda runtime does with an event.
+async fn invoke(handler: Handler, store: Store, event: Value) -> Result<Response, Error> {
+    let payload: LambdaRequest = serde_json::from_str(&event.to_string())?;
+    let mut context = Context::default();
+    context.request_id = Uuid::new_v4().to_string();
+    let service = service_fn(move |event| {
+        let answer = handler(store.clone(), event);
+        async { Ok::<_, Infallible>(answer.await) }
+    });
+    let answer = Adapter::from(service)
+        .call(LambdaEvent { payload, context })
+        .await?;
+    to_http(serde_json::from_value(serde_json::to_value(answer)?)?)
+}
+
+/// The HTTP response of a function's answer.
+fn to_http(answer: ApiGatewayV2httpResponse) -> Result<Response, Error> {
+    let body = match answer.body {
+        None => Vec::new(),
+        Some(body) if answer.is_base64_encoded => BASE64_STANDARD.decode(&body[..])?,
+        Some(body) => body.to_vec(),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(u16::try_from(answer.status_code)?)?;
+    *response.headers_mut() = answer.headers;
+    for cookie in answer.cookies {
+        response
+            .headers_mut()
+            .append(header::SET_COOKIE, cookie.parse()?);
+    }
+    Ok(response)
+}
+
+/// What API Gateway answers without a function.
+fn by_itself(status: StatusCode, message: &str) -> Response {
+    let body = json!({ "message": message }).to_string();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

@@ -1,0 +1,231 @@
+//! `template.yaml`, as far as a local stack needs it: what is deployed is what runs here.
+
+use std::collections::BTreeMap;
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+
+/// The tables and functions of a SAM template.
+#[derive(Debug)]
+pub struct Template {
+    /// By their logical ids, which are their names in the local stack.
+    pub tables: BTreeMap<String, Table>,
+    /// In the order of the template.
+    pub functions: Vec<Function>,
+    /// The environment of every function.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// The properties of a table that `CreateTable` takes as they are.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Table {
+    /// Which attributes the keys have, and of what type.
+    pub attribute_definitions: Value,
+    /// The keys.
+    pub key_schema: Value,
+    /// How it is paid for.
+    pub billing_mode: String,
+    /// Which attribute says when an item ends.
+    pub time_to_live_specification: Option<Value>,
+}
+
+/// A function and the routes that lead to it.
+#[derive(Debug)]
+pub struct Function {
+    /// The name of its Lambda binary.
+    pub binary: String,
+    /// `GET /v1/messages/{id}`, or `$default` for whatever has no other route.
+    pub routes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document {
+    globals: Globals,
+    resources: BTreeMap<String, Resource>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Globals {
+    function: GlobalFunction,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GlobalFunction {
+    environment: Environment,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Environment {
+    variables: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resource {
+    r#type: String,
+    #[serde(default)]
+    properties: Value,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata {
+    build_properties: BuildProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BuildProperties {
+    binary: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FunctionProperties {
+    events: BTreeMap<String, Event>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    properties: EventProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EventProperties {
+    method: Option<String>,
+    path: Option<String>,
+}
+
+impl Template {
+    /// The template that this program was built with.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::parse`].
+    pub fn of_this_project() -> Result<Self, Error> {
+        Self::parse(include_str!("../../../template.yaml"))
+    }
+
+    /// Reads a template.
+    ///
+    /// # Errors
+    ///
+    /// Names what is wrong with it.
+    pub fn parse(yaml: &str) -> Result<Self, Error> {
+        let document = Yaml::load_from_str(yaml)?
+            .into_iter()
+            .next()
+            .ok_or("template.yaml is empty")?;
+        let document: Document = serde_json::from_value(to_json(&document)?)?;
+        let mut template = Self {
+            tables: BTreeMap::new(),
+            functions: Vec::new(),
+            variables: BTreeMap::new(),
+        };
+        for (name, resource) in document.resources {
+            match resource.r#type.as_str() {
+                "AWS::DynamoDB::Table" => {
+                    template
+                        .tables
+                        .insert(name, serde_json::from_value(resource.properties)?);
+                }
+                "AWS::Serverless::Function" => {
+                    template.functions.push(Function::of(&name, resource)?)
+                }
+                _ => {}
+            }
+        }
+        for (name, value) in document.globals.function.environment.variables {
+            let value = template
+                .resolve(&value)
+                .ok_or(format!("template.yaml: {name} refers to no table"))?;
+            template.variables.insert(name, value);
+        }
+        Ok(template)
+    }
+
+    /// What a variable holds in the local stack, where a table is called as in the template.
+    fn resolve(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Object(reference) => {
+                let name = reference.get("Ref")?.as_str()?;
+                self.tables.contains_key(name).then(|| name.to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Function {
+    fn of(name: &str, resource: Resource) -> Result<Self, Error> {
+        let metadata = resource
+            .metadata
+            .ok_or(format!("template.yaml: {name} has no Metadata"))?;
+        let properties: FunctionProperties = serde_json::from_value(resource.properties)?;
+        let routes = properties
+            .events
+            .into_values()
+            .map(|event| match event.properties {
+                EventProperties {
+                    method: Some(method),
+                    path: Some(path),
+                } => Ok(format!("{method} {path}")),
+                EventProperties {
+                    method: None,
+                    path: None,
+                } => Ok("$default".to_owned()),
+                _ => Err(format!(
+                    "template.yaml: {name} has a route with only one of Method and Path"
+                )
+                .into()),
+            });
+        Ok(Self {
+            binary: metadata.build_properties.binary,
+            routes: routes.collect::<Result<_, Error>>()?,
+        })
+    }
+}
+
+/// YAML as JSON, `CloudFormation`'s short forms as the long ones: `!Ref x` as `{"Ref": "x"}`.
+fn to_json(yaml: &Yaml) -> Result<Value, Error> {
+    Ok(match yaml {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(truth)) => json!(truth),
+        Yaml::Value(Scalar::Integer(number)) => json!(number),
+        Yaml::Value(Scalar::FloatingPoint(number)) => json!(number.into_inner()),
+        Yaml::Value(Scalar::String(text)) => json!(text),
+        Yaml::Sequence(list) => Value::Array(list.iter().map(to_json).collect::<Result<_, _>>()?),
+        Yaml::Mapping(map) => {
+            let mut object = Map::new();
+            for (key, value) in map {
+                let key = key
+                    .as_str()
+                    .ok_or("template.yaml has a key that is not text")?;
+                object.insert(key.to_owned(), to_json(value)?);
+            }
+            Value::Object(object)
+        }
+        Yaml::Tagged(tag, node) => match tag.suffix.as_str() {
+            "Ref" | "Condition" => json!({ &tag.suffix: to_json(node)? }),
+            function => json!({ format!("Fn::{function}"): to_json(node)? }),
+        },
+        Yaml::Representation(text, ..) => {
+            return Err(format!("template.yaml: cannot read {text}").into());
+        }
+        Yaml::Alias(_) | Yaml::BadValue => {
+            return Err("template.yaml has a value that cannot be read".into());
+        }
+    })
+}
