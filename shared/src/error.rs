@@ -1,5 +1,7 @@
 //! All that can go wrong, told as what happened; [`crate::http`] makes statuses of it.
 
+use std::fmt;
+
 /// What every fallible step returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -111,7 +113,7 @@ pub enum Invalid {
 
 impl Invalid {
     /// A `param` with a value that it cannot have.
-    pub fn value(param: impl Into<String>, problem: impl ToString) -> Self {
+    pub fn value(param: impl Into<String>, problem: impl fmt::Display) -> Self {
         Self::Value {
             param: Some(param.into()),
             problem: problem.to_string(),

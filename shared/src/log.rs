@@ -1,15 +1,21 @@
 //! One JSON line per request, with what it cost; never a token, a phone number or a text.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use lambda_http::http::StatusCode;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::id::ContactId;
 
-/// Writes the log to standard output as JSON lines: what Lambda collects.
+/// Writes the log to standard output, which is what Lambda collects.
 pub fn init() {
+    init_with(io::stdout);
+}
+
+/// Writes the log as JSON lines to `writer`; the first to be set stays.
+pub fn init_with(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -17,6 +23,7 @@ pub fn init() {
         .with_current_span(false)
         .with_span_list(false)
         .with_max_level(tracing::Level::INFO)
+        .with_writer(writer)
         .try_init();
 }
 
@@ -120,9 +127,9 @@ impl Line<'_> {
             };
         }
         if self.status.is_server_error() {
-            line!(error)
+            line!(error);
         } else {
-            line!(info)
+            line!(info);
         }
     }
 }

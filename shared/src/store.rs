@@ -24,6 +24,7 @@ mod inbox;
 mod messages;
 mod metering;
 mod tokens;
+mod transaction;
 
 use std::collections::HashMap;
 use std::env;
@@ -153,6 +154,10 @@ fn written(row: &impl Serialize) -> Result<Item> {
 }
 
 /// A string as an attribute.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "ids are as small as references to them"
+)]
 fn s(text: impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
 }

@@ -22,8 +22,7 @@ impl Caller {
     /// The caller who holds `token`.
     #[must_use]
     pub fn with_token(token: &str) -> Self {
-        let hash = Sha256::digest(token.as_bytes());
-        let token_hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token_hash = base16ct::lower::encode_string(&Sha256::digest(token.as_bytes()));
         Self(Arc::new(Inner {
             token_hash,
             contact: OnceLock::new(),

@@ -36,12 +36,9 @@ impl Response {
     /// 204: done, and nothing to say.
     #[must_use]
     pub fn no_content() -> Self {
-        Self(
-            http::Response::builder()
-                .status(StatusCode::NO_CONTENT)
-                .body(Body::Empty)
-                .expect("has no parts to be wrong"),
-        )
+        let mut response = http::Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Self(response)
     }
 
     /// Adds a header; one whose value no header can have is left out.

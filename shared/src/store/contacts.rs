@@ -9,7 +9,8 @@ use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Found};
-use super::{Item, Store, failure, s, written};
+use super::transaction::Reason;
+use super::{Item, Store, s, written};
 use crate::contact::{Contact, Username};
 use crate::error::{Error, Result};
 use crate::id::ContactId;
@@ -102,17 +103,10 @@ impl Store {
             Ok(TransactWriteItem::builder().put(put).build())
         };
         let items = vec![put(written(&row)?)?, put(written(&taken)?)?];
-        match self
-            .db
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            .send()
-            .await
-        {
-            Err(error) if failure::cancelled(&error).contains(&failure::Cancelled::Condition) => {
-                Err(Error::AlreadyExists)
-            }
-            outcome => Ok(outcome.map(drop)?),
+        match self.transact(items).await? {
+            Err(cancelled) if cancelled.by(Reason::Condition) => Err(Error::AlreadyExists),
+            Err(cancelled) => Err(Error::Unavailable(cancelled.into())),
+            Ok(()) => Ok(()),
         }
     }
 

@@ -4,8 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::CancellationReason;
 
 use crate::error::{Cause, Error, Result};
 
@@ -43,39 +41,6 @@ fn is_passing(code: Option<&str>) -> bool {
         "TransactionInProgressException",
     ];
     code.is_none_or(|code| passing.contains(&code))
-}
-
-/// Why `DynamoDB` cancelled one item of a transaction.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Cancelled {
-    /// The item was fine; another was not.
-    No,
-    /// Its condition did not hold.
-    Condition,
-    /// Another transaction or write had it at the same time.
-    Conflict,
-    /// Anything else.
-    Otherwise,
-}
-
-/// Why each item of a cancelled transaction was, in their order; nothing for any other failure.
-pub(super) fn cancelled<R>(error: &SdkError<TransactWriteItemsError, R>) -> Vec<Cancelled> {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-        error.as_service_error()
-    else {
-        return Vec::new();
-    };
-    let reason = |reason: &CancellationReason| match reason.code() {
-        None | Some("None") => Cancelled::No,
-        Some("ConditionalCheckFailed") => Cancelled::Condition,
-        Some("TransactionConflict") => Cancelled::Conflict,
-        Some(_) => Cancelled::Otherwise,
-    };
-    cancelled
-        .cancellation_reasons()
-        .iter()
-        .map(reason)
-        .collect()
 }
 
 /// Waits that double, each shortened by chance so that those who collided part.

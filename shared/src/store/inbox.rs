@@ -48,7 +48,7 @@ impl Store {
             rows.extend(self.behind(&entries, contact, &mut membership).await?);
             match entries.last() {
                 Some(&last) if entries.len() == missing && rows.len() < wanted => {
-                    rest.go_on_from(last)
+                    rest.go_on_from(last);
                 }
                 _ => break,
             }

@@ -96,7 +96,7 @@ impl Intercept for Metering {
         let mut capacity = 0.0;
         if let Some(Ok(output)) = context.output_or_error() {
             let mut add = |consumed: &ConsumedCapacity| {
-                capacity += consumed.capacity_units.unwrap_or_default()
+                capacity += consumed.capacity_units.unwrap_or_default();
             };
             macro_rules! tell {
                 ($($type:ty),*) => {

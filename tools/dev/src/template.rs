@@ -141,7 +141,7 @@ impl Template {
                         .insert(name, serde_json::from_value(resource.properties)?);
                 }
                 "AWS::Serverless::Function" => {
-                    template.functions.push(Function::of(&name, resource)?)
+                    template.functions.push(Function::of(&name, resource)?);
                 }
                 _ => {}
             }

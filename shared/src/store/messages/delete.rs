@@ -1,0 +1,65 @@
+//! Deleting: one transaction that takes the message and its inbox entries away.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
+
+use super::{Sight, key};
+use crate::conversation::Conversation;
+use crate::error::{Error, Result};
+use crate::http::Caller;
+use crate::id::{ContactId, MessageId};
+use crate::store::failure::Backoff;
+use crate::store::transaction::Reason;
+use crate::store::{Store, s};
+
+impl Store {
+    /// Deletes the message with this id, for good; done already is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthenticated::TokenInvalid`]; [`Error::MessageNotFound`] for those who do not take part;
+    /// [`Error::NotTheAuthor`].
+    pub async fn delete(&self, caller: &Caller, id: MessageId) -> Result<()> {
+        let Sight {
+            contact,
+            conversation,
+            row,
+            ..
+        } = self.look(caller, id, &BTreeSet::new()).await?;
+        match row {
+            None => Ok(()),
+            Some(row) if row.contact_id != contact => Err(Error::NotTheAuthor { param: None }),
+            Some(row) => self.remove(id, row.contact_id, &conversation).await,
+        }
+    }
+
+    /// Deletes a message and its inbox entries in one transaction.
+    async fn remove(
+        &self,
+        id: MessageId,
+        author: ContactId,
+        conversation: &Conversation,
+    ) -> Result<()> {
+        let mut backoff = Backoff::default();
+        loop {
+            let delete = Delete::builder()
+                .table_name(&self.tables.messages)
+                .set_key(Some(key(id)));
+            let delete = delete.condition_expression("contact_id = :author");
+            let delete = delete
+                .expression_attribute_values(":author", s(author))
+                .build();
+            let delete = TransactWriteItem::builder()
+                .delete(delete.map_err(Error::internal)?)
+                .build();
+            let deletes = self.deletes(id, &conversation.participants)?;
+            let items = [delete].into_iter().chain(deletes).collect();
+            match self.transact(items).await? {
+                Err(cancelled) if cancelled.by(Reason::Conflict) => backoff.wait(cancelled).await?,
+                // Deleted, be it by somebody else meanwhile.
+                Ok(()) | Err(_) => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Who calls: `Authorization: Bearer <token>`.
+
+use reqwest::Method;
+use shared::http::Caller;
+use shared::time::{Clock, Micros, Seconds};
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn a_request_without_a_token_is_told_how_to_send_one() {
+    let world = World::new().await;
+    let answer = world
+        .nobody
+        .lists("")
+        .await
+        .is_error(401, "token_missing", ());
+    assert_eq!(answer.header("www-authenticate"), "Bearer");
+}
+
+#[tokio::test]
+async fn another_scheme_is_no_token() {
+    let world = World::new().await;
+    for value in ["Basic a2V2aW46a2V2aW4=", "token", ""] {
+        let headers = [("authorization", value)];
+        let answer = world
+            .kevin
+            .requests(Method::GET, "/v1/messages", &headers, ())
+            .await;
+        assert_eq!(
+            answer
+                .is_error(401, "token_missing", ())
+                .header("www-authenticate"),
+            "Bearer"
+        );
+    }
+}
+
+#[tokio::test]
+async fn malformed_and_unknown_tokens_are_all_the_same() {
+    let world = World::new().await;
+    let twice = format!("{0} {0}", world.kevin.token);
+    for token in [
+        "unknown",
+        "",
+        "a b",
+        "ümlaut",
+        "=",
+        "a=b",
+        "a,b",
+        &twice,
+        &"x".repeat(5000),
+    ] {
+        let value = format!("Bearer {token}");
+        let headers = [("authorization", value.as_str())];
+        let answer = world
+            .kevin
+            .requests(Method::GET, "/v1/messages", &headers, ())
+            .await;
+        let answer = answer.is_error(401, "token_invalid", ());
+        assert_eq!(
+            answer.header("www-authenticate"),
+            r#"Bearer error="invalid_token""#
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_scheme_may_be_in_any_case() {
+    let world = World::new().await;
+    for scheme in ["Bearer", "bearer", "BEARER", "Bearer  "] {
+        let value = format!("{scheme} {}", world.kevin.token);
+        let headers = [("authorization", value.as_str())];
+        world
+            .kevin
+            .requests(Method::GET, "/v1/messages", &headers, ())
+            .await
+            .is(200);
+    }
+}
+
+#[tokio::test]
+async fn two_authorization_headers_are_no_token() {
+    let world = World::new().await;
+    let value = format!("Bearer {}", world.kevin.token);
+    let headers = [
+        ("authorization", value.as_str()),
+        ("authorization", value.as_str()),
+    ];
+    world
+        .kevin
+        .requests(Method::GET, "/v1/messages", &headers, ())
+        .await
+        .is_error(401, "token_invalid", ());
+}
+
+#[tokio::test]
+async fn a_token_is_good_until_the_second_it_expires() {
+    let world = World::new().await;
+    let token = Caller::with_token("short");
+    world
+        .store()
+        .add_token(&token, world.kevin.id, "test", Some(Seconds(1000)))
+        .await
+        .unwrap();
+    let kevin = world.kevin.with_token("short");
+    let before = world.host_at(|| Micros(999_999_999)).await;
+    kevin.at(&before).lists("").await.is(200);
+    let after = world.host_at(|| Micros(1_000_000_000)).await;
+    kevin
+        .at(&after)
+        .lists("")
+        .await
+        .is_error(401, "token_invalid", ());
+    assert!(Clock::system().now() > Micros(1_000_000_000));
+    kevin.lists("").await.is_error(401, "token_invalid", ());
+}
+
+#[tokio::test]
+async fn whoever_is_not_known_is_told_that_before_all_else() {
+    let world = World::new().await;
+    let stranger = world.kevin.with_token("unknown");
+    for person in [&world.nobody, &stranger] {
+        let code = if person.token == "unknown" {
+            "token_invalid"
+        } else {
+            "token_missing"
+        };
+        person.lists("limit=0").await.is_error(401, code, ());
+        person.reads("no-id").await.is_error(401, code, ());
+        person
+            .posts("/v1/messages", "nonsense=1")
+            .await
+            .is_error(401, code, ());
+        person
+            .posts("/v1/messages", ("text/plain", &b"x"[..]))
+            .await
+            .is_error(401, code, ());
+    }
+}

@@ -1,0 +1,131 @@
+//! `POST /v1/messages`
+
+use serde_json::{Value, json};
+
+use crate::harness::{Json, World};
+
+#[tokio::test]
+async fn a_sent_message_is_answered_whole_and_says_where_it_is() {
+    let world = World::new().await;
+    let answer = world.kevin.tries_to_send("hello").await.is(201);
+    let message = answer.json();
+    assert_eq!(
+        answer.header("location"),
+        format!("/v1/messages/{}", message["id"].as_str().unwrap())
+    );
+    assert_eq!(message["conversation_id"], world.conversation.to_string());
+    assert_eq!(message["contact"]["id"], world.kevin.id.to_string());
+    assert_eq!(message["contact"]["username"], world.kevin.username);
+    assert_eq!(message["message"], "hello");
+    assert_eq!(message["reactions"], json!([]));
+    assert_eq!(message["attachments"], json!([]));
+    assert_eq!(message["read_at"], Value::Null);
+    assert_eq!(message["updated_at"], Value::Null);
+    assert!(message["created_at"].is_u64());
+}
+
+#[tokio::test]
+async fn a_sent_message_is_visible_at_once_to_every_participant() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    for person in [&world.kevin, &world.kate, &world.linnie] {
+        person.reads(&id).await.is(200);
+        assert_eq!(person.lists("").await.is(200).ids(), [id.as_str()]);
+        assert_eq!(person.lists_all("").await.is(200).ids(), [id.as_str()]);
+    }
+}
+
+#[tokio::test]
+async fn a_text_of_32_kib_is_kept_to_the_last_byte_and_one_more_is_refused() {
+    let world = World::new().await;
+    let longest = "é".repeat(16 * 1024);
+    let id = world.kevin.sends(&longest).await;
+    assert_eq!(
+        world.kate.reads(&id).await.is(200).json()["message"],
+        longest
+    );
+    let answer = world.kevin.tries_to_send(&format!("{longest}x")).await;
+    answer.is_error(400, "parameter_invalid", "message");
+}
+
+#[tokio::test]
+async fn a_text_comes_back_as_it_was_sent() {
+    let world = World::new().await;
+    for text in [
+        " spaces ",
+        "a+b&c=d%20",
+        "\u{0}\u{1}\n\t",
+        "‘quotes’ \"quotes\" \\",
+        "👩‍👩‍👧‍👦",
+        "<script>",
+    ] {
+        let id = world.kevin.sends(text).await;
+        assert_eq!(world.kate.reads(&id).await.is(200).json()["message"], text);
+    }
+}
+
+#[tokio::test]
+async fn nothing_to_read_is_refused() {
+    let world = World::new().await;
+    for text in ["", " ", "\n\t", "\u{3000}"] {
+        world
+            .kevin
+            .tries_to_send(text)
+            .await
+            .is_error(400, "parameter_invalid", "message");
+    }
+}
+
+#[tokio::test]
+async fn the_conversation_and_the_text_are_required() {
+    let world = World::new().await;
+    let conversation = world.conversation;
+    let posts = async |form: String| world.kevin.posts("/v1/messages", form).await;
+    posts("message=hi".to_owned())
+        .await
+        .is_error(400, "parameter_missing", "conversation_id");
+    posts(format!("conversation_id={conversation}"))
+        .await
+        .is_error(400, "parameter_missing", "message");
+    let null = json!({"conversation_id": conversation, "message": null});
+    world
+        .kevin
+        .posts("/v1/messages", Json(null))
+        .await
+        .is_error(400, "parameter_invalid", "message");
+    world.kevin.posts("/v1/messages", ()).await.is_error(
+        400,
+        "parameter_missing",
+        "conversation_id",
+    );
+}
+
+#[tokio::test]
+async fn attachments_are_not_taken_yet() {
+    let world = World::new().await;
+    let form = format!(
+        "conversation_id={}&message=hi&attachments[]=x",
+        world.conversation
+    );
+    world
+        .kevin
+        .posts("/v1/messages", form)
+        .await
+        .is_error(400, "parameter_unknown", "attachments");
+}
+
+#[tokio::test]
+async fn a_refused_message_is_not_kept() {
+    let world = World::new().await;
+    let form = format!(
+        "conversation_id={}&message=hi&mesage=typo",
+        world.conversation
+    );
+    world
+        .kevin
+        .posts("/v1/messages", form)
+        .await
+        .is_error(400, "parameter_unknown", "mesage");
+    assert!(world.kevin.lists("").await.is(200).ids().is_empty());
+    assert!(world.kevin.lists_all("").await.is(200).ids().is_empty());
+}

@@ -1,0 +1,61 @@
+//! `DELETE /v1/messages/:id`
+
+use serde_json::Value;
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn a_deleted_message_is_gone_for_everybody() {
+    let world = World::new().await;
+    let id = world.kevin.sends("oops").await;
+    world.kate.reacts(&id, "heart").await.is(200);
+    let answer = world.kevin.deletes(&id).await.is(204);
+    assert_eq!(answer.json(), Value::Null);
+    for person in [&world.kevin, &world.kate, &world.linnie] {
+        person
+            .reads(&id)
+            .await
+            .is_error(404, "message_not_found", "id");
+        assert!(person.lists("").await.is(200).ids().is_empty());
+        assert!(person.lists_all("").await.is(200).ids().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_deleted_message_is_left_in_the_store() {
+    let world = World::new().await;
+    let id = world.kevin.sends("oops").await;
+    world.kate.reacts(&id, "heart").await.is(200);
+    world.kevin.deletes(&id).await.is(204);
+    for table in ["MessagesTable", "InboxTable"] {
+        let request = serde_json::from_value(serde_json::json!({ "TableName": table })).unwrap();
+        let scan = world.engine().database().scan(request).unwrap();
+        assert_eq!(serde_json::to_value(scan).unwrap()["Count"], 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn deleting_again_is_no_error_for_a_participant() {
+    let world = World::new().await;
+    let id = world.kevin.sends("oops").await;
+    world.kevin.deletes(&id).await.is(204);
+    world.kevin.deletes(&id).await.is(204);
+    world.kate.deletes(&id).await.is(204);
+    world
+        .buzz
+        .deletes(&id)
+        .await
+        .is_error(404, "message_not_found", "id");
+}
+
+#[tokio::test]
+async fn only_the_author_deletes() {
+    let world = World::new().await;
+    let id = world.kevin.sends("mine").await;
+    world
+        .kate
+        .deletes(&id)
+        .await
+        .is_error(403, "not_the_author", ());
+    world.kate.reads(&id).await.is(200);
+}

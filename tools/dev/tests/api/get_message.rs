@@ -1,0 +1,65 @@
+//! `GET /v1/messages/:id`
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn a_message_is_the_same_wherever_it_is_read() {
+    let world = World::new().await;
+    let sent = world.kevin.tries_to_send("hello").await.is(201).json();
+    let id = sent["id"].as_str().unwrap();
+    assert_eq!(world.kate.reads(id).await.is(200).json(), sent);
+    assert_eq!(world.kate.lists("").await.is(200).json()["data"][0], sent);
+    assert_eq!(
+        world.kate.lists_all("").await.is(200).json()["data"][0],
+        sent
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_id_is_not_found() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let longer = format!("{id}0");
+    let lower = id.to_lowercase();
+    for other in [
+        "1",
+        "%20",
+        "a%2Fb",
+        "%FF",
+        "..%2F..",
+        &id[1..],
+        &longer,
+        &lower,
+        &"x".repeat(3000),
+    ] {
+        if *other != id {
+            world
+                .kevin
+                .reads(other)
+                .await
+                .is_error(404, "message_not_found", "id");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_takes_no_parameters() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    world
+        .kevin
+        .reads(&format!("{id}?verbose=1"))
+        .await
+        .is_error(400, "parameter_unknown", "verbose");
+    world
+        .kevin
+        .requests(
+            reqwest::Method::DELETE,
+            &format!("/v1/messages/{id}"),
+            &[],
+            "x=1",
+        )
+        .await
+        .is_error(400, "malformed_request", ());
+    world.kevin.reads(&id).await.is(200);
+}

@@ -1,0 +1,124 @@
+//! What came back, and what is expected of it.
+
+use std::collections::BTreeSet;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use super::logs;
+
+/// An answer of the API.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+/// What a request cost, from its log line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    pub calls: u64,
+    pub round_trips: u64,
+    pub capacity_units: f64,
+}
+
+impl Answer {
+    /// The body; null if there is none.
+    pub fn json(&self) -> Value {
+        if self.text.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
+    }
+
+    /// A header as text; empty if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The ids of the messages of a page, in order.
+    pub fn ids(&self) -> Vec<String> {
+        let data = self.json()["data"].clone();
+        let data = data
+            .as_array()
+            .unwrap_or_else(|| panic!("no page: {self:?}"));
+        data.iter()
+            .map(|message| message["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// What is said there, in order.
+    pub fn texts(&self) -> Vec<String> {
+        let data = self.json()["data"].clone();
+        let data = data
+            .as_array()
+            .unwrap_or_else(|| panic!("no page: {self:?}"));
+        data.iter()
+            .map(|message| message["message"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The answer, if it has this status.
+    #[track_caller]
+    pub fn is(self, status: u16) -> Self {
+        let log = || logs::lines_of(self.header("x-request-id"));
+        assert_eq!(self.status.as_u16(), status, "{self:?} {:?}", log());
+        self
+    }
+
+    /// The answer, if it is this error in the documented shape.
+    #[track_caller]
+    pub fn is_error(self, status: u16, code: &str, param: impl Into<Value>) -> Self {
+        let answer = self.is(status);
+        let body = answer.json();
+        let keys: BTreeSet<_> = body
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            keys,
+            BTreeSet::from(["code", "message", "param", "request_id", "type"]),
+            "{body}"
+        );
+        let r#type = if status < 500 {
+            "invalid_request"
+        } else {
+            "api_error"
+        };
+        assert_eq!(body["type"], r#type, "{body}");
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["param"], param.into(), "{body}");
+        assert!(
+            !body["message"].as_str().expect("a message").is_empty(),
+            "{body}"
+        );
+        assert_eq!(body["request_id"], answer.header("x-request-id"), "{body}");
+        assert_eq!(answer.header("content-type"), "application/json");
+        answer
+    }
+
+    /// The one line that the request left in the log.
+    #[track_caller]
+    pub fn log_line(&self) -> Value {
+        let mut lines = logs::lines_of(self.header("x-request-id"));
+        assert_eq!(lines.len(), 1, "one line per request: {lines:?}");
+        lines.remove(0)
+    }
+
+    /// What the request asked of DynamoDB.
+    #[track_caller]
+    pub fn cost(&self) -> Cost {
+        let line = self.log_line();
+        Cost {
+            calls: line["dynamodb_calls"].as_u64().unwrap(),
+            round_trips: line["round_trips"].as_u64().unwrap(),
+            capacity_units: line["capacity_units"].as_f64().unwrap(),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Somebody with a token, and all that one can do with it.
+
+use std::sync::OnceLock;
+
+use reqwest::Method;
+use serde_json::Value;
+use shared::id::{ContactId, ConversationId};
+
+use super::Answer;
+
+/// A body that is JSON.
+#[derive(Clone, Debug)]
+pub struct Json(pub Value);
+
+/// Somebody who calls the API.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub url: String,
+    pub id: ContactId,
+    pub username: String,
+    pub token: String,
+    /// Where this person says things, if nothing else is said.
+    pub conversation: ConversationId,
+}
+
+/// A body, and the type that it says it has.
+pub struct Body {
+    content_type: Option<&'static str>,
+    bytes: Vec<u8>,
+}
+
+impl From<&str> for Body {
+    /// A form, as `curl -d` sends it.
+    fn from(form: &str) -> Self {
+        Self {
+            content_type: Some("application/x-www-form-urlencoded"),
+            bytes: form.into(),
+        }
+    }
+}
+
+impl From<String> for Body {
+    fn from(form: String) -> Self {
+        form.as_str().into()
+    }
+}
+
+impl From<Json> for Body {
+    fn from(Json(value): Json) -> Self {
+        Self {
+            content_type: Some("application/json"),
+            bytes: value.to_string().into(),
+        }
+    }
+}
+
+impl From<()> for Body {
+    fn from((): ()) -> Self {
+        Self {
+            content_type: None,
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl From<(&'static str, &[u8])> for Body {
+    /// Any bytes, of any type; of none, if that is empty.
+    fn from((content_type, bytes): (&'static str, &[u8])) -> Self {
+        Self {
+            content_type: Some(content_type).filter(|text| !text.is_empty()),
+            bytes: bytes.into(),
+        }
+    }
+}
+
+impl Person {
+    /// Somebody whom the API does not know yet.
+    pub fn new(url: &str, name: &str, conversation: ConversationId) -> Self {
+        let id = ContactId::random();
+        let token = format!("token_{}", ContactId::random());
+        Self {
+            url: url.to_owned(),
+            username: format!("{name}.{id}"),
+            id,
+            token,
+            conversation,
+        }
+    }
+
+    /// The same person, at another host.
+    pub fn at(&self, url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same person, with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same person, in another conversation.
+    pub fn within(&self, conversation: ConversationId) -> Self {
+        Self {
+            conversation,
+            ..self.clone()
+        }
+    }
+
+    pub fn phone_number(&self) -> String {
+        format!("+49-{}", self.id)
+    }
+
+    /// Sends a request with these headers, and with a token if the person has one.
+    pub async fn requests(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+        // No connection outlives its test's runtime.
+        let client = || {
+            reqwest::Client::builder()
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap()
+        };
+        let Body {
+            content_type,
+            bytes,
+        } = body.into();
+        let mut request = CLIENT
+            .get_or_init(client)
+            .request(method, format!("{}{path}", self.url));
+        if !self.is_nobody() && !headers.iter().any(|(name, _)| *name == "authorization") {
+            request = request.header("authorization", format!("Bearer {}", self.token));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let response = request.body(bytes).send().await.expect("the API answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer {
+            status,
+            headers,
+            text: response.text().await.expect("the answer is text"),
+        }
+    }
+
+    pub async fn gets(&self, path: &str) -> Answer {
+        self.requests(Method::GET, path, &[], ()).await
+    }
+
+    pub async fn posts(&self, path: &str, body: impl Into<Body>) -> Answer {
+        self.requests(Method::POST, path, &[], body).await
+    }
+
+    pub async fn puts(&self, path: &str, body: impl Into<Body>) -> Answer {
+        self.requests(Method::PUT, path, &[], body).await
+    }
+
+    /// Reads a message.
+    pub async fn reads(&self, id: &str) -> Answer {
+        self.gets(&format!("/v1/messages/{id}")).await
+    }
+
+    /// Lists the person's conversation, or that part of it which `query` says.
+    pub async fn lists(&self, query: &str) -> Answer {
+        self.gets(&format!(
+            "/v1/messages?conversation_id={}&{query}",
+            self.conversation
+        ))
+        .await
+    }
+
+    /// Lists all of the person's messages, or that part of them which `query` says.
+    pub async fn lists_all(&self, query: &str) -> Answer {
+        self.gets(&format!("/v1/messages?{query}")).await
+    }
+
+    /// Tries to send a message.
+    pub async fn tries_to_send(&self, text: &str) -> Answer {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("conversation_id", &self.conversation.to_string())
+            .append_pair("message", text)
+            .finish();
+        self.posts("/v1/messages", form).await
+    }
+
+    /// Sends a message; its id.
+    pub async fn sends(&self, text: &str) -> String {
+        let answer = self.tries_to_send(text).await.is(201);
+        answer.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Changes a message.
+    pub async fn changes(&self, id: &str, body: impl Into<Body>) -> Answer {
+        self.puts(&format!("/v1/messages/{id}"), body).await
+    }
+
+    /// Reacts to a message.
+    pub async fn reacts(&self, id: &str, emoji: &str) -> Answer {
+        self.changes(id, format!("reactions[{emoji}][]={}", self.username))
+            .await
+    }
+
+    /// Deletes a message.
+    pub async fn deletes(&self, id: &str) -> Answer {
+        self.requests(Method::DELETE, &format!("/v1/messages/{id}"), &[], ())
+            .await
+    }
+
+    fn is_nobody(&self) -> bool {
+        self.username.starts_with("nobody")
+    }
+}

@@ -1,0 +1,325 @@
+//! `GET /v1/messages`
+
+use serde_json::json;
+use shared::id::MessageId;
+use shared::time::Micros;
+
+use crate::harness::{Person, World};
+
+/// Sends this many, oldest first; their ids, newest first as lists have them.
+async fn sends(person: &Person, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        ids.push(person.sends(&number.to_string()).await);
+    }
+    ids.reverse();
+    ids
+}
+
+#[tokio::test]
+async fn a_list_has_ten_messages_newest_first_unless_told_otherwise() {
+    let world = World::new().await;
+    let ids = sends(&world.kevin, 12).await;
+    for person in [&world.kevin, &world.kate] {
+        let page = person.lists("").await.is(200);
+        assert_eq!(page.ids(), ids[..10]);
+        assert_eq!(page.json()["has_more"], true);
+        let page = person.lists_all("limit=12").await.is(200);
+        assert_eq!(page.ids(), ids);
+        assert_eq!(page.json()["has_more"], false);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_is_a_page_too() {
+    let world = World::new().await;
+    let empty = json!({"has_more": false, "data": []});
+    let page = world.kevin.lists("").await.is(200);
+    assert_eq!(page.json(), empty);
+    assert_eq!(page.header("link"), "");
+    assert_eq!(world.kevin.lists_all("").await.is(200).json(), empty);
+}
+
+#[tokio::test]
+async fn has_more_is_exact() {
+    let world = World::new().await;
+    let ids = sends(&world.kevin, 5).await;
+    for (query, more) in [
+        ("limit=4".to_owned(), true),
+        ("limit=5".to_owned(), false),
+        ("limit=6".to_owned(), false),
+        (format!("limit=2&starting_after={}", ids[1]), true),
+        (format!("limit=3&starting_after={}", ids[1]), false),
+        (format!("limit=2&ending_before={}", ids[3]), true),
+        (format!("limit=3&ending_before={}", ids[3]), false),
+    ] {
+        assert_eq!(
+            world.kevin.lists(&query).await.is(200).json()["has_more"],
+            more,
+            "{query}"
+        );
+        assert_eq!(
+            world.kevin.lists_all(&query).await.is(200).json()["has_more"],
+            more,
+            "all: {query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn starting_after_is_the_older_page_and_ending_before_the_one_just_newer() {
+    let world = World::new().await;
+    let ids = sends(&world.kevin, 6).await;
+    let (third, fifth) = (&ids[2], &ids[4]);
+    assert_eq!(
+        world
+            .kevin
+            .lists(&format!("limit=2&starting_after={third}"))
+            .await
+            .ids(),
+        ids[3..5]
+    );
+    assert_eq!(
+        world
+            .kevin
+            .lists(&format!("limit=2&ending_before={fifth}"))
+            .await
+            .ids(),
+        ids[2..4]
+    );
+    assert_eq!(
+        world
+            .kevin
+            .lists_all(&format!("limit=2&starting_after={third}"))
+            .await
+            .ids(),
+        ids[3..5]
+    );
+    assert_eq!(
+        world
+            .kevin
+            .lists_all(&format!("limit=2&ending_before={fifth}"))
+            .await
+            .ids(),
+        ids[2..4]
+    );
+}
+
+#[tokio::test]
+async fn a_cursor_is_good_after_its_message_is_gone() {
+    let world = World::new().await;
+    let ids = sends(&world.kevin, 3).await;
+    world.kevin.deletes(&ids[1]).await.is(204);
+    for list in ["starting_after", "ending_before"] {
+        let query = format!("{list}={}", ids[1]);
+        let expected = if list == "starting_after" {
+            &ids[2..]
+        } else {
+            &ids[..1]
+        };
+        assert_eq!(world.kevin.lists(&query).await.is(200).ids(), expected);
+        assert_eq!(world.kevin.lists_all(&query).await.is(200).ids(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_list_can_be_held_to_a_span_of_time() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for second in 1..=5_u64 {
+        let host = world
+            .host_at(move || Micros(second * 1_000_000 + 500_000))
+            .await;
+        ids.push(world.kevin.at(&host).sends("tick").await);
+    }
+    for (query, expected) in [
+        ("created_at[gte]=2&created_at[lt]=4", &ids[1..3]),
+        ("created_at[gte]=2", &ids[1..]),
+        ("created_at[lt]=2", &ids[..1]),
+        ("created_at[gte]=6", &[]),
+        ("created_at[gte]=4&created_at[lt]=2", &[]),
+        ("created_at%5Bgte%5D=5", &ids[4..]),
+        ("created_at%5bgte%5d=5", &ids[4..]),
+        (
+            "created_at[gte]=0&created_at[lt]=18446744073709551615",
+            &ids[..],
+        ),
+    ] {
+        let newest_first: Vec<_> = expected.iter().rev().cloned().collect();
+        assert_eq!(
+            world.kate.lists(query).await.is(200).ids(),
+            newest_first,
+            "{query}"
+        );
+        assert_eq!(
+            world.kate.lists_all(query).await.is(200).ids(),
+            newest_first,
+            "all: {query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_span_of_time_and_a_cursor_hold_together() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for second in 1..=4_u64 {
+        let host = world.host_at(move || Micros(second * 1_000_000)).await;
+        ids.push(world.kevin.at(&host).sends("tick").await);
+    }
+    for (query, expected) in [
+        (
+            format!("created_at[gte]=2&starting_after={}", ids[3]),
+            vec![&ids[2], &ids[1]],
+        ),
+        (
+            format!("created_at[lt]=4&ending_before={}", ids[0]),
+            vec![&ids[2], &ids[1]],
+        ),
+        (
+            format!("created_at[gte]=3&starting_after={}", ids[1]),
+            vec![],
+        ),
+        (format!("created_at[lt]=2&ending_before={}", ids[2]), vec![]),
+        (
+            format!("created_at[lt]=3&starting_after={}", ids[3]),
+            vec![&ids[1], &ids[0]],
+        ),
+    ] {
+        assert_eq!(
+            world
+                .kate
+                .lists(&query)
+                .await
+                .is(200)
+                .ids()
+                .iter()
+                .collect::<Vec<_>>(),
+            expected,
+            "{query}"
+        );
+        assert_eq!(
+            world
+                .kate
+                .lists_all(&query)
+                .await
+                .is(200)
+                .ids()
+                .iter()
+                .collect::<Vec<_>>(),
+            expected,
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn everything_is_listed_by_time_across_conversations() {
+    let world = World::new().await;
+    let other = world.conversation_of(&[&world.kevin, &world.buzz]).await;
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        let conversation = if number % 2 == 0 {
+            world.conversation
+        } else {
+            other
+        };
+        ids.push(world.kevin.within(conversation).sends("x").await);
+    }
+    ids.reverse();
+    assert_eq!(world.kevin.lists_all("").await.ids(), ids);
+    let after = format!("limit=2&starting_after={}", ids[1]);
+    assert_eq!(world.kevin.lists_all(&after).await.ids(), ids[2..4]);
+    assert_eq!(
+        world.buzz.lists_all("").await.ids(),
+        [&ids[0], &ids[2], &ids[4]].map(Clone::clone)
+    );
+}
+
+#[tokio::test]
+async fn a_cursor_has_to_be_an_id_of_that_conversation() {
+    let world = World::new().await;
+    let foreign = world.buzz.sends("elsewhere").await;
+    for cursor in ["starting_after", "ending_before"] {
+        world
+            .kevin
+            .lists(&format!("{cursor}={foreign}"))
+            .await
+            .is_error(400, "parameter_invalid", cursor);
+        world
+            .kevin
+            .lists(&format!("{cursor}=no-id"))
+            .await
+            .is_error(400, "parameter_invalid", cursor);
+        world
+            .kevin
+            .lists_all(&format!("{cursor}=no-id"))
+            .await
+            .is_error(400, "parameter_invalid", cursor);
+    }
+    let own = MessageId::new(Micros(1), world.conversation);
+    let both = format!("starting_after={own}&ending_before={own}");
+    world
+        .kevin
+        .lists(&both)
+        .await
+        .is_error(400, "parameter_invalid", "ending_before");
+}
+
+#[tokio::test]
+async fn links_lead_through_all_pages_and_back() {
+    let world = World::new().await;
+    let ids = sends(&world.kevin, 5).await;
+    for start in [
+        format!(
+            "/v1/messages?conversation_id={}&limit=2&created_at[gte]=1",
+            world.conversation
+        ),
+        "/v1/messages?limit=2&created_at[gte]=1".to_owned(),
+    ] {
+        let mut page = world.kevin.gets(&start).await.is(200);
+        assert_eq!(
+            link(page.header("link"), "prev"),
+            None,
+            "nothing is known to be newer than the newest"
+        );
+        let mut seen = page.ids();
+        while let Some(next) = link(page.header("link"), "next") {
+            page = world.kevin.gets(&next).await.is(200);
+            seen.extend(page.ids());
+        }
+        assert_eq!(seen, ids);
+        assert_eq!(page.json()["has_more"], false);
+        let mut back = page.ids();
+        while let Some(prev) = link(page.header("link"), "prev") {
+            page = world.kevin.gets(&prev).await.is(200);
+            back.splice(0..0, page.ids());
+        }
+        assert_eq!(back, ids);
+    }
+}
+
+/// The target of a link, RFC 8288.
+fn link(header: &str, rel: &str) -> Option<String> {
+    let link = header
+        .split(", ")
+        .find(|link| link.ends_with(&format!("rel=\"{rel}\"")))?;
+    Some(link.strip_prefix('<')?.split_once('>')?.0.to_owned())
+}
+
+#[tokio::test]
+async fn a_page_of_long_messages_is_complete() {
+    // 2 MB: DynamoDB ends a page of a query at 1 MB, and a batch at 16 MB.
+    let world = World::new().await;
+    let long = "x".repeat(32 * 1024);
+    for _ in 0..65 {
+        world.kevin.sends(&long).await;
+    }
+    for page in [
+        world.kate.lists("limit=64").await,
+        world.kate.lists_all("limit=64").await,
+    ] {
+        assert_eq!(page.ids().len(), 64);
+        assert_eq!(page.json()["has_more"], true);
+    }
+}

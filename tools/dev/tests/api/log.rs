@@ -1,0 +1,94 @@
+//! The log: one line per request, and nothing in it that is nobody's business.
+
+use serde_json::json;
+
+use crate::harness::{World, whole_log};
+
+#[tokio::test]
+async fn each_request_leaves_one_line_that_says_what_it_cost() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let line = world.kate.reads(&id).await.is(200).log_line();
+    assert_eq!(line["operation"], "get-message");
+    assert_eq!(line["status"], 200);
+    assert_eq!(line["contact_id"], json!(world.kate.id));
+    assert_eq!(line["dynamodb_calls"], 3);
+    assert_eq!(line["round_trips"], 2);
+    assert_eq!(line["capacity_units"], 4.0);
+    assert_eq!(line["level"], "INFO");
+    assert!(line["duration_ms"].as_f64().unwrap() > 0.0);
+    assert!(line["cold_start"].is_boolean());
+}
+
+#[tokio::test]
+async fn a_request_that_fails_says_why_by_its_code() {
+    let world = World::new().await;
+    let line = world.kevin.lists("limit=0").await.is(400).log_line();
+    assert_eq!(
+        (&line["error"], &line["contact_id"]),
+        (&json!("parameter_invalid"), &json!(world.kevin.id))
+    );
+    let line = world.nobody.lists("").await.is(401).log_line();
+    assert_eq!(
+        (&line["error"], &line["contact_id"]),
+        (&json!("token_missing"), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn a_failure_of_the_store_is_told_to_the_log_and_not_to_the_client() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let request = serde_json::from_value(json!({"TableName": "ContactsTable"})).unwrap();
+    world.engine().database().delete_table(request).unwrap();
+    let answer = world.kevin.reads(&id).await.is_error(500, "internal", ());
+    for secret in ["ContactsTable", "ResourceNotFound", "DynamoDB", "table"] {
+        assert!(!answer.text.contains(secret), "{}", answer.text);
+    }
+    let line = answer.log_line();
+    assert_eq!(line["level"], "ERROR");
+    let error = line["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("internal: ") && error.contains("ResourceNotFoundException"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_log_has_no_token_no_phone_number_and_no_text() {
+    let world = World::new().await;
+    let text = "hush-hush-this-is-private";
+    let id = world.kevin.sends(text).await;
+    world.kate.reads(&id).await.is(200);
+    world.kate.lists("").await.is(200);
+    world.kate.reacts(&id, "heart").await.is(200);
+    world
+        .kevin
+        .changes(&id, format!("message={text}2"))
+        .await
+        .is(200);
+    world.kevin.changes(&id, text).await.is(400);
+    world.kevin.changes(&id, format!("{text}=1")).await.is(400);
+    world
+        .kevin
+        .posts("/v1/messages", ("application/json", text.as_bytes()))
+        .await
+        .is(400);
+    world.kevin.lists(&format!("limit={text}")).await.is(400);
+    world.kevin.reads(text).await.is(404);
+    world.kevin.with_token(text).lists("").await.is(401);
+    world.kevin.deletes(&id).await.is(204);
+    let log = whole_log();
+    assert!(
+        log.contains(&world.kevin.id.to_string()),
+        "the requests are there"
+    );
+    for secret in [
+        text,
+        &world.kevin.token,
+        &world.kate.token,
+        &world.kevin.phone_number(),
+    ] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}

@@ -1,0 +1,17 @@
+//! The contract of the API, rule by rule, as a user would test it: through real HTTP.
+
+mod harness;
+
+mod authentication;
+mod concurrency;
+mod cost;
+mod create_message;
+mod delete_message;
+mod get_message;
+mod list_messages;
+mod log;
+mod paging;
+mod reference;
+mod requests;
+mod update_message;
+mod who_may_what;

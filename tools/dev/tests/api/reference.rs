@@ -1,0 +1,149 @@
+//! The samples of the reference, as curl sends them, against the demo data.
+
+use dev::demo;
+use dev::stack::Stack;
+use serde_json::{Value, json};
+use shared::id::ConversationId;
+
+use crate::harness::{Person, World};
+
+/// One of the people of the demo data.
+async fn demo(world: &World, username: &str) -> Person {
+    demo::load(world.store()).await.unwrap();
+    let person = demo::PEOPLE
+        .iter()
+        .find(|person| person.username == username)
+        .unwrap();
+    let stranger = Person::new(
+        &world.kevin.url,
+        username,
+        demo::CONVERSATION.parse().unwrap(),
+    );
+    Person {
+        id: person.id.parse().unwrap(),
+        username: username.to_owned(),
+        ..stranger.with_token(person.token)
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_conversation_is_listed() {
+    let world = World::new().await;
+    let kevin = demo(&world, "KevinMcCallister").await;
+    let page = kevin
+        .gets("/v1/messages?conversation_id=xgQQXg3hrtjh7AvZ&limit=10")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(page["has_more"], false);
+    assert_eq!(page["data"].as_array().unwrap().len(), 2);
+    assert_eq!(page["data"][1]["contact"]["id"], "WAz8eIbvDR60rouK");
+    assert_eq!(
+        page["data"][1]["message"],
+        "It’s a nice night for a neck injury."
+    );
+    assert_eq!(page["data"][1]["created_at"], 692_233_200);
+    assert_eq!(page["data"][1]["read_at"], 705_103_200);
+}
+
+#[tokio::test]
+async fn a_message_is_sent_as_a_form_of_raw_utf_8() {
+    let world = World::new().await;
+    let linnie = demo(&world, "LinnieMcCallister").await;
+    let form =
+        "conversation_id=xgQQXg3hrtjh7AvZ&message=You’re what the French call ‘les incompetents.’";
+    let sent = linnie.posts("/v1/messages", form).await.is(201).json();
+    assert_eq!(
+        sent["message"],
+        "You’re what the French call ‘les incompetents.’"
+    );
+    assert_eq!(sent["contact"]["username"], "LinnieMcCallister");
+}
+
+#[tokio::test]
+async fn a_message_has_every_key_of_the_reference() {
+    let world = World::new().await;
+    let kate = demo(&world, "KateMcCallister").await;
+    let id = demo::first_message().unwrap().to_string();
+    let expected = json!({
+        "id": id,
+        "conversation_id": "xgQQXg3hrtjh7AvZ",
+        "contact": {
+            "id": "WAz8eIbvDR60rouK",
+            "username": "KevinMcCallister",
+            "phone_number": "1-800-759-3000",
+            "avatar_url": "https://example.com/avatars/kevin.jpg",
+            "last_active_at": 705_103_200,
+            "created_at": 692_233_200,
+        },
+        "message": "It’s a nice night for a neck injury.",
+        "reactions": [{"red_angry_face": ["KateMcCallister"]}],
+        "attachments": [],
+        "read_at": 705_103_200,
+        "created_at": 692_233_200,
+        "updated_at": 705_103_200,
+    });
+    assert_eq!(kate.reads(&id).await.is(200).json(), expected);
+}
+
+#[tokio::test]
+async fn a_reaction_is_put_with_brackets() {
+    let world = World::new().await;
+    let kate = demo(&world, "KateMcCallister").await;
+    let id = kate.sends("Kevin!").await;
+    let changed = kate
+        .changes(&id, "reactions[red_angry_face][]=KateMcCallister")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(
+        changed["reactions"],
+        json!([{"red_angry_face": ["KateMcCallister"]}])
+    );
+}
+
+#[tokio::test]
+async fn a_message_is_deleted() {
+    let world = World::new().await;
+    let kevin = demo(&world, "KevinMcCallister").await;
+    let id = demo::first_message().unwrap().to_string();
+    assert_eq!(kevin.deletes(&id).await.is(204).json(), Value::Null);
+    kevin
+        .reads(&id)
+        .await
+        .is_error(404, "message_not_found", "id");
+}
+
+#[tokio::test]
+async fn buzz_is_an_outsider_with_a_conversation_of_his_own() {
+    let world = World::new().await;
+    let buzz = demo(&world, "BuzzMcCallister").await;
+    buzz.lists("")
+        .await
+        .is_error(404, "conversation_not_found", "conversation_id");
+    let own: ConversationId = "BuzzTalksToBuzz0".parse().unwrap();
+    buzz.within(own)
+        .sends("I’m gonna feed him to my tarantula.")
+        .await;
+}
+
+#[tokio::test]
+async fn demo_data_in_a_file_is_loaded_once_and_stays_as_it_was_left() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let stack = Stack::start(Some(file.path())).await.unwrap();
+    demo::load(&stack.store).await.unwrap();
+    let kevin = shared::http::Caller::with_token("citypay_demo_kevin");
+    let id = demo::first_message().unwrap();
+    stack.store.delete(&kevin, id).await.unwrap();
+    drop(stack);
+    let stack = Stack::start(Some(file.path())).await.unwrap();
+    demo::load(&stack.store).await.unwrap();
+    let gone = stack
+        .store
+        .message(&shared::http::Caller::with_token("citypay_demo_kevin"), id)
+        .await;
+    assert!(
+        matches!(gone, Err(shared::Error::MessageNotFound)),
+        "{gone:?}"
+    );
+}

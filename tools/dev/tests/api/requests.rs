@@ -1,0 +1,354 @@
+//! How requests may be written, and what is said of those that are not.
+
+use proptest::prelude::*;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Json, World};
+
+#[tokio::test]
+async fn forms_and_json_say_the_same() {
+    let world = World::new().await;
+    let conversation = world.conversation;
+    let form = format!("conversation_id={conversation}&message=%C3%A9%20%26+%2B");
+    let json = Json(json!({"conversation_id": conversation, "message": "é & +"}));
+    let by_form = world.kevin.posts("/v1/messages", form).await.is(201).json();
+    let by_json = world.kevin.posts("/v1/messages", json).await.is(201).json();
+    assert_eq!(by_form["message"], "é & +");
+    assert_eq!(by_form["message"], by_json["message"]);
+}
+
+#[tokio::test]
+async fn the_type_of_a_body_is_read_as_http_has_it() {
+    let world = World::new().await;
+    let form = format!("conversation_id={}&message=hi", world.conversation);
+    let json = json!({"conversation_id": world.conversation, "message": "hi"}).to_string();
+    for (content_type, body) in [
+        ("application/x-www-form-urlencoded; charset=utf-8", &form),
+        ("Application/X-WWW-Form-Urlencoded", &form),
+        ("application/json;charset=UTF-8", &json),
+        ("APPLICATION/JSON", &json),
+    ] {
+        world
+            .kevin
+            .posts("/v1/messages", (content_type, body.as_bytes()))
+            .await
+            .is(201);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_another_type_is_refused() {
+    let world = World::new().await;
+    for content_type in [
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+        "",
+    ] {
+        let body = (content_type, &b"message=hi"[..]);
+        world
+            .kevin
+            .posts("/v1/messages", body)
+            .await
+            .is_error(415, "media_type_unsupported", ());
+    }
+}
+
+#[tokio::test]
+async fn a_body_too_large_is_refused() {
+    let world = World::new().await;
+    let body = vec![b'a'; 256 * 1024 + 1];
+    for content_type in ["application/json", "application/x-www-form-urlencoded"] {
+        let answer = world
+            .kevin
+            .posts("/v1/messages", (content_type, &body[..]))
+            .await;
+        answer.is_error(413, "body_too_large", ());
+    }
+}
+
+#[tokio::test]
+async fn broken_json_is_refused() {
+    let world = World::new().await;
+    let deep = "[".repeat(10_000);
+    let deep_object = r#"{"a":"#.repeat(10_000);
+    for body in [
+        "{",
+        "",
+        "nonsense",
+        "[]",
+        "\"text\"",
+        "1",
+        "null",
+        r#"{"a":1}x"#,
+        "{\"a\":\"\u{1}\"}",
+        &deep,
+        &deep_object,
+    ] {
+        let answer = world
+            .kevin
+            .posts("/v1/messages", ("application/json", body.as_bytes()))
+            .await;
+        if body.is_empty() {
+            answer.is_error(400, "parameter_missing", "conversation_id");
+        } else {
+            answer.is_error(400, "malformed_request", ());
+        }
+    }
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8_is_refused_never_mended() {
+    let world = World::new().await;
+    let conversation = world.conversation;
+    for message in [&b"%FF"[..], b"\xFF", b"%C3", b"%ED%A0%80"] {
+        let form = [
+            format!("conversation_id={conversation}&message=").as_bytes(),
+            message,
+        ]
+        .concat();
+        let body = ("application/x-www-form-urlencoded", &form[..]);
+        world
+            .kevin
+            .posts("/v1/messages", body)
+            .await
+            .is_error(400, "parameter_invalid", "message");
+    }
+    let name = ("application/x-www-form-urlencoded", &b"%FF=1"[..]);
+    world
+        .kevin
+        .posts("/v1/messages", name)
+        .await
+        .is_error(400, "malformed_request", ());
+    let json = ("application/json", &b"{\"message\":\"\xFF\"}"[..]);
+    world
+        .kevin
+        .posts("/v1/messages", json)
+        .await
+        .is_error(400, "malformed_request", ());
+}
+
+#[tokio::test]
+async fn bad_input_is_named() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let message = format!("/v1/messages/{id}");
+    let conversation = format!("conversation_id={}", world.conversation);
+    let kevin = &world.kevin.username;
+    let long_name = "n".repeat(1000);
+    let shown_name = format!("{}…", "n".repeat(200));
+    #[rustfmt::skip]
+    let table: Vec<(Method, &str, String, &str, Value)> = vec![
+        // method, path, parameters, code, param
+        (Method::GET, "/v1/messages", "limit=0".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "limit=101".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "limit=-1".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "limit=1.5".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "limit=ten".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "limit=".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "limit".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "limit[]=1".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "limit=1&limit=2".into(), "parameter_repeated", "limit".into()),
+        (Method::GET, "/v1/messages", "limit=99999999999999999999".into(), "parameter_invalid", "limit".into()),
+        (Method::GET, "/v1/messages", "conversation_id=short".into(), "parameter_invalid", "conversation_id".into()),
+        (Method::GET, "/v1/messages", "conversation_id=".into(), "parameter_invalid", "conversation_id".into()),
+        (Method::GET, "/v1/messages", "created_at=1".into(), "parameter_invalid", "created_at".into()),
+        (Method::GET, "/v1/messages", "created_at[gt]=1".into(), "parameter_unknown", "created_at[gt]".into()),
+        (Method::GET, "/v1/messages", "created_at[gte]=now".into(), "parameter_invalid", "created_at[gte]".into()),
+        (Method::GET, "/v1/messages", "created_at[gte]=1&created_at[gte]=2".into(), "parameter_repeated", "created_at[gte]".into()),
+        (Method::GET, "/v1/messages", "page=2".into(), "parameter_unknown", "page".into()),
+        (Method::GET, "/v1/messages", "Limit=2".into(), "parameter_unknown", "Limit".into()),
+        (Method::GET, "/v1/messages", "=2".into(), "parameter_unknown", "".into()),
+        (Method::GET, "/v1/messages", "limit[=2".into(), "malformed_request", Value::Null),
+        (Method::GET, "/v1/messages", "a[b][c][d][e][f]=2".into(), "malformed_request", Value::Null),
+        (Method::POST, "/v1/messages", format!("{conversation}&message=a&message=b"), "parameter_repeated", "message".into()),
+        (Method::POST, "/v1/messages", format!("{conversation}&message[]=a"), "parameter_invalid", "message".into()),
+        (Method::POST, "/v1/messages", format!("{conversation}&message[a]=a"), "parameter_invalid", "message".into()),
+        (Method::POST, "/v1/messages", format!("{conversation}&message=a&message[a]=a"), "parameter_repeated", "message[a]".into()),
+        (Method::POST, "/v1/messages", format!("{conversation}&message=a&contact=b"), "parameter_unknown", "contact".into()),
+        (Method::POST, "/v1/messages", format!("{conversation}&message=a&{long_name}=b"), "parameter_unknown", shown_name.into()),
+        (Method::POST, "/v1/messages", "You’re what the French call".into(), "parameter_unknown", "You’re what the French call".into()),
+        (Method::PUT, &message, "reactions=heart".into(), "parameter_invalid", "reactions".into()),
+        (Method::PUT, &message, "reactions[]=heart".into(), "parameter_invalid", "reactions[]".into()),
+        (Method::PUT, &message, format!("reactions[heart]={kevin}"), "parameter_invalid", "reactions[heart]".into()),
+        (Method::PUT, &message, format!("reactions[Heart][]={kevin}"), "parameter_invalid", "reactions[Heart]".into()),
+        (Method::PUT, &message, format!("reactions[][]={kevin}"), "malformed_request", Value::Null),
+        (Method::PUT, &message, "reactions[heart][]=".into(), "parameter_invalid", "reactions[heart][]".into()),
+        (Method::PUT, &message, format!("reactions[heart][]={}", "x".repeat(40)), "parameter_invalid", "reactions[heart][]".into()),
+        (Method::PUT, &message, "reactions[heart]=&reactions[heart]=".into(), "parameter_repeated", "reactions[heart]".into()),
+        (Method::PUT, &message, "read=1".into(), "parameter_invalid", "read".into()),
+        (Method::PUT, &message, "read=true&read=true".into(), "parameter_repeated", "read".into()),
+        (Method::PUT, &message, "id=1".into(), "parameter_unknown", "id".into()),
+    ];
+    for (method, path, parameters, code, param) in table {
+        let answer = if method == Method::GET {
+            world.kevin.gets(&format!("{path}?{parameters}")).await
+        } else {
+            world
+                .kevin
+                .requests(method.clone(), path, &[], parameters.as_str())
+                .await
+        };
+        eprintln!("{method} {path} {parameters}: {}", answer.text);
+        answer.is_error(400, code, param);
+    }
+    assert_eq!(
+        world.kevin.lists("").await.is(200).texts(),
+        ["hello"],
+        "nothing was done"
+    );
+}
+
+#[tokio::test]
+async fn bad_json_is_named() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let kevin = &world.kevin.username;
+    #[rustfmt::skip]
+    let table = [
+        (r#"{"message": 1}"#.to_owned(), "parameter_invalid", "message"),
+        (r#"{"message": {"a": 1}}"#.to_owned(), "parameter_invalid", "message"),
+        (r#"{"message": "a", "message": "b"}"#.to_owned(), "parameter_repeated", "message"),
+        (r#"{"read": "yes"}"#.to_owned(), "parameter_invalid", "read"),
+        (r#"{"reactions": [{"heart": [1]}]}"#.to_owned(), "parameter_invalid", "reactions[][heart][]"),
+        (r#"{"reactions": {"heart": null}}"#.to_owned(), "parameter_invalid", "reactions[heart]"),
+        (format!(r#"{{"reactions": {{"heart": [], "heart": ["{kevin}"]}}}}"#), "parameter_invalid", "reactions"),
+        (r#"{"reactions": {"heart": []}, "unknown": null}"#.to_owned(), "parameter_unknown", "unknown"),
+    ];
+    for (body, code, param) in table {
+        let answer = world
+            .kevin
+            .changes(&id, ("application/json", body.as_bytes()))
+            .await;
+        eprintln!("{body}: {}", answer.text);
+        answer.is_error(400, code, param);
+    }
+    assert_eq!(
+        world.kevin.reads(&id).await.json()["updated_at"],
+        Value::Null,
+        "nothing was done"
+    );
+}
+
+#[tokio::test]
+async fn parameters_have_to_be_where_the_method_has_them() {
+    let world = World::new().await;
+    let form = format!("conversation_id={}", world.conversation);
+    let forgot_g = world
+        .kevin
+        .requests(Method::GET, "/v1/messages", &[], form.as_str())
+        .await;
+    forgot_g.is_error(400, "malformed_request", ());
+    let in_query = world
+        .kevin
+        .posts(&format!("/v1/messages?{form}"), "message=hi")
+        .await;
+    in_query.is_error(400, "parameter_unknown", "conversation_id");
+}
+
+#[tokio::test]
+async fn paths_that_are_no_endpoint_are_404_and_other_methods_405() {
+    let world = World::new().await;
+    for path in [
+        "/",
+        "/v1",
+        "/v1/messages/",
+        "/v2/messages",
+        "/v1/messages/a/b",
+        "/v1//messages",
+        "/favicon.ico",
+    ] {
+        world
+            .kevin
+            .gets(path)
+            .await
+            .is_error(404, "route_not_found", ());
+        world
+            .nobody
+            .gets(path)
+            .await
+            .is_error(404, "route_not_found", ());
+    }
+    for (method, path, allow) in [
+        (Method::PUT, "/v1/messages", "GET, POST"),
+        (Method::DELETE, "/v1/messages", "GET, POST"),
+        (Method::PATCH, "/v1/messages/x", "GET, PUT, DELETE"),
+        (Method::POST, "/v1/messages/x", "GET, PUT, DELETE"),
+        (Method::OPTIONS, "/v1/messages/x", "GET, PUT, DELETE"),
+    ] {
+        let answer = world.kevin.requests(method, path, &[], ()).await;
+        assert_eq!(
+            answer
+                .is_error(405, "method_not_allowed", ())
+                .header("allow"),
+            allow
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_of_its_own() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let answers = [
+        world.kevin.reads(&id).await,
+        world.kevin.reads(&id).await,
+        world.kevin.lists("limit=0").await,
+        world.nobody.gets("/").await,
+        world.kevin.deletes(&id).await,
+    ];
+    let ids: std::collections::BTreeSet<_> = answers
+        .iter()
+        .map(|answer| answer.header("x-request-id"))
+        .collect();
+    assert_eq!(ids.len(), answers.len());
+    assert!(ids.iter().all(|id| id.len() == 36), "{ids:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_means_the_same_as_a_form_and_as_json(texts in prop::collection::vec("\\PC{1,40}", 16)) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let world = World::new().await;
+            for text in texts.iter().filter(|text| !text.trim().is_empty()) {
+                let by_form = world.kevin.tries_to_send(text).await.is(201).json();
+                let json = Json(json!({"conversation_id": world.conversation, "message": text}));
+                let by_json = world.kevin.posts("/v1/messages", json).await.is(201).json();
+                assert_eq!(by_form["message"], *text);
+                assert_eq!(by_form["message"], by_json["message"]);
+            }
+        });
+    }
+
+    #[test]
+    fn any_reactions_mean_the_same_as_a_form_and_as_json(emoji in prop::collection::btree_map("[a-z0-9_+-]{1,8}", any::<bool>(), 1..6)) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let world = World::new().await;
+            let kate = &world.kate;
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            let mut object = serde_json::Map::new();
+            for (emoji, reacts) in &emoji {
+                if *reacts {
+                    form.append_pair(&format!("reactions[{emoji}][]"), &kate.username);
+                    object.insert(emoji.clone(), json!([kate.username]));
+                } else {
+                    form.append_pair(&format!("reactions[{emoji}]"), "");
+                    object.insert(emoji.clone(), json!([]));
+                }
+            }
+            let list: Vec<_> = object.iter().map(|(emoji, usernames)| json!({ emoji: usernames })).collect();
+            let mut results = Vec::new();
+            for body in [form.finish().into(), Json(json!({ "reactions": object })).into(), Json(json!({ "reactions": list })).into()] {
+                let body: crate::harness::Body = body;
+                let id = world.kevin.sends("hello").await;
+                results.push(kate.changes(&id, body).await.is(200).json()["reactions"].clone());
+            }
+            assert_eq!(results[0], results[1]);
+            assert_eq!(results[0], results[2]);
+            assert_eq!(results[0].as_array().unwrap().len(), emoji.values().filter(|reacts| **reacts).count());
+        });
+    }
+}

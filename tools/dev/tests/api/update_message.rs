@@ -1,0 +1,302 @@
+//! `PUT /v1/messages/:id`
+
+use serde_json::{Value, json};
+use shared::time::Micros;
+
+use crate::harness::{Json, World};
+
+#[tokio::test]
+async fn the_author_edits_a_message_and_the_time_of_it_shows() {
+    let world = World::new().await;
+    let id = world.kevin.sends("helo").await;
+    let later = world.host_at(|| Micros(5_000_000_000_000_000)).await;
+    let edited = world
+        .kevin
+        .at(&later)
+        .changes(&id, "message=hello")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(edited["message"], "hello");
+    assert_eq!(edited["updated_at"], 5_000_000_000_u64);
+    assert_eq!(world.kate.reads(&id).await.json(), edited);
+}
+
+#[tokio::test]
+async fn an_edit_keeps_the_reactions_and_when_it_was_read() {
+    let world = World::new().await;
+    let id = world.kevin.sends("helo").await;
+    world.kate.reacts(&id, "heart").await.is(200);
+    let read = world.kate.changes(&id, "read=true").await.is(200).json();
+    let edited = world
+        .kevin
+        .changes(&id, "message=hello")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(
+        edited["reactions"],
+        json!([{"heart": [world.kate.username]}])
+    );
+    assert_eq!(edited["read_at"], read["read_at"]);
+    assert_eq!(edited["created_at"], read["created_at"]);
+}
+
+#[tokio::test]
+async fn only_the_author_edits() {
+    let world = World::new().await;
+    let id = world.kevin.sends("mine").await;
+    world
+        .kate
+        .changes(&id, "message=hers")
+        .await
+        .is_error(403, "not_the_author", "message");
+    let both = format!("message=hers&reactions[heart][]={}", world.kate.username);
+    world
+        .kate
+        .changes(&id, both)
+        .await
+        .is_error(403, "not_the_author", "message");
+    let message = world.kevin.reads(&id).await.json();
+    assert_eq!(
+        (&message["message"], &message["reactions"]),
+        (&json!("mine"), &json!([]))
+    );
+}
+
+#[tokio::test]
+async fn reactions_of_all_kinds_and_people_are_shown_sorted() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    for (person, emoji) in [
+        (&world.linnie, "heart"),
+        (&world.kate, "heart"),
+        (&world.kevin, "%2B1"),
+        (&world.kate, "👍🏽"),
+    ] {
+        person.reacts(&id, emoji).await.is(200);
+    }
+    let mut hearts = [&world.kate.username, &world.linnie.username];
+    hearts.sort();
+    let expected =
+        json!([{"+1": [world.kevin.username]}, {"heart": hearts}, {"👍🏽": [world.kate.username]}]);
+    assert_eq!(world.kevin.reads(&id).await.json()["reactions"], expected);
+}
+
+#[tokio::test]
+async fn a_reaction_is_the_same_however_often_it_is_made() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let first = world.kate.reacts(&id, "heart").await.is(200).json();
+    let later = world.host_at(|| Micros(5_000_000_000_000_000)).await;
+    assert_eq!(
+        world
+            .kate
+            .at(&later)
+            .reacts(&id, "heart")
+            .await
+            .is(200)
+            .json(),
+        first
+    );
+}
+
+#[tokio::test]
+async fn a_reaction_is_taken_away_and_those_of_others_stay() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    world.kate.reacts(&id, "heart").await.is(200);
+    world.linnie.reacts(&id, "heart").await.is(200);
+    let left = world
+        .kate
+        .changes(&id, "reactions[heart]=")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(
+        left["reactions"],
+        json!([{"heart": [world.linnie.username]}])
+    );
+    assert_eq!(
+        world
+            .kate
+            .changes(&id, "reactions[heart]=")
+            .await
+            .is(200)
+            .json(),
+        left
+    );
+    let none = world
+        .linnie
+        .changes(&id, Json(json!({"reactions": {"heart": []}})))
+        .await
+        .is(200)
+        .json();
+    assert_eq!(none["reactions"], json!([]));
+}
+
+#[tokio::test]
+async fn one_change_can_add_and_take_away() {
+    let world = World::new().await;
+    let (kate, id) = (&world.kate, world.kevin.sends("hello").await);
+    kate.reacts(&id, "heart").await.is(200);
+    let change = json!({"reactions": [{"joy": [kate.username]}, {"heart": []}], "read": true});
+    let changed = kate.changes(&id, Json(change)).await.is(200).json();
+    assert_eq!(changed["reactions"], json!([{"joy": [kate.username]}]));
+    assert!(changed["read_at"].is_u64());
+}
+
+#[tokio::test]
+async fn nobody_reacts_as_somebody_else_and_then_nothing_is_changed() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let (kate, linnie) = (&world.kate.username, &world.linnie.username);
+    for (form, param) in [
+        (format!("reactions[heart][]={linnie}"), "reactions[heart][]"),
+        (
+            format!("reactions[joy][]={kate}&reactions[heart][]={linnie}"),
+            "reactions[heart][]",
+        ),
+        (
+            format!("reactions[heart][]={kate}&reactions[heart][]={linnie}"),
+            "reactions[heart][]",
+        ),
+        (
+            "reactions[heart][]=nobody.at.all".to_owned(),
+            "reactions[heart][]",
+        ),
+    ] {
+        world
+            .kate
+            .changes(&id, form)
+            .await
+            .is_error(403, "not_yourself", param);
+    }
+    let message = world.kevin.reads(&id).await.json();
+    assert_eq!(
+        (&message["reactions"], &message["updated_at"]),
+        (&json!([]), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_username_is_ones_own_in_any_case() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let form = format!("reactions[heart][]={}", world.kate.username.to_uppercase());
+    let changed = world.kate.changes(&id, form).await.is(200).json();
+    assert_eq!(
+        changed["reactions"],
+        json!([{"heart": [world.kate.username]}])
+    );
+}
+
+#[tokio::test]
+async fn a_message_takes_fifty_different_emoji() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let form = |range: std::ops::Range<u32>| {
+        let one = |number| format!("reactions[e{number}][]={}", world.kate.username);
+        range.map(one).collect::<Vec<_>>().join("&")
+    };
+    world.kate.changes(&id, form(0..51)).await.is_error(
+        400,
+        "parameter_invalid",
+        "reactions[e9][]",
+    );
+    let changed = world.kate.changes(&id, form(0..50)).await.is(200).json();
+    assert_eq!(changed["reactions"].as_array().unwrap().len(), 50);
+    world.linnie.reacts(&id, "e7").await.is(200);
+    world
+        .linnie
+        .reacts(&id, "e50")
+        .await
+        .is_error(400, "parameter_invalid", "reactions[e50][]");
+}
+
+#[tokio::test]
+async fn a_message_is_read_once_by_another_than_its_author() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    assert_eq!(
+        world.kevin.changes(&id, "read=true").await.is(200).json()["read_at"],
+        Value::Null
+    );
+    let now = world.host_at(|| Micros(2_000_000_000_000_000)).await;
+    let read = world
+        .kate
+        .at(&now)
+        .changes(&id, "read=true")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(read["read_at"], 2_000_000_000_u64);
+    let later = world.host_at(|| Micros(3_000_000_000_000_000)).await;
+    assert_eq!(
+        world
+            .linnie
+            .at(&later)
+            .changes(&id, "read=true")
+            .await
+            .is(200)
+            .json(),
+        read
+    );
+}
+
+#[tokio::test]
+async fn a_change_has_to_change_something() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    world
+        .kevin
+        .changes(&id, "")
+        .await
+        .is_error(400, "parameter_invalid", ());
+    world
+        .kevin
+        .changes(&id, Json(json!({})))
+        .await
+        .is_error(400, "parameter_invalid", ());
+    world
+        .kevin
+        .changes(&id, "read=false")
+        .await
+        .is_error(400, "parameter_invalid", "read");
+    world.kevin.changes(&id, "attachments[]=x").await.is_error(
+        400,
+        "parameter_unknown",
+        "attachments",
+    );
+}
+
+#[tokio::test]
+async fn a_change_that_changes_nothing_leaves_no_trace() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let same = world
+        .kevin
+        .changes(&id, "message=hello&reactions[heart]=")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(same["updated_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_is_deleted_cannot_be_changed() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    world.kevin.deletes(&id).await.is(204);
+    world
+        .kevin
+        .changes(&id, "message=again")
+        .await
+        .is_error(404, "message_not_found", "id");
+    world
+        .kate
+        .reacts(&id, "heart")
+        .await
+        .is_error(404, "message_not_found", "id");
+    assert!(world.kevin.lists("").await.ids().is_empty());
+}
