@@ -33,7 +33,7 @@ impl Caller {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenMissing`] without a bearer token, [`Unauthenticated::TokenInvalid`] with one that no
+    /// Says whether there is no bearer token, or one that no
     /// server could have issued.
     pub(super) fn from_headers(headers: &HeaderMap) -> Result<Self, Unauthenticated> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();

@@ -37,7 +37,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenMissing`] and [`Unauthenticated::TokenInvalid`].
+    /// [`Error::Unauthenticated`].
     pub fn caller(&self) -> Result<&Caller> {
         self.caller.as_ref().map_err(|&why| why.into())
     }

@@ -34,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenInvalid`].
+    /// [`Error::Unauthenticated`].
     pub async fn inbox(&self, caller: &Caller, window: &Window) -> Result<Page<Message>> {
         let contact = self.authenticate(caller).await?;
         let wanted = window.limit.get() + 1;

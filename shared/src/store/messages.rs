@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenInvalid`]; [`Error::MessageNotFound`], also for those who do not take part.
+    /// [`Error::Unauthenticated`]; [`Error::MessageNotFound`], also for those who do not take part.
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<Message> {
         let row = self
             .look(caller, id, &BTreeSet::new())
@@ -69,7 +69,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenInvalid`]; [`Error::ConversationNotFound`], also for those who do not take part.
+    /// [`Error::Unauthenticated`]; [`Error::ConversationNotFound`], also for those who do not take part.
     pub async fn messages(
         &self,
         caller: &Caller,

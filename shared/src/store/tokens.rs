@@ -25,7 +25,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenInvalid`] if the token is unknown or has expired.
+    /// [`Error::Unauthenticated`] if the token is unknown or has expired.
     pub async fn authenticate(&self, caller: &Caller) -> Result<ContactId> {
         if let Some(contact) = caller.contact() {
             return Ok(contact);

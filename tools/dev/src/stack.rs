@@ -44,7 +44,7 @@ impl Stack {
         })
     }
 
-    /// The HTTP API over `store`, for [`axum::serve`].
+    /// The HTTP API over `store`, for `axum::serve`.
     ///
     /// # Errors
     ///

@@ -34,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenInvalid`]; [`Error::MessageNotFound`], also for those who do not take part;
+    /// [`Error::Unauthenticated`]; [`Error::MessageNotFound`], also for those who do not take part;
     /// [`Error::NotTheAuthor`] and [`Error::NotYourself`], before anything is changed.
     pub async fn change(&self, caller: &Caller, id: MessageId, change: &Change) -> Result<Message> {
         let usernames = change

@@ -18,7 +18,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenInvalid`]; [`Error::MessageNotFound`] for those who do not take part;
+    /// [`Error::Unauthenticated`]; [`Error::MessageNotFound`] for those who do not take part;
     /// [`Error::NotTheAuthor`].
     pub async fn delete(&self, caller: &Caller, id: MessageId) -> Result<()> {
         let Sight {

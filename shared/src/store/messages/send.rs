@@ -21,7 +21,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Unauthenticated::TokenInvalid`]; [`Error::ConversationNotFound`], also for those who do not take part.
+    /// [`Error::Unauthenticated`]; [`Error::ConversationNotFound`], also for those who do not take part.
     pub async fn send(
         &self,
         caller: &Caller,

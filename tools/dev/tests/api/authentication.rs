@@ -9,11 +9,7 @@ use crate::harness::World;
 #[tokio::test]
 async fn a_request_without_a_token_is_told_how_to_send_one() {
     let world = World::new().await;
-    let answer = world
-        .nobody
-        .lists("")
-        .await
-        .is_error(401, "token_missing", ());
+    let answer = world.nobody.lists("").await.fails(401, "token_missing", ());
     assert_eq!(answer.header("www-authenticate"), "Bearer");
 }
 
@@ -28,7 +24,7 @@ async fn another_scheme_is_no_token() {
             .await;
         assert_eq!(
             answer
-                .is_error(401, "token_missing", ())
+                .fails(401, "token_missing", ())
                 .header("www-authenticate"),
             "Bearer"
         );
@@ -56,7 +52,7 @@ async fn malformed_and_unknown_tokens_are_all_the_same() {
             .kevin
             .requests(Method::GET, "/v1/messages", &headers, ())
             .await;
-        let answer = answer.is_error(401, "token_invalid", ());
+        let answer = answer.fails(401, "token_invalid", ());
         assert_eq!(
             answer.header("www-authenticate"),
             r#"Bearer error="invalid_token""#
@@ -90,7 +86,7 @@ async fn two_authorization_headers_are_no_token() {
         .kevin
         .requests(Method::GET, "/v1/messages", &headers, ())
         .await
-        .is_error(401, "token_invalid", ());
+        .fails(401, "token_invalid", ());
 }
 
 #[tokio::test]
@@ -110,9 +106,9 @@ async fn a_token_is_good_until_the_second_it_expires() {
         .at(&after)
         .lists("")
         .await
-        .is_error(401, "token_invalid", ());
+        .fails(401, "token_invalid", ());
     assert!(Clock::system().now() > Micros(1_000_000_000));
-    kevin.lists("").await.is_error(401, "token_invalid", ());
+    kevin.lists("").await.fails(401, "token_invalid", ());
 }
 
 #[tokio::test]
@@ -125,15 +121,15 @@ async fn whoever_is_not_known_is_told_that_before_all_else() {
         } else {
             "token_missing"
         };
-        person.lists("limit=0").await.is_error(401, code, ());
-        person.reads("no-id").await.is_error(401, code, ());
+        person.lists("limit=0").await.fails(401, code, ());
+        person.reads("no-id").await.fails(401, code, ());
         person
             .posts("/v1/messages", "nonsense=1")
             .await
-            .is_error(401, code, ());
+            .fails(401, code, ());
         person
             .posts("/v1/messages", ("text/plain", &b"x"[..]))
             .await
-            .is_error(401, code, ());
+            .fails(401, code, ());
     }
 }

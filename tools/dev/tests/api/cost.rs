@@ -14,7 +14,6 @@ use crate::harness::{Cost, Person, World};
 async fn each_operation_costs_what_the_design_says() {
     let world = World::new().await;
     let kevin = &world.kevin;
-    // token 1, conversation 1, newest key 1 (an empty query is half a unit, strongly read 0.5 * 2 … see below)
     let first = kevin.tries_to_send("first").await.is(201).cost();
     let second = kevin.tries_to_send("second").await.is(201);
     let id = second.json()["id"].as_str().unwrap().to_owned();
@@ -159,7 +158,7 @@ async fn ten_thousand_conversations_cost_what_a_hundred_do() {
             &world,
             "InboxTable",
             ids.iter()
-                .map(|id| [("contact_id", s(reader.id)), ("message_id", s(id))].into()),
+                .map(|id| [("contact_id", s(&reader.id)), ("message_id", s(id))].into()),
         );
         import(
             &world,
@@ -168,7 +167,7 @@ async fn ten_thousand_conversations_cost_what_a_hundred_do() {
                 let participants =
                     AttributeValue::SS(vec![reader.id.to_string(), world.kevin.id.to_string()]);
                 [
-                    ("id", s(id.conversation())),
+                    ("id", s(&id.conversation())),
                     ("participants", participants),
                     ("created_at", n(1)),
                 ]
@@ -188,10 +187,10 @@ fn import_messages(world: &World, ids: impl Iterator<Item = MessageId>, author: 
         "MessagesTable",
         ids.map(|id| {
             [
-                ("conversation_id", s(id.conversation())),
+                ("conversation_id", s(&id.conversation())),
                 ("created_at", n(id.created_at().0)),
-                ("contact_id", s(author)),
-                ("message", s("hello")),
+                ("contact_id", s(&author)),
+                ("message", s(&"hello")),
                 ("version", n(1)),
             ]
             .into()
@@ -220,7 +219,7 @@ fn import<'a>(
     assert_eq!(result.items_imported, count);
 }
 
-fn s(text: impl ToString) -> AttributeValue {
+fn s(text: &impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
 }
 

@@ -45,7 +45,7 @@ async fn a_text_of_32_kib_is_kept_to_the_last_byte_and_one_more_is_refused() {
         longest
     );
     let answer = world.kevin.tries_to_send(&format!("{longest}x")).await;
-    answer.is_error(400, "parameter_invalid", "message");
+    answer.fails(400, "parameter_invalid", "message");
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn nothing_to_read_is_refused() {
             .kevin
             .tries_to_send(text)
             .await
-            .is_error(400, "parameter_invalid", "message");
+            .fails(400, "parameter_invalid", "message");
     }
 }
 
@@ -83,21 +83,21 @@ async fn the_conversation_and_the_text_are_required() {
     let posts = async |form: String| world.kevin.posts("/v1/messages", form).await;
     posts("message=hi".to_owned())
         .await
-        .is_error(400, "parameter_missing", "conversation_id");
+        .fails(400, "parameter_missing", "conversation_id");
     posts(format!("conversation_id={conversation}"))
         .await
-        .is_error(400, "parameter_missing", "message");
+        .fails(400, "parameter_missing", "message");
     let null = json!({"conversation_id": conversation, "message": null});
     world
         .kevin
         .posts("/v1/messages", Json(null))
         .await
-        .is_error(400, "parameter_invalid", "message");
-    world.kevin.posts("/v1/messages", ()).await.is_error(
-        400,
-        "parameter_missing",
-        "conversation_id",
-    );
+        .fails(400, "parameter_invalid", "message");
+    world
+        .kevin
+        .posts("/v1/messages", ())
+        .await
+        .fails(400, "parameter_missing", "conversation_id");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn attachments_are_not_taken_yet() {
         .kevin
         .posts("/v1/messages", form)
         .await
-        .is_error(400, "parameter_unknown", "attachments");
+        .fails(400, "parameter_unknown", "attachments");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_refused_message_is_not_kept() {
         .kevin
         .posts("/v1/messages", form)
         .await
-        .is_error(400, "parameter_unknown", "mesage");
+        .fails(400, "parameter_unknown", "mesage");
     assert!(world.kevin.lists("").await.is(200).ids().is_empty());
     assert!(world.kevin.lists_all("").await.is(200).ids().is_empty());
 }

@@ -15,7 +15,7 @@ async fn a_deleted_message_is_gone_for_everybody() {
         person
             .reads(&id)
             .await
-            .is_error(404, "message_not_found", "id");
+            .fails(404, "message_not_found", "id");
         assert!(person.lists("").await.is(200).ids().is_empty());
         assert!(person.lists_all("").await.is(200).ids().is_empty());
     }
@@ -45,7 +45,7 @@ async fn deleting_again_is_no_error_for_a_participant() {
         .buzz
         .deletes(&id)
         .await
-        .is_error(404, "message_not_found", "id");
+        .fails(404, "message_not_found", "id");
 }
 
 #[tokio::test]
@@ -56,6 +56,6 @@ async fn only_the_author_deletes() {
         .kate
         .deletes(&id)
         .await
-        .is_error(403, "not_the_author", ());
+        .fails(403, "not_the_author", ());
     world.kate.reads(&id).await.is(200);
 }

@@ -37,7 +37,7 @@ async fn what_is_no_id_is_not_found() {
                 .kevin
                 .reads(other)
                 .await
-                .is_error(404, "message_not_found", "id");
+                .fails(404, "message_not_found", "id");
         }
     }
 }
@@ -50,7 +50,7 @@ async fn a_message_takes_no_parameters() {
         .kevin
         .reads(&format!("{id}?verbose=1"))
         .await
-        .is_error(400, "parameter_unknown", "verbose");
+        .fails(400, "parameter_unknown", "verbose");
     world
         .kevin
         .requests(
@@ -60,6 +60,6 @@ async fn a_message_takes_no_parameters() {
             "x=1",
         )
         .await
-        .is_error(400, "malformed_request", ());
+        .fails(400, "malformed_request", ());
     world.kevin.reads(&id).await.is(200);
 }

@@ -245,17 +245,17 @@ async fn a_cursor_has_to_be_an_id_of_that_conversation() {
             .kevin
             .lists(&format!("{cursor}={foreign}"))
             .await
-            .is_error(400, "parameter_invalid", cursor);
+            .fails(400, "parameter_invalid", cursor);
         world
             .kevin
             .lists(&format!("{cursor}=no-id"))
             .await
-            .is_error(400, "parameter_invalid", cursor);
+            .fails(400, "parameter_invalid", cursor);
         world
             .kevin
             .lists_all(&format!("{cursor}=no-id"))
             .await
-            .is_error(400, "parameter_invalid", cursor);
+            .fails(400, "parameter_invalid", cursor);
     }
     let own = MessageId::new(Micros(1), world.conversation);
     let both = format!("starting_after={own}&ending_before={own}");
@@ -263,7 +263,7 @@ async fn a_cursor_has_to_be_an_id_of_that_conversation() {
         .kevin
         .lists(&both)
         .await
-        .is_error(400, "parameter_invalid", "ending_before");
+        .fails(400, "parameter_invalid", "ending_before");
 }
 
 #[tokio::test]

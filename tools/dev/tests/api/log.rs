@@ -41,7 +41,7 @@ async fn a_failure_of_the_store_is_told_to_the_log_and_not_to_the_client() {
     let id = world.kevin.sends("hello").await;
     let request = serde_json::from_value(json!({"TableName": "ContactsTable"})).unwrap();
     world.engine().database().delete_table(request).unwrap();
-    let answer = world.kevin.reads(&id).await.is_error(500, "internal", ());
+    let answer = world.kevin.reads(&id).await.fails(500, "internal", ());
     for secret in ["ContactsTable", "ResourceNotFound", "DynamoDB", "table"] {
         assert!(!answer.text.contains(secret), "{}", answer.text);
     }

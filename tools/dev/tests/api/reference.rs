@@ -108,10 +108,7 @@ async fn a_message_is_deleted() {
     let kevin = demo(&world, "KevinMcCallister").await;
     let id = demo::first_message().unwrap().to_string();
     assert_eq!(kevin.deletes(&id).await.is(204).json(), Value::Null);
-    kevin
-        .reads(&id)
-        .await
-        .is_error(404, "message_not_found", "id");
+    kevin.reads(&id).await.fails(404, "message_not_found", "id");
 }
 
 #[tokio::test]
@@ -120,7 +117,7 @@ async fn buzz_is_an_outsider_with_a_conversation_of_his_own() {
     let buzz = demo(&world, "BuzzMcCallister").await;
     buzz.lists("")
         .await
-        .is_error(404, "conversation_not_found", "conversation_id");
+        .fails(404, "conversation_not_found", "conversation_id");
     let own: ConversationId = "BuzzTalksToBuzz0".parse().unwrap();
     buzz.within(own)
         .sends("I’m gonna feed him to my tarantula.")

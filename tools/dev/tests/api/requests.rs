@@ -51,7 +51,7 @@ async fn a_body_of_another_type_is_refused() {
             .kevin
             .posts("/v1/messages", body)
             .await
-            .is_error(415, "media_type_unsupported", ());
+            .fails(415, "media_type_unsupported", ());
     }
 }
 
@@ -64,7 +64,7 @@ async fn a_body_too_large_is_refused() {
             .kevin
             .posts("/v1/messages", (content_type, &body[..]))
             .await;
-        answer.is_error(413, "body_too_large", ());
+        answer.fails(413, "body_too_large", ());
     }
 }
 
@@ -91,9 +91,9 @@ async fn broken_json_is_refused() {
             .posts("/v1/messages", ("application/json", body.as_bytes()))
             .await;
         if body.is_empty() {
-            answer.is_error(400, "parameter_missing", "conversation_id");
+            answer.fails(400, "parameter_missing", "conversation_id");
         } else {
-            answer.is_error(400, "malformed_request", ());
+            answer.fails(400, "malformed_request", ());
         }
     }
 }
@@ -113,20 +113,20 @@ async fn text_that_is_not_utf_8_is_refused_never_mended() {
             .kevin
             .posts("/v1/messages", body)
             .await
-            .is_error(400, "parameter_invalid", "message");
+            .fails(400, "parameter_invalid", "message");
     }
     let name = ("application/x-www-form-urlencoded", &b"%FF=1"[..]);
     world
         .kevin
         .posts("/v1/messages", name)
         .await
-        .is_error(400, "malformed_request", ());
+        .fails(400, "malformed_request", ());
     let json = ("application/json", &b"{\"message\":\"\xFF\"}"[..]);
     world
         .kevin
         .posts("/v1/messages", json)
         .await
-        .is_error(400, "malformed_request", ());
+        .fails(400, "malformed_request", ());
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn bad_input_is_named() {
                 .await
         };
         eprintln!("{method} {path} {parameters}: {}", answer.text);
-        answer.is_error(400, code, param);
+        answer.fails(400, code, param);
     }
     assert_eq!(
         world.kevin.lists("").await.is(200).texts(),
@@ -222,7 +222,7 @@ async fn bad_json_is_named() {
             .changes(&id, ("application/json", body.as_bytes()))
             .await;
         eprintln!("{body}: {}", answer.text);
-        answer.is_error(400, code, param);
+        answer.fails(400, code, param);
     }
     assert_eq!(
         world.kevin.reads(&id).await.json()["updated_at"],
@@ -239,12 +239,12 @@ async fn parameters_have_to_be_where_the_method_has_them() {
         .kevin
         .requests(Method::GET, "/v1/messages", &[], form.as_str())
         .await;
-    forgot_g.is_error(400, "malformed_request", ());
+    forgot_g.fails(400, "malformed_request", ());
     let in_query = world
         .kevin
         .posts(&format!("/v1/messages?{form}"), "message=hi")
         .await;
-    in_query.is_error(400, "parameter_unknown", "conversation_id");
+    in_query.fails(400, "parameter_unknown", "conversation_id");
 }
 
 #[tokio::test]
@@ -263,12 +263,12 @@ async fn paths_that_are_no_endpoint_are_404_and_other_methods_405() {
             .kevin
             .gets(path)
             .await
-            .is_error(404, "route_not_found", ());
+            .fails(404, "route_not_found", ());
         world
             .nobody
             .gets(path)
             .await
-            .is_error(404, "route_not_found", ());
+            .fails(404, "route_not_found", ());
     }
     for (method, path, allow) in [
         (Method::PUT, "/v1/messages", "GET, POST"),
@@ -279,9 +279,7 @@ async fn paths_that_are_no_endpoint_are_404_and_other_methods_405() {
     ] {
         let answer = world.kevin.requests(method, path, &[], ()).await;
         assert_eq!(
-            answer
-                .is_error(405, "method_not_allowed", ())
-                .header("allow"),
+            answer.fails(405, "method_not_allowed", ()).header("allow"),
             allow
         );
     }

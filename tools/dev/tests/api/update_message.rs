@@ -50,13 +50,13 @@ async fn only_the_author_edits() {
         .kate
         .changes(&id, "message=hers")
         .await
-        .is_error(403, "not_the_author", "message");
+        .fails(403, "not_the_author", "message");
     let both = format!("message=hers&reactions[heart][]={}", world.kate.username);
     world
         .kate
         .changes(&id, both)
         .await
-        .is_error(403, "not_the_author", "message");
+        .fails(403, "not_the_author", "message");
     let message = world.kevin.reads(&id).await.json();
     assert_eq!(
         (&message["message"], &message["reactions"]),
@@ -170,7 +170,7 @@ async fn nobody_reacts_as_somebody_else_and_then_nothing_is_changed() {
             .kate
             .changes(&id, form)
             .await
-            .is_error(403, "not_yourself", param);
+            .fails(403, "not_yourself", param);
     }
     let message = world.kevin.reads(&id).await.json();
     assert_eq!(
@@ -199,11 +199,11 @@ async fn a_message_takes_fifty_different_emoji() {
         let one = |number| format!("reactions[e{number}][]={}", world.kate.username);
         range.map(one).collect::<Vec<_>>().join("&")
     };
-    world.kate.changes(&id, form(0..51)).await.is_error(
-        400,
-        "parameter_invalid",
-        "reactions[e9][]",
-    );
+    world
+        .kate
+        .changes(&id, form(0..51))
+        .await
+        .fails(400, "parameter_invalid", "reactions[e9][]");
     let changed = world.kate.changes(&id, form(0..50)).await.is(200).json();
     assert_eq!(changed["reactions"].as_array().unwrap().len(), 50);
     world.linnie.reacts(&id, "e7").await.is(200);
@@ -211,7 +211,7 @@ async fn a_message_takes_fifty_different_emoji() {
         .linnie
         .reacts(&id, "e50")
         .await
-        .is_error(400, "parameter_invalid", "reactions[e50][]");
+        .fails(400, "parameter_invalid", "reactions[e50][]");
 }
 
 #[tokio::test]
@@ -252,18 +252,18 @@ async fn a_change_has_to_change_something() {
         .kevin
         .changes(&id, "")
         .await
-        .is_error(400, "parameter_invalid", ());
+        .fails(400, "parameter_invalid", ());
     world
         .kevin
         .changes(&id, Json(json!({})))
         .await
-        .is_error(400, "parameter_invalid", ());
+        .fails(400, "parameter_invalid", ());
     world
         .kevin
         .changes(&id, "read=false")
         .await
-        .is_error(400, "parameter_invalid", "read");
-    world.kevin.changes(&id, "attachments[]=x").await.is_error(
+        .fails(400, "parameter_invalid", "read");
+    world.kevin.changes(&id, "attachments[]=x").await.fails(
         400,
         "parameter_unknown",
         "attachments",
@@ -292,11 +292,11 @@ async fn what_is_deleted_cannot_be_changed() {
         .kevin
         .changes(&id, "message=again")
         .await
-        .is_error(404, "message_not_found", "id");
+        .fails(404, "message_not_found", "id");
     world
         .kate
         .reacts(&id, "heart")
         .await
-        .is_error(404, "message_not_found", "id");
+        .fails(404, "message_not_found", "id");
     assert!(world.kevin.lists("").await.ids().is_empty());
 }

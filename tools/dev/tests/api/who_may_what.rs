@@ -129,5 +129,5 @@ async fn a_list_of_everything_holds_only_ones_own_conversations() {
         .nobody
         .lists_all("")
         .await
-        .is_error(401, "token_missing", ());
+        .fails(401, "token_missing", ());
 }

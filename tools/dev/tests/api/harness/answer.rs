@@ -72,7 +72,7 @@ impl Answer {
 
     /// The answer, if it is this error in the documented shape.
     #[track_caller]
-    pub fn is_error(self, status: u16, code: &str, param: impl Into<Value>) -> Self {
+    pub fn fails(self, status: u16, code: &str, param: impl Into<Value>) -> Self {
         let answer = self.is(status);
         let body = answer.json();
         let keys: BTreeSet<_> = body

@@ -1,0 +1,220 @@
+//! The binaries as Lambda runs them: a process each, given events by a runtime API.
+//!
+//! The events are those of API Gateway, payload format 2.0, letter for letter.
+
+mod runtime_api;
+
+use dev::demo;
+use dev::stack::Stack;
+use serde_json::{Value, json};
+
+use runtime_api::Function;
+
+/// The demo data, and the functions beside it.
+struct World {
+    stack: Stack,
+    message: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let stack = Stack::start(None).await.unwrap();
+        demo::load(&stack.store).await.unwrap();
+        Self {
+            stack,
+            message: demo::first_message().unwrap().to_string(),
+        }
+    }
+
+    async fn function(&self, binary: &str) -> Function {
+        let endpoint = self.stack.engine.url();
+        let variables = self.stack.variables();
+        let variables = variables.chain([
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.as_str()),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+        ]);
+        Function::start(binary, variables.collect()).await
+    }
+}
+
+/// An event as API Gateway sends it; form bodies come in base64.
+fn event(route: &str, path: &str, token: &str) -> Value {
+    let method = route.split(' ').next().unwrap();
+    json!({
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "accept": "*/*",
+            "authorization": format!("Bearer {token}"),
+            "content-length": "0",
+            "host": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
+            "user-agent": "curl/8.5.0",
+            "x-amzn-trace-id": "Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
+            "x-forwarded-for": "205.255.255.176",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "r3pmxmplak",
+            "domainName": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
+            "domainPrefix": "r3pmxmplak",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "205.255.255.176",
+                "userAgent": "curl/8.5.0",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": route,
+            "stage": "$default",
+            "time": "10/Mar/2020:05:16:23 +0000",
+            "timeEpoch": 1_583_817_383_220_u64,
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+fn with_form(mut event: Value, base64: &str) -> Value {
+    event["headers"]["content-type"] = json!("application/x-www-form-urlencoded");
+    event["body"] = json!(base64);
+    event["isBase64Encoded"] = json!(true);
+    event
+}
+
+fn with_id(mut event: Value, id: &str) -> Value {
+    event["pathParameters"] = json!({ "id": id });
+    event
+}
+
+fn body(answer: &Value) -> Value {
+    serde_json::from_str(answer["body"].as_str().expect("a body as text")).unwrap()
+}
+
+#[tokio::test]
+async fn list_messages_lists() {
+    let world = World::new().await;
+    let mut function = world.function("list-messages").await;
+    let mut event = event("GET /v1/messages", "/v1/messages", "citypay_demo_kevin");
+    event["rawQueryString"] = json!("conversation_id=xgQQXg3hrtjh7AvZ&limit=1");
+    event["queryStringParameters"] = json!({"conversation_id": "xgQQXg3hrtjh7AvZ", "limit": "1"});
+    let answer = function.answers(&event).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    assert_eq!(body(&answer)["has_more"], true);
+    assert!(
+        answer["headers"]["link"]
+            .as_str()
+            .unwrap()
+            .contains("rel=\"next\""),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn create_message_sends_a_form_in_base64() {
+    let world = World::new().await;
+    let mut function = world.function("create-message").await;
+    let event = event("POST /v1/messages", "/v1/messages", "citypay_demo_linnie");
+    // conversation_id=xgQQXg3hrtjh7AvZ&message=You’re
+    let form = "Y29udmVyc2F0aW9uX2lkPXhnUVFYZzNocnRqaDdBdlombWVzc2FnZT1Zb3XigJlyZQ==";
+    let answer = function.answers(&with_form(event, form)).await;
+    assert_eq!(answer["statusCode"], 201, "{answer}");
+    assert_eq!(body(&answer)["message"], "You’re");
+    let location = format!("/v1/messages/{}", body(&answer)["id"].as_str().unwrap());
+    assert_eq!(answer["headers"]["location"], location.as_str());
+}
+
+#[tokio::test]
+async fn get_message_answers_warm_as_it_did_cold_and_logs_a_line_for_each() {
+    let world = World::new().await;
+    let mut function = world.function("get-message").await;
+    let path = format!("/v1/messages/{}", world.message);
+    let event = with_id(
+        event("GET /v1/messages/{id}", &path, "citypay_demo_kate"),
+        &world.message,
+    );
+    let cold = function.answers(&event).await;
+    let warm = function.answers(&event).await;
+    assert_eq!(cold["statusCode"], 200, "{cold}");
+    assert_eq!(
+        body(&cold)["message"],
+        "It’s a nice night for a neck injury."
+    );
+    assert_eq!(body(&cold), body(&warm));
+    let lines = function.ends().await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(
+        [&lines[0]["cold_start"], &lines[1]["cold_start"]],
+        [true, false]
+    );
+    for (line, answer) in lines.iter().zip([cold, warm]) {
+        assert_eq!(line["operation"], "get-message");
+        assert_eq!(line["request_id"], answer["headers"]["x-request-id"]);
+    }
+}
+
+#[tokio::test]
+async fn update_message_reacts() {
+    let world = World::new().await;
+    let mut function = world.function("update-message").await;
+    let path = format!("/v1/messages/{}", world.message);
+    let event = with_id(
+        event("PUT /v1/messages/{id}", &path, "citypay_demo_kate"),
+        &world.message,
+    );
+    // reactions[heart][]=KateMcCallister
+    let form = "cmVhY3Rpb25zW2hlYXJ0XVtdPUthdGVNY0NhbGxpc3Rlcg==";
+    let answer = function.answers(&with_form(event, form)).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let reactions =
+        json!([{"heart": ["KateMcCallister"]}, {"red_angry_face": ["KateMcCallister"]}]);
+    assert_eq!(body(&answer)["reactions"], reactions);
+}
+
+#[tokio::test]
+async fn delete_message_deletes_and_has_no_body() {
+    let world = World::new().await;
+    let mut function = world.function("delete-message").await;
+    let path = format!("/v1/messages/{}", world.message);
+    let event = with_id(
+        event("DELETE /v1/messages/{id}", &path, "citypay_demo_kevin"),
+        &world.message,
+    );
+    let answer = function.answers(&event).await;
+    assert_eq!(answer["statusCode"], 204, "{answer}");
+    assert_eq!(
+        answer
+            .get("body")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+        "",
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn unknown_route_answers_what_is_no_endpoint() {
+    let world = World::new().await;
+    let mut function = world.function("unknown-route").await;
+    let mut nowhere = event("$default", "/nowhere", "x");
+    nowhere["requestContext"]["http"]["method"] = json!("GET");
+    assert_eq!(function.answers(&nowhere).await["statusCode"], 404);
+    let mut patch = event("$default", "/v1/messages", "x");
+    patch["requestContext"]["http"]["method"] = json!("PATCH");
+    let answer = function.answers(&patch).await;
+    assert_eq!(
+        (&answer["statusCode"], &answer["headers"]["allow"]),
+        (&json!(405), &json!("GET, POST"))
+    );
+}
+
+#[tokio::test]
+async fn a_function_without_its_tables_says_what_is_missing() {
+    let error = Function::fails("get-message", vec![("AWS_REGION", "eu-west-1")]).await;
+    assert!(error.contains("MESSAGES_TABLE"), "{error}");
+}
