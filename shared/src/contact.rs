@@ -15,7 +15,7 @@ pub struct Contact {
     /// Names the contact for good.
     pub id: ContactId,
     /// What others call the contact; unique, and it may change.
-    pub username: Option<Username>,
+    pub username: Option<String>,
     /// As the contact wrote it.
     pub phone_number: Option<String>,
     /// Where its picture is.

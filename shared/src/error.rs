@@ -12,10 +12,10 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request cannot be read; it never reached the store.
-    #[error("{0}")]
+    #[error(transparent)]
     Invalid(#[from] Invalid),
     /// Nobody knows who calls.
-    #[error("{0}")]
+    #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
     /// There is no such message, or the caller may not know that there is.
     #[error("no such message, or you do not take part in its conversation")]

@@ -3,7 +3,7 @@
 //! The functions have nothing of their own here: each hands its `handle` to [`serve`], and the
 //! local stack hands the same `handle` to [`answer`].
 
-mod caller;
+mod bearer;
 mod form;
 mod params;
 mod request;
@@ -11,17 +11,21 @@ mod response;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use lambda_http::{RequestExt, service_fn};
 
-pub use caller::Caller;
 pub use request::Request;
 pub use response::Response;
 
 use crate::error::{Error, Result};
 use crate::log::{self, Meter};
 use crate::store::Store;
+
+/// When a request is given up: before Lambda ends the function (10 s, in `template.yaml`) and the
+/// client gets an answer that tells nothing.
+const DEADLINE: Duration = Duration::from_secs(8);
 
 /// Runs `handle` as the Lambda function `operation`, until Lambda ends it.
 ///
@@ -66,7 +70,7 @@ where
         let outcome = AssertUnwindSafe(handle(store.clone(), request))
             .catch_unwind()
             .await;
-        match outcome.unwrap_or_else(|panic| Err(panicked(&panic))) {
+        match outcome.unwrap_or_else(|_| Err(Error::internal("the function panicked"))) {
             // Whoever is not known is told that first, not what else is wrong with the request.
             Err(error @ (Error::Invalid(_) | Error::MessageNotFound))
                 if let Some(caller) = &caller =>
@@ -76,7 +80,8 @@ where
             outcome => outcome,
         }
     };
-    let outcome = meter.measure(work).await;
+    let outcome = tokio::time::timeout(DEADLINE, meter.measure(work)).await;
+    let outcome = outcome.unwrap_or_else(|late| Err(Error::Unavailable(late.into())));
 
     let error = outcome.as_ref().err().map(response::describe);
     let response = match outcome {
@@ -93,15 +98,4 @@ where
     }
     .write(&meter);
     response.with_request_id(&request_id)
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
-    let message = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or(panic.downcast_ref::<&str>().copied());
-    Error::internal(format!(
-        "panicked: {}",
-        message.unwrap_or("with no message")
-    ))
 }

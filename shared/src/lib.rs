@@ -1,7 +1,8 @@
 //! The model that every function of CityPay Messages shares.
 //!
-//! Values that cannot be wrong, which know nothing of HTTP or `DynamoDB`:
+//! Values that cannot be wrong, which know nothing of HTTP or DynamoDB:
 //!
+//! - [`caller`]: who calls, as far as is known yet.
 //! - [`message`]: a message, its text and its reactions.
 //! - [`contact`]: a person, and the name others see.
 //! - [`conversation`]: who takes part.
@@ -13,9 +14,10 @@
 //! Around them:
 //!
 //! - [`http`]: the edge, from an API Gateway event to a store call and back.
-//! - [`store`]: `DynamoDB`, one file per kind of item.
+//! - [`store`]: DynamoDB, one file per kind of item.
 //! - [`log`]: one JSON line per request.
 
+pub mod caller;
 pub mod contact;
 pub mod conversation;
 pub mod error;

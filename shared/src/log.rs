@@ -1,6 +1,7 @@
 //! One JSON line per request, with what it cost; never a token, a phone number or a text.
 
 use std::io;
+use std::panic;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -10,7 +11,13 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::id::ContactId;
 
 /// Writes the log to standard output, which is what Lambda collects.
+///
+/// Of a panic it tells where, and not what: that can be anything.
 pub fn init() {
+    panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(tracing::field::display);
+        tracing::error!(location, "panic");
+    }));
     init_with(io::stdout);
 }
 
@@ -27,7 +34,7 @@ pub fn init_with(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
         .try_init();
 }
 
-/// What one request asked of `DynamoDB`.
+/// What one request asked of DynamoDB.
 #[derive(Clone, Debug)]
 pub struct Meter {
     started: Instant,
@@ -61,7 +68,7 @@ impl Meter {
         }
     }
 
-    /// Runs `work`, counting what it asks of `DynamoDB`.
+    /// Runs `work`, counting what it asks of DynamoDB.
     pub async fn measure<F: Future>(&self, work: F) -> F::Output {
         CURRENT.scope(self.clone(), work).await
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use unicode_properties::UnicodeEmoji;
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::contact::{Contact, Username};
+use crate::contact::Contact;
 use crate::id::{ConversationId, MessageId};
 use crate::time::Seconds;
 
@@ -22,7 +22,7 @@ pub struct Message {
     /// The sender, as it is now.
     pub contact: Contact,
     /// What it says.
-    pub message: Text,
+    pub message: String,
     /// Who reacted, and how.
     pub reactions: Reactions,
     /// What came with it; nothing, until attachments are taken.
@@ -43,6 +43,12 @@ pub struct Text(String);
 impl Text {
     /// The longest text, in bytes.
     pub const MAX_LEN: usize = 32 * 1024;
+
+    /// What it says.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Why a text cannot be sent.
@@ -81,7 +87,7 @@ impl From<Text> for String {
 
 /// The usernames behind each emoji; shown as `[{"heart": ["ann", "bob"]}]`, both sorted.
 #[derive(Debug, Default)]
-pub struct Reactions(pub BTreeMap<Emoji, BTreeSet<Username>>);
+pub struct Reactions(pub BTreeMap<String, BTreeSet<String>>);
 
 impl Serialize for Reactions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -102,6 +108,14 @@ pub struct Emoji(String);
 #[derive(Debug, thiserror::Error)]
 #[error("must be an emoji: a short name of 1 to 64 characters of a-z0-9_+-, or one Unicode emoji")]
 pub struct InvalidEmoji;
+
+impl Emoji {
+    /// As it is shown.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl TryFrom<String> for Emoji {
     type Error = InvalidEmoji;

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::MessageId;
 use crate::time::Micros;
 
+/// The most that the items of a page may weigh: Lambda's limit for an answer is 6 MB.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_BYTES: usize = 5 * 1024 * 1024;
+
 /// One page of a list, newest first.
 #[derive(Debug, Serialize)]
 pub struct Page<T> {
@@ -15,20 +19,24 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A page of nothing.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self {
-            has_more: false,
-            data: Vec::new(),
-        }
-    }
-
     /// The page of what was found on the way, nearest first: up to one more than the limit.
+    ///
+    /// It ends before the limit where its items, by their `weight` in bytes, would not fit into
+    /// one answer of a function.
     #[must_use]
-    pub fn of(mut found: Vec<T>, window: &Window) -> Self {
-        let has_more = found.len() > window.limit.get();
-        found.truncate(window.limit.get());
+    pub fn of(mut found: Vec<T>, window: &Window, weight: impl Fn(&T) -> usize) -> Self {
+        let mut bytes = 0;
+        let fits = |item: &&T| {
+            bytes += weight(item);
+            bytes <= MAX_BYTES
+        };
+        let fitting = found
+            .iter()
+            .take(window.limit.get())
+            .take_while(fits)
+            .count();
+        let has_more = found.len() > fitting.max(1);
+        found.truncate(fitting.max(1));
         if window.direction() == Direction::Newer {
             found.reverse();
         }

@@ -1,4 +1,4 @@
-//! The store: `DynamoDB`, one table and one file per kind of item.
+//! The store: DynamoDB, one table and one file per kind of item.
 //!
 //! Items are private to their file. A method that reads on somebody's behalf takes the [`Caller`]
 //! first and looks its token up in parallel with what it reads; nothing of what was read is told
@@ -14,7 +14,7 @@
 //! | [`Store::change`] | token ‖ message, conversation and usernames, update ‖ contacts |
 //! | [`Store::delete`] | token ‖ message and conversation, transaction |
 //!
-//! [`Caller`]: crate::http::Caller
+//! [`Caller`]: crate::caller::Caller
 
 mod batch;
 mod contacts;
@@ -24,14 +24,16 @@ mod inbox;
 mod messages;
 mod metering;
 mod tokens;
-mod transaction;
+mod write;
 
 use std::collections::HashMap;
 use std::env;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
@@ -87,7 +89,8 @@ impl Tables {
 }
 
 impl Store {
-    /// The store that the environment names: tables, region, credentials and, if set, an endpoint.
+    /// The store that the environment names: tables, region, credentials, and `DYNAMODB_ENDPOINT` if it is
+    /// another than that of AWS.
     ///
     /// # Errors
     ///
@@ -98,11 +101,15 @@ impl Store {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls)
             .build_https();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .load()
-            .await;
-        Ok(Self::new(&config, tables))
+        let mut config = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        // A template can set a variable, and not leave it out: empty means AWS.
+        if let Some(endpoint) = env::var("DYNAMODB_ENDPOINT")
+            .ok()
+            .filter(|url| !url.is_empty())
+        {
+            config = config.endpoint_url(endpoint);
+        }
+        Ok(Self::new(&config.load().await, tables))
     }
 
     /// The store in `tables`, reached as `config` says.
@@ -110,6 +117,7 @@ impl Store {
     pub fn new(config: &SdkConfig, tables: Tables) -> Self {
         let config = aws_sdk_dynamodb::config::Builder::from(config)
             .interceptor(metering::Metering)
+            .timeout_config(timeouts())
             .build();
         Self {
             db: Client::from_conf(config),
@@ -125,7 +133,17 @@ impl Store {
     }
 }
 
-/// The first `limit` items of a query: a page of `DynamoDB`'s may end early, so it goes on until there are.
+/// DynamoDB answers within milliseconds; what takes seconds is tried again, or given up in time for
+/// the client to be told.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(4))
+        .build()
+}
+
+/// The first `limit` items of a query: a page of DynamoDB's may end early, so it goes on until there are.
 async fn query(query: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>> {
     let mut items = Vec::with_capacity(limit);
     let mut start = None;

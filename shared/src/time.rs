@@ -13,12 +13,6 @@ pub struct Micros(pub u64);
 impl Micros {
     /// The latest moment that a message id can hold (in the year 2398).
     pub const MAX: Self = Self(62_u64.pow(9) - 1);
-
-    /// The next microsecond.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1).min(Self::MAX.0))
-    }
 }
 
 /// Unix seconds: what clients see and send.

@@ -26,19 +26,42 @@ impl<'de> Visitor<'de> for ByEmoji {
         f.write_str("usernames by emoji, as in reactions[heart][]=ann")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Reactions, A::Error> {
-        let mut reactions = Reactions::default();
-        while let Some((emoji, Usernames(usernames))) = map.next_entry()? {
-            reactions.add(emoji, usernames)?;
-        }
-        Ok(reactions)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Reactions, A::Error> {
+        ObjectOnly.visit_map(map)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Reactions, A::Error> {
         let mut reactions = Reactions::default();
-        while let Some(Reactions(some)) = list.next_element()? {
+        while let Some(Object(Reactions(some))) = list.next_element()? {
             some.into_iter()
                 .try_for_each(|(emoji, usernames)| reactions.add(emoji, usernames))?;
+        }
+        Ok(reactions)
+    }
+}
+
+/// An element of the list: an object, and not a list again.
+struct Object(Reactions);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectOnly).map(Self)
+    }
+}
+
+struct ObjectOnly;
+
+impl<'de> Visitor<'de> for ObjectOnly {
+    type Value = Reactions;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of usernames by emoji")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Reactions, A::Error> {
+        let mut reactions = Reactions::default();
+        while let Some((emoji, Usernames(usernames))) = map.next_entry()? {
+            reactions.add(emoji, usernames)?;
         }
         Ok(reactions)
     }

@@ -1,5 +1,6 @@
 //! A request: its caller, the id in its path, and its parameters.
 
+use std::fmt;
 use std::str::FromStr;
 
 use lambda_http::http::header;
@@ -7,14 +8,14 @@ use lambda_http::{RequestExt, http};
 use serde::de::DeserializeOwned;
 
 use super::params::{self, Value};
-use super::{Caller, form};
+use super::{bearer, form};
+use crate::caller::Caller;
 use crate::error::{Error, Invalid, Result, Unauthenticated};
 
 /// The most that is read of a body, in bytes: the longest text with every byte escaped.
 const MAX_BODY: usize = 256 * 1024;
 
 /// A request on its way to an endpoint.
-#[derive(Debug)]
 pub struct Request {
     event: lambda_http::Request,
     caller: Result<Caller, Unauthenticated>,
@@ -28,7 +29,7 @@ struct Nothing {}
 impl Request {
     pub(super) fn new(event: lambda_http::Request) -> Self {
         Self {
-            caller: Caller::from_headers(event.headers()),
+            caller: bearer::caller(event.headers()),
             event,
         }
     }
@@ -48,7 +49,7 @@ impl Request {
         self.event.method()
     }
 
-    /// The path of the request, without the stage.
+    /// The path of the request; API Gateway's `$default` stage adds nothing to it.
     #[must_use]
     pub fn path(&self) -> &str {
         self.event.raw_http_path()
@@ -67,11 +68,7 @@ impl Request {
     /// [`Error::Invalid`], also if there is a body: whoever forgot `curl -G` is told.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T> {
         if !self.event.body().is_empty() {
-            let problem = format!(
-                "a {} takes its parameters in the query string, not in a body",
-                self.method()
-            );
-            return Err(Invalid::Syntax(problem).into());
+            return Err(self.misplaced("in the query string, not in a body"));
         }
         Ok(params::parse(self.query_params()?)?)
     }
@@ -82,7 +79,14 @@ impl Request {
     ///
     /// [`Error::Invalid`], also if there are parameters in the query.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T> {
-        let Nothing {} = params::parse(self.query_params()?)?;
+        if self
+            .event
+            .uri()
+            .query()
+            .is_some_and(|query| !query.is_empty())
+        {
+            return Err(self.misplaced("in the body, not in the query string"));
+        }
         Ok(params::parse(self.body_params()?)?)
     }
 
@@ -92,8 +96,15 @@ impl Request {
     ///
     /// [`Error::Invalid`] if there are parameters.
     pub fn no_params(&self) -> Result<()> {
-        let Nothing {} = self.query()?;
+        if !self.event.body().is_empty() {
+            return Err(Invalid::Syntax("this endpoint takes no parameters".to_owned()).into());
+        }
+        let Nothing {} = params::parse(self.query_params()?)?;
         Ok(())
+    }
+
+    fn misplaced(&self, place: &str) -> Error {
+        Invalid::Syntax(format!("a {} takes its parameters {place}", self.method())).into()
     }
 
     fn query_params(&self) -> Result<Value, Invalid> {
@@ -123,6 +134,16 @@ impl Request {
             "application/json" => json(body).map_err(Error::from),
             _ => Err(Invalid::MediaType.into()),
         }
+    }
+}
+
+/// Without token and body, which are nobody's business.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", self.method())
+            .field("path", &self.path())
+            .finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ use super::failure::Backoff;
 use super::{Item, read};
 use crate::error::{Error, Result};
 
-/// The most keys that `DynamoDB` takes in one call.
+/// The most keys that DynamoDB takes in one call.
 const MAX_KEYS: usize = 100;
 
 /// Keys to get; each at most once.
@@ -33,7 +33,7 @@ impl Batch {
         self
     }
 
-    /// Gets them all: a hundred a call, the calls in parallel, until `DynamoDB` has processed each key.
+    /// Gets them all: a hundred a call, the calls in parallel, until DynamoDB has processed each key.
     pub(super) async fn get(self, db: &Client) -> Result<Found> {
         let mut found = Found::default();
         for part in try_join_all(self.keys.chunks(MAX_KEYS).map(|keys| get(db, keys))).await? {

@@ -5,12 +5,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Found};
-use super::transaction::Reason;
-use super::{Item, Store, s, written};
+use super::write::put;
+use super::{Item, Store, s};
 use crate::contact::{Contact, Username};
 use crate::error::{Error, Result};
 use crate::id::ContactId;
@@ -19,7 +18,7 @@ use crate::time::Micros;
 #[derive(Deserialize, Serialize)]
 struct Row {
     id: ContactId,
-    username: Username,
+    username: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,27 +85,18 @@ impl Store {
         };
         let row = Row {
             id,
-            username,
+            username: username.into(),
             phone_number,
             avatar_url,
             last_active_at,
             created_at,
         };
-        let put = |item| -> Result<_> {
-            let put = Put::builder()
-                .table_name(&self.tables.contacts)
-                .set_item(Some(item));
-            let put = put
-                .condition_expression("attribute_not_exists(id)")
-                .build()
-                .map_err(Error::internal)?;
-            Ok(TransactWriteItem::builder().put(put).build())
-        };
-        let items = vec![put(written(&row)?)?, put(written(&taken)?)?];
-        match self.transact(items).await? {
-            Err(cancelled) if cancelled.by(Reason::Condition) => Err(Error::AlreadyExists),
-            Err(cancelled) => Err(Error::Unavailable(cancelled.into())),
-            Ok(()) => Ok(()),
+        let table = &self.tables.contacts;
+        let items = vec![put(table, "id", &row)?, put(table, "id", &taken)?];
+        if self.transact(items).await? {
+            Ok(())
+        } else {
+            Err(Error::AlreadyExists)
         }
     }
 

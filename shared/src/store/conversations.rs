@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
 
 use super::batch::Found;
-use super::{Item, Store, read, s, written};
+use super::{Item, Store, read, s};
 use crate::conversation::{Conversation, MAX_PARTICIPANTS};
-use crate::error::{Error, Invalid, Result};
+use crate::error::{Invalid, Result};
 use crate::id::{ContactId, ConversationId};
 use crate::time::Micros;
 
@@ -34,7 +33,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`] if the id is taken, [`Error::Invalid`] if there are too few or too many.
+    /// [`crate::Error::AlreadyExists`] if the id is taken, [`crate::Error::Invalid`] if there are too few or too many.
     pub async fn add_conversation(&self, conversation: Conversation) -> Result<()> {
         let Conversation { id, participants } = conversation;
         if participants.is_empty() || participants.len() > MAX_PARTICIPANTS {
@@ -49,25 +48,7 @@ impl Store {
             participants,
             created_at: self.clock.now(),
         };
-        let put = self
-            .db
-            .put_item()
-            .table_name(&self.tables.conversations)
-            .set_item(Some(written(&row)?));
-        match put
-            .condition_expression("attribute_not_exists(id)")
-            .send()
-            .await
-        {
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(Error::AlreadyExists)
-            }
-            outcome => Ok(outcome.map(drop)?),
-        }
+        self.add(&self.tables.conversations, "id", &row).await
     }
 
     /// The conversations of a batch.

@@ -27,7 +27,7 @@ where
     }
 }
 
-/// The codes of `DynamoDB` for trouble that passes; a code that is missing came from something between.
+/// The codes of DynamoDB for trouble that passes; a code that is missing came from something between.
 fn is_passing(code: Option<&str>) -> bool {
     let passing = [
         "InternalServerError",

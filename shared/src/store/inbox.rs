@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use super::batch::Batch;
-use super::{Item, Store, conversations, messages, read, s, written};
+use super::write::put;
+use super::{Item, Store, conversations, messages, read, s};
+use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::http::Caller;
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::message::Message;
 use crate::page::{Direction, Page, Window};
@@ -43,21 +44,16 @@ impl Store {
         let mut rows = Vec::with_capacity(wanted);
         // One turn; another only where entries are left of what is gone or not the caller's any more.
         loop {
-            let missing = wanted - rows.len();
-            let entries = self.entries(contact, &rest, missing).await?;
+            let entries = self.entries(contact, &rest, wanted).await?;
             rows.extend(self.behind(&entries, contact, &mut membership).await?);
             match entries.last() {
-                Some(&last) if entries.len() == missing && rows.len() < wanted => {
+                Some(&last) if entries.len() == wanted && rows.len() < wanted => {
                     rest.go_on_from(last);
                 }
                 _ => break,
             }
         }
-        let Page { has_more, data } = Page::of(rows, window);
-        Ok(Page {
-            has_more,
-            data: self.show(data).await?,
-        })
+        self.page(rows, window).await
     }
 
     /// Up to `limit` entries, nearest first; fewer only at the end.
@@ -139,18 +135,11 @@ impl Store {
         participants: &BTreeSet<ContactId>,
     ) -> Result<Vec<TransactWriteItem>> {
         let put = |&contact_id| {
-            let item = written(&Row {
+            let row = Row {
                 contact_id,
                 message_id: id,
-            })?;
-            let put = Put::builder()
-                .table_name(&self.tables.inbox)
-                .set_item(Some(item));
-            let put = put
-                .condition_expression("attribute_not_exists(message_id)")
-                .build()
-                .map_err(Error::internal)?;
-            Ok(TransactWriteItem::builder().put(put).build())
+            };
+            put(&self.tables.inbox, "message_id", &row)
         };
         participants.iter().map(put).collect()
     }

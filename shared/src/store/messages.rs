@@ -16,11 +16,11 @@ use crate::contact::Contact;
 
 pub use change::Change;
 
+use crate::caller::Caller;
 use crate::conversation::Conversation;
 use crate::error::{Error, Result};
-use crate::http::Caller;
 use crate::id::{ContactId, ConversationId, MessageId};
-use crate::message::{Emoji, Message, Reactions, Text};
+use crate::message::{Message, Reactions};
 use crate::page::{Direction, Page, Window};
 use crate::time::Micros;
 
@@ -31,7 +31,7 @@ pub(super) struct Row {
     conversation_id: ConversationId,
     created_at: Micros,
     contact_id: ContactId,
-    message: Text,
+    message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_at: Option<Micros>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ pub(super) struct Row {
     version: u64,
     /// Each in an attribute of its own, `reaction:<emoji>`: `ADD` and `DELETE` know only top-level sets.
     #[serde(skip)]
-    reactions: BTreeMap<Emoji, BTreeSet<ContactId>>,
+    reactions: BTreeMap<String, BTreeSet<ContactId>>,
 }
 
 /// A message that a participant looks at.
@@ -82,12 +82,8 @@ impl Store {
             self.rows(conversation, window),
         );
         let (contact, conversation, rows) = reads.await;
-        visible(conversation, contact?)?;
-        let Page { has_more, data } = Page::of(rows?, window);
-        Ok(Page {
-            has_more,
-            data: self.show(data).await?,
-        })
+        visible(conversation?, contact?).ok_or(Error::ConversationNotFound)?;
+        self.page(rows?, window).await
     }
 
     /// Token ‖ message, conversation and usernames: all that a participant needs to know to act.
@@ -107,10 +103,10 @@ impl Store {
         let (contact, found) = join(self.authenticate(caller), batch.get(&self.db)).await;
         let contact = contact?;
         let mut found = found?;
-        let conversation = visible(Ok(self.take_conversations(&mut found)?.pop()), contact);
+        let conversation = self.take_conversations(&mut found)?.pop();
         Ok(Sight {
             contact,
-            conversation: conversation.map_err(|_| Error::MessageNotFound)?,
+            conversation: visible(conversation, contact).ok_or(Error::MessageNotFound)?,
             row: self.take_messages(&mut found)?.remove(&id),
             usernames: self.take_usernames(&mut found)?,
         })
@@ -152,13 +148,16 @@ impl Store {
             .collect()
     }
 
-    /// The rows as clients see them, in their order. One round trip.
-    pub(super) async fn show(&self, rows: Vec<Row>) -> Result<Vec<Message>> {
-        let people = rows.iter().flat_map(Row::people).collect();
+    /// The page of these rows, nearest first, as clients see it. One round trip.
+    pub(super) async fn page(&self, rows: Vec<Row>, window: &Window) -> Result<Page<Message>> {
+        let Page { has_more, data } = Page::of(rows, window, Row::weight);
+        let people = data.iter().flat_map(Row::people).collect();
         let contacts = self.contacts(&people).await?;
-        Ok(rows.into_iter().map(|row| shown(row, &contacts)).collect())
+        let data = data.into_iter().map(|row| shown(row, &contacts)).collect();
+        Ok(Page { has_more, data })
     }
 
+    /// The row as clients see it. One round trip.
     async fn show_one(&self, row: Row) -> Result<Message> {
         let contacts = self.contacts(&row.people()).await?;
         Ok(shown(row, &contacts))
@@ -171,15 +170,29 @@ impl Row {
         for (name, value) in item.extract_if(|name, _| name.starts_with(REACTION)) {
             let emoji = name[REACTION.len()..].to_owned();
             let contacts: Vec<ContactId> = from_attribute_value(value).map_err(Error::internal)?;
-            reactions.insert(
-                Emoji::try_from(emoji).map_err(Error::internal)?,
-                contacts.into_iter().collect(),
-            );
+            reactions.insert(emoji, contacts.into_iter().collect());
         }
         Ok(Self {
             reactions,
             ..read(item)?
         })
+    }
+
+    /// The most bytes that it takes in an answer: JSON within the JSON of Lambda's event.
+    fn weight(&self) -> usize {
+        const REACTION: usize = 50; // a username
+        const REST: usize = 2048; // the sender, the keys
+        let escaped = |byte: u8| match byte {
+            b'"' | b'\\' => 4,
+            0..0x20 => 8,
+            _ => 1,
+        };
+        let text: usize = self.message.bytes().map(escaped).sum();
+        let reactions = self
+            .reactions
+            .values()
+            .map(|contacts| 100 + contacts.len() * REACTION);
+        text + reactions.sum::<usize>() + REST
     }
 
     fn id(&self) -> MessageId {
@@ -205,11 +218,8 @@ pub(super) fn key(id: MessageId) -> Item {
 }
 
 /// The conversation, for one who takes part in it.
-fn visible(conversation: Result<Option<Conversation>>, contact: ContactId) -> Result<Conversation> {
-    let taking_part = |conversation: &Conversation| conversation.participants.contains(&contact);
-    conversation?
-        .filter(taking_part)
-        .ok_or(Error::ConversationNotFound)
+fn visible(conversation: Option<Conversation>, contact: ContactId) -> Option<Conversation> {
+    conversation.filter(|conversation| conversation.participants.contains(&contact))
 }
 
 /// A row as clients see it; who reacted and has been erased is left out.

@@ -1,11 +1,10 @@
 //! Bearer tokens: only their hashes, and whom they stand for.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, read, s, written};
-use crate::error::{Error, Result, Unauthenticated};
-use crate::http::Caller;
+use super::{Store, read, s};
+use crate::caller::Caller;
+use crate::error::{Result, Unauthenticated};
 use crate::id::ContactId;
 use crate::time::{Micros, Seconds};
 
@@ -25,7 +24,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] if the token is unknown or has expired.
+    /// [`crate::Error::Unauthenticated`] if the token is unknown or has expired.
     pub async fn authenticate(&self, caller: &Caller) -> Result<ContactId> {
         if let Some(contact) = caller.contact() {
             return Ok(contact);
@@ -57,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`] if the token stands for somebody already.
+    /// [`crate::Error::AlreadyExists`] if the token stands for somebody already.
     pub async fn add_token(
         &self,
         caller: &Caller,
@@ -72,24 +71,6 @@ impl Store {
             created_at: self.clock.now(),
             expires_at,
         };
-        let put = self
-            .db
-            .put_item()
-            .table_name(&self.tables.tokens)
-            .set_item(Some(written(&row)?));
-        match put
-            .condition_expression("attribute_not_exists(token_hash)")
-            .send()
-            .await
-        {
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(Error::AlreadyExists)
-            }
-            outcome => Ok(outcome.map(drop)?),
-        }
+        self.add(&self.tables.tokens, "token_hash", &row).await
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use shared::caller::Caller;
 use shared::contact::Username;
 use shared::conversation::Conversation;
-use shared::http::Caller;
 use shared::id::{ConversationId, MessageId};
 use shared::message::{Emoji, Text};
 use shared::store::{Change, NewContact};

@@ -1,4 +1,4 @@
-//! An embedded `DynamoDB`, in memory or in a file, on a port of this machine only.
+//! An embedded DynamoDB, in memory or in a file, on a port of this machine only.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -37,6 +37,19 @@ impl Engine {
         Ok(Self { database, address })
     }
 
+    /// Answers at another address as well, until `end`.
+    ///
+    /// # Errors
+    ///
+    /// If the listener fails.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        end: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Error> {
+        Ok(dynoxide::server::serve_with_shutdown(listener, self.database.clone(), end).await?)
+    }
+
     /// How the SDK reaches it.
     #[must_use]
     pub fn config(&self) -> SdkConfig {
@@ -70,16 +83,23 @@ fn open(path: &Path) -> Result<Database, Error> {
     Database::new(text).map_err(|error| format!("cannot open {text}: {error}").into())
 }
 
-/// Creates the tables that are not there yet.
+/// Creates the tables that are not there yet; those that are must have the keys of the template.
 fn create_tables(database: &Database, template: &Template) -> Result<(), Error> {
     let existing = database
         .list_tables(serde_json::from_value(json!({}))?)?
         .table_names;
-    for (name, table) in template
-        .tables
-        .iter()
-        .filter(|(name, _)| !existing.contains(name))
-    {
+    for (name, table) in &template.tables {
+        if existing.contains(name) {
+            let table_name = serde_json::from_value(json!({ "TableName": name }))?;
+            let found = serde_json::to_value(database.describe_table(table_name)?)?;
+            if found["Table"]["KeySchema"] != table.key_schema {
+                return Err(format!(
+                    "the data file has a {name} with other keys than template.yaml"
+                )
+                .into());
+            }
+            continue;
+        }
         database.create_table(serde_json::from_value(json!({
             "TableName": name,
             "AttributeDefinitions": table.attribute_definitions,

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use axum::http::{Method, StatusCode, header, request::Parts, uri::Authority};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -19,7 +19,7 @@ use lambda_http::{Adapter, Context, LambdaEvent, Service, service_fn};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use shared::Store;
-use shared::time::{Clock, Seconds};
+use shared::time::Clock;
 use uuid::Uuid;
 
 use crate::Error;
@@ -28,6 +28,13 @@ use crate::template::Template;
 
 /// The largest body that API Gateway takes, in bytes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
+
+/// The largest event, and the largest answer, that Lambda passes on, in bytes.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_EVENT: usize = 6 * 1024 * 1024;
+
+/// Every client of a local stack is on this machine, or might as well be.
+const SOURCE_IP: &str = "127.0.0.1";
 
 /// The route that takes what no other does.
 const DEFAULT: &str = "$default";
@@ -84,7 +91,17 @@ impl Gateway {
         let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
             return by_itself(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
-        let event = event(&parts, &body, route, &path_parameters);
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .map(|host| Authority::try_from(host.as_bytes()));
+        if !matches!(host, Some(Ok(_))) {
+            return by_itself(StatusCode::BAD_REQUEST, "Bad Request");
+        }
+        let event = event(&parts, &body, route, &path_parameters).to_string();
+        if event.len() > MAX_EVENT {
+            return by_itself(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        }
         let invocation = tokio::spawn(invoke(handler.clone(), self.store.clone(), event));
         match invocation.await.map_err(Error::from).flatten() {
             Ok(response) => response,
@@ -144,7 +161,7 @@ fn event(
     route: &str,
     path_parameters: &BTreeMap<String, String>,
 ) -> Value {
-    let path = parts.uri.path();
+    let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
     let query = parts.uri.query().unwrap_or_default();
     let header = |name| {
         parts
@@ -158,13 +175,12 @@ fn event(
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split("; "))
         .collect();
-    let now = Clock::system().now();
     let mut event = json!({
         "version": "2.0",
         "routeKey": route,
         "rawPath": path,
         "rawQueryString": query,
-        "headers": joined(&parts.headers),
+        "headers": headers(parts),
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "local",
@@ -174,13 +190,13 @@ fn event(
                 "method": parts.method.as_str(),
                 "path": path,
                 "protocol": format!("{:?}", parts.version),
-                "sourceIp": "127.0.0.1",
+                "sourceIp": SOURCE_IP,
                 "userAgent": header(header::USER_AGENT).unwrap_or_default(),
             },
             "requestId": Uuid::new_v4().to_string(),
             "routeKey": route,
             "stage": DEFAULT,
-            "timeEpoch": Seconds::from(now).0 * 1000,
+            "timeEpoch": Clock::system().now().0 / 1000,
         },
         "isBase64Encoded": false,
     });
@@ -212,14 +228,27 @@ fn event(
 }
 
 /// Names in lower case, the values of one name joined with commas; cookies have a place of their own.
-fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
+///
+/// What the gateway itself says of the client stands there, whatever the client said.
+fn headers(parts: &Parts) -> BTreeMap<String, String> {
     let mut joined = BTreeMap::new();
-    for (name, value) in headers.iter().filter(|(name, _)| *name != header::COOKIE) {
+    for (name, value) in parts
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != header::COOKIE)
+    {
         append(
             &mut joined,
             name.as_str(),
             &String::from_utf8_lossy(value.as_bytes()),
         );
+    }
+    for (name, value) in [
+        ("x-forwarded-for", SOURCE_IP),
+        ("x-forwarded-port", "80"),
+        ("x-forwarded-proto", "http"),
+    ] {
+        joined.insert(name.to_owned(), value.to_owned());
     }
     joined
 }
@@ -249,8 +278,8 @@ fn is_text(content_type: &str) -> bool {
 }
 
 /// What the Lambda runtime does with an event.
-async fn invoke(handler: Handler, store: Store, event: Value) -> Result<Response, Error> {
-    let payload: LambdaRequest = serde_json::from_str(&event.to_string())?;
+async fn invoke(handler: Handler, store: Store, event: String) -> Result<Response, Error> {
+    let payload: LambdaRequest = serde_json::from_str(&event)?;
     let mut context = Context::default();
     context.request_id = Uuid::new_v4().to_string();
     let service = service_fn(move |event| {
@@ -260,7 +289,11 @@ async fn invoke(handler: Handler, store: Store, event: Value) -> Result<Response
     let answer = Adapter::from(service)
         .call(LambdaEvent { payload, context })
         .await?;
-    to_http(serde_json::from_value(serde_json::to_value(answer)?)?)
+    let answer = serde_json::to_string(&answer)?;
+    if answer.len() > MAX_EVENT {
+        return Err("its answer is larger than Lambda passes on".into());
+    }
+    to_http(serde_json::from_str(&answer)?)
 }
 
 /// The HTTP response of a function's answer.

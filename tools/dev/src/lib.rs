@@ -1,7 +1,7 @@
 //! The whole API in one process: what `cargo dev` runs, and what the tests run against.
 //!
 //! - [`template`]: reads `template.yaml`, the one source of tables and routes.
-//! - [`engine`]: an embedded `DynamoDB` with those tables.
+//! - [`engine`]: an embedded DynamoDB with those tables.
 //! - [`functions`]: the handlers, by the name of their Lambda binary.
 //! - [`gateway`]: HTTP to Lambda events and back, as API Gateway does it.
 //! - [`demo`]: people, a conversation and messages to begin with.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use dev::Error;
@@ -13,31 +14,32 @@ use dev::stack::{self, Stack};
 #[derive(Parser)]
 #[command(name = "cargo dev")]
 struct Options {
-    /// The port to answer on; 0 takes any free one
-    #[arg(long, default_value_t = 3000)]
-    port: u16,
+    /// The port to answer on, 0 for any free one [default: 3000; 8000 for the engine]
+    #[arg(long)]
+    port: Option<u16>,
     /// The address to answer on
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
     /// The file to keep all data in [default: in memory, gone at the end]
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Only the DynamoDB engine with tables and demo data, for functions that run elsewhere
+    #[arg(long)]
+    engine_only: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = match Options::try_parse() {
+    // `cargo dev -- --port 1` is as good as `cargo dev --port 1`.
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    arguments.retain(|argument| argument != "--");
+    let options = match Options::try_parse_from(arguments) {
         Ok(options) => options,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
-            return fail(
-                error
-                    .to_string()
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .trim_start_matches("error: "),
-            );
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            return fail(line.trim_start_matches("error: "));
         }
     };
     match run(options).await {
@@ -51,20 +53,50 @@ fn fail(problem: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(Options { port, host, data }: Options) -> Result<(), Error> {
-    let (listener, address) = stack::listen(&host, port).await?;
-    let stack = Stack::start(data.as_deref()).await?;
-    let api = stack.api(stack.store.clone())?;
+async fn run(options: Options) -> Result<(), Error> {
+    let default = if options.engine_only { 8000 } else { 3000 };
+    let listener = stack::listen(&options.host, options.port.unwrap_or(default)).await?;
+    let address = listener.local_addr()?;
+    let stack = Stack::start(options.data.as_deref()).await?;
     demo::load(&stack.store).await?;
-    shared::log::init();
-    greet(address)?;
-    let interrupted = async {
-        let _ = tokio::signal::ctrl_c().await;
+    if options.engine_only {
+        greet_functions(address, &stack);
+        let served = stack.engine.serve(listener, interrupted());
+        until_the_end(served).await
+    } else {
+        let api = stack.api(stack.store.clone())?;
+        shared::log::init();
+        greet(address)?;
+        let served = axum::serve(listener, api).with_graceful_shutdown(interrupted());
+        until_the_end(async { Ok(served.await?) }).await
+    }
+}
+
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Lets what is under way end, and waits for no client that does not.
+async fn until_the_end(served: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let patience = async {
+        interrupted().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
     };
-    axum::serve(listener, api)
-        .with_graceful_shutdown(interrupted)
-        .await?;
-    Ok(())
+    tokio::select! {
+        outcome = served => outcome,
+        () = patience => Ok(()),
+    }
+}
+
+/// Says what functions that run elsewhere need in their environment.
+fn greet_functions(address: SocketAddr, stack: &Stack) {
+    println!("The DynamoDB engine answers on http://{address} (Ctrl-C ends it)\n");
+    println!("Functions reach it with this environment:");
+    println!("  DYNAMODB_ENDPOINT=http://{address}");
+    for (name, value) in stack.variables().filter(|(_, value)| !value.is_empty()) {
+        println!("  {name}={value}");
+    }
+    println!("  AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local");
 }
 
 /// Says where it is, who one can be, and what to type.

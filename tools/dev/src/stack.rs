@@ -1,6 +1,5 @@
 //! Engine, store and gateway, put together.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ use crate::template::Template;
 /// The API of `template.yaml`, all of it local.
 pub struct Stack {
     template: Template,
-    /// What stands in for `DynamoDB`.
+    /// What stands in for DynamoDB.
     pub engine: Engine,
     /// The store in it.
     pub store: Store,
@@ -72,9 +71,7 @@ async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
 /// # Errors
 ///
 /// Says in one line which address cannot be had, and why.
-pub async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+pub async fn listen(host: &str, port: u16) -> Result<TcpListener, Error> {
     let listener = TcpListener::bind((host, port)).await;
-    let listener = listener.map_err(|error| format!("cannot listen on {host}:{port}: {error}"))?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+    listener.map_err(|error| format!("cannot listen on {host}:{port}: {error}").into())
 }

@@ -198,7 +198,7 @@ impl Function {
     }
 }
 
-/// YAML as JSON, `CloudFormation`'s short forms as the long ones: `!Ref x` as `{"Ref": "x"}`.
+/// YAML as JSON, CloudFormation's short forms as the long ones: `!Ref x` as `{"Ref": "x"}`.
 fn to_json(yaml: &Yaml) -> Result<Value, Error> {
     Ok(match yaml {
         Yaml::Value(Scalar::Null) => Value::Null,

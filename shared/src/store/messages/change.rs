@@ -1,21 +1,24 @@
 //! Changing: one conditional update, of which all happens or nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use futures_util::future::join;
 
 use super::{REACTION, Row, key, shown};
+use crate::caller::Caller;
 use crate::contact::Username;
 use crate::error::{Error, Invalid, Result};
-use crate::http::Caller;
 use crate::id::{ContactId, MessageId};
 use crate::message::{Emoji, Message, Text};
 use crate::store::failure::Backoff;
 use crate::store::{Store, n, s};
+use crate::time::Micros;
 
-/// A message takes at most this many different emoji, so that its item stays far below 400 KB.
+/// A message takes this many different emoji, so that its item stays far below 400 KB.
+///
+/// Checked against what was read before: of many new ones at once, a few more may come through.
 const MAX_EMOJI: usize = 50;
 
 /// What somebody wants changed of a message; all of it happens, or nothing.
@@ -37,18 +40,14 @@ impl Store {
     /// [`Error::Unauthenticated`]; [`Error::MessageNotFound`], also for those who do not take part;
     /// [`Error::NotTheAuthor`] and [`Error::NotYourself`], before anything is changed.
     pub async fn change(&self, caller: &Caller, id: MessageId, change: &Change) -> Result<Message> {
-        let usernames = change
-            .reactions
-            .values()
-            .flatten()
-            .map(Username::folded)
-            .collect();
+        let usernames = change.first_usernames();
         let mut backoff = Backoff::default();
         loop {
             let sight = self.look(caller, id, &usernames).await?;
             let row = sight.row.ok_or(Error::MessageNotFound)?;
             change.check(&row, sight.contact, &sight.usernames)?;
-            let Some(update) = Update::of(change, &row, sight.contact) else {
+            let now = self.clock.now().max(row.created_at);
+            let Some(update) = Update::of(change, &row, sight.contact, now) else {
                 return self.show_one(row).await;
             };
             let people = row.people().into_iter().chain([sight.contact]).collect();
@@ -71,7 +70,6 @@ impl Store {
             .update_expression(update.expression())
             .condition_expression(update.condition)
             .set_expression_attribute_names(Some(update.names).filter(|names| !names.is_empty()))
-            .expression_attribute_values(":now", n(self.clock.now().0))
             .expression_attribute_values(":one", n(1));
         let request = update
             .values
@@ -95,12 +93,20 @@ impl Store {
 impl Row {
     fn has_reaction(&self, emoji: &Emoji, contact: ContactId) -> bool {
         self.reactions
-            .get(emoji)
+            .get(emoji.as_str())
             .is_some_and(|contacts| contacts.contains(&contact))
     }
 }
 
 impl Change {
+    /// The first two different usernames: if the first is the caller's, the second is not.
+    fn first_usernames(&self) -> BTreeSet<String> {
+        let mut names = self.reactions.values().flatten().map(Username::folded);
+        let first = names.next();
+        let second = names.find(|name| Some(name) != first.as_ref());
+        first.into_iter().chain(second).collect()
+    }
+
     /// Whether this contact may make the change.
     fn check(
         &self,
@@ -129,7 +135,7 @@ impl Change {
             .filter(|(_, reacting)| !reacting.is_empty());
         let mut new = added
             .map(|(emoji, _)| emoji)
-            .filter(|emoji| !row.reactions.contains_key(emoji));
+            .filter(|emoji| !row.reactions.contains_key(emoji.as_str()));
         if let Some(one_too_many) = new.nth(MAX_EMOJI.saturating_sub(row.reactions.len())) {
             let problem = format_args!("a message takes at most {MAX_EMOJI} different emoji");
             return Err(Invalid::value(format!("reactions[{one_too_many}][]"), problem).into());
@@ -150,30 +156,31 @@ struct Update {
 
 impl Update {
     /// What is left to do of a change; none if the row is so already.
-    fn of(change: &Change, row: &Row, contact: ContactId) -> Option<Self> {
+    fn of(change: &Change, row: &Row, contact: ContactId, now: Micros) -> Option<Self> {
         let mut update = Self {
             set: vec!["updated_at = :now".to_owned()],
             add: vec!["version :one".to_owned()],
             delete: Vec::new(),
-            condition: "attribute_exists(conversation_id)",
+            condition: "contact_id = :author",
             names: HashMap::new(),
-            values: Vec::new(),
+            values: vec![(":now", n(now.0)), (":author", s(row.contact_id))],
         };
         let mut changes = 0;
-        if let Some(text) = change.message.as_ref().filter(|&text| *text != row.message) {
+        if let Some(text) = change
+            .message
+            .as_ref()
+            .filter(|text| text.as_str() != row.message)
+        {
             update.set.push("#message = :message".to_owned());
             update
                 .names
                 .insert("#message".to_owned(), "message".to_owned());
-            update
-                .values
-                .push((":message", s(String::from(text.clone()))));
+            update.values.push((":message", s(text.as_str())));
             changes += 1;
         }
         if change.read && row.read_at.is_none() && row.contact_id != contact {
             update.set.push("read_at = :now".to_owned());
-            update.condition =
-                "attribute_exists(conversation_id) AND attribute_not_exists(read_at)";
+            update.condition = "contact_id = :author AND attribute_not_exists(read_at)";
             changes += 1;
         }
         let different = |(emoji, reacting): &(&Emoji, &Vec<Username>)| {

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 
 use super::{Sight, key};
+use crate::caller::Caller;
 use crate::conversation::Conversation;
 use crate::error::{Error, Result};
-use crate::http::Caller;
 use crate::id::{ContactId, MessageId};
-use crate::store::failure::Backoff;
-use crate::store::transaction::Reason;
 use crate::store::{Store, s};
 
 impl Store {
@@ -41,25 +39,17 @@ impl Store {
         author: ContactId,
         conversation: &Conversation,
     ) -> Result<()> {
-        let mut backoff = Backoff::default();
-        loop {
-            let delete = Delete::builder()
-                .table_name(&self.tables.messages)
-                .set_key(Some(key(id)));
-            let delete = delete.condition_expression("contact_id = :author");
-            let delete = delete
-                .expression_attribute_values(":author", s(author))
-                .build();
-            let delete = TransactWriteItem::builder()
-                .delete(delete.map_err(Error::internal)?)
-                .build();
-            let deletes = self.deletes(id, &conversation.participants)?;
-            let items = [delete].into_iter().chain(deletes).collect();
-            match self.transact(items).await? {
-                Err(cancelled) if cancelled.by(Reason::Conflict) => backoff.wait(cancelled).await?,
-                // Deleted, be it by somebody else meanwhile.
-                Ok(()) | Err(_) => return Ok(()),
-            }
-        }
+        let delete = Delete::builder()
+            .table_name(&self.tables.messages)
+            .set_key(Some(key(id)))
+            .condition_expression("contact_id = :author")
+            .expression_attribute_values(":author", s(author))
+            .build()
+            .map_err(Error::internal)?;
+        let delete = TransactWriteItem::builder().delete(delete).build();
+        let deletes = self.deletes(id, &conversation.participants)?;
+        let items = [delete].into_iter().chain(deletes).collect();
+        // If the condition does not hold, somebody else has deleted it meanwhile.
+        self.transact(items).await.map(drop)
     }
 }

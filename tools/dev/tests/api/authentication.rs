@@ -1,8 +1,6 @@
 //! Who calls: `Authorization: Bearer <token>`.
 
 use reqwest::Method;
-use shared::http::Caller;
-use shared::time::{Clock, Micros, Seconds};
 
 use crate::harness::World;
 
@@ -87,28 +85,6 @@ async fn two_authorization_headers_are_no_token() {
         .requests(Method::GET, "/v1/messages", &headers, ())
         .await
         .fails(401, "token_invalid", ());
-}
-
-#[tokio::test]
-async fn a_token_is_good_until_the_second_it_expires() {
-    let world = World::new().await;
-    let token = Caller::with_token("short");
-    world
-        .store()
-        .add_token(&token, world.kevin.id, "test", Some(Seconds(1000)))
-        .await
-        .unwrap();
-    let kevin = world.kevin.with_token("short");
-    let before = world.host_at(|| Micros(999_999_999)).await;
-    kevin.at(&before).lists("").await.is(200);
-    let after = world.host_at(|| Micros(1_000_000_000)).await;
-    kevin
-        .at(&after)
-        .lists("")
-        .await
-        .fails(401, "token_invalid", ());
-    assert!(Clock::system().now() > Micros(1_000_000_000));
-    kevin.lists("").await.fails(401, "token_invalid", ());
 }
 
 #[tokio::test]

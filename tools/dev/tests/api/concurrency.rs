@@ -3,26 +3,25 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use shared::time::{Clock, Micros};
 
 use crate::harness::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ninety_reactions_at_once_are_all_kept() {
-    // As many as a conversation can have participants.
+async fn a_hundred_reactions_at_once_are_all_kept() {
     let world = World::new().await;
-    let crowd = world.crowd(90).await;
+    let crowd = world.crowd(50).await;
     let id = crowd[0].sends("hello").await;
-    for answer in join_all(crowd.iter().map(|person| person.reacts(&id, "heart"))).await {
+    let reactions = crowd
+        .iter()
+        .flat_map(|person| [person.reacts(&id, "heart"), person.reacts(&id, "joy")]);
+    for answer in join_all(reactions).await {
         answer.is(200);
     }
     let message = crowd[0].reads(&id).await.is(200).json();
-    let mut expected: Vec<_> = crowd.iter().map(|person| person.username.clone()).collect();
-    expected.sort();
-    assert_eq!(
-        message["reactions"][0]["heart"],
-        serde_json::json!(expected)
-    );
+    let mut everybody: Vec<_> = crowd.iter().map(|person| person.username.clone()).collect();
+    everybody.sort();
+    let expected = serde_json::json!([{ "heart": everybody }, { "joy": everybody }]);
+    assert_eq!(message["reactions"], expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,66 +71,43 @@ async fn a_hundred_sends_at_once_are_all_kept_with_ids_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_sends_in_the_same_microsecond_are_all_kept() {
+async fn edits_reactions_and_a_reading_at_once_all_happen_and_never_mix() {
     let world = World::new().await;
-    let stopped = world.host_at(|| Micros(1_000_000)).await;
-    let kevin = world.kevin.at(&stopped);
-    let ids: BTreeSet<_> = join_all((0..100).map(|_| kevin.sends("now")))
-        .await
-        .into_iter()
-        .collect();
-    assert_eq!(ids.len(), 100);
-    assert_eq!(
-        world
-            .kate
-            .lists("limit=100")
-            .await
-            .ids()
-            .into_iter()
-            .collect::<BTreeSet<_>>(),
-        ids
-    );
-}
-
-#[tokio::test]
-async fn a_send_acknowledged_before_another_began_sorts_first_whatever_the_clocks_say() {
-    let world = World::new().await;
-    let hour = 3_600_000_000;
-    let now = Clock::system().now().0;
-    let behind = world.host_at(move || Micros(now - hour)).await;
-    let ahead = world.host_at(move || Micros(now + hour)).await;
-    let mut sent = Vec::new();
-    for url in [
-        &ahead,
-        &behind,
-        &world.kevin.url.clone(),
-        &behind,
-        &ahead,
-        &behind,
-    ] {
-        sent.push(world.kevin.at(url).sends("next").await);
-    }
-    assert!(sent.is_sorted(), "{sent:?}");
-    sent.reverse();
-    assert_eq!(world.kate.lists("").await.ids(), sent);
-    assert_eq!(world.kate.lists_all("").await.ids(), sent);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn edits_at_once_never_mix() {
-    let world = World::new().await;
-    let id = world.kevin.sends("first").await;
-    let texts: Vec<_> = (0..20)
+    let crowd = world.crowd(10).await;
+    let id = crowd[0].sends("first").await;
+    let texts: Vec<_> = (0..10)
         .map(|number| format!("edit {number} ").repeat(500))
         .collect();
     let edits = texts
         .iter()
-        .map(|text| world.kevin.changes(&id, format!("message={text}")));
-    for answer in join_all(edits).await {
+        .map(|text| crowd[0].changes(&id, format!("message={text}")));
+    let others = crowd[1..].iter().map(|person| {
+        person.changes(
+            &id,
+            format!("read=true&reactions[heart][]={}", person.username),
+        )
+    });
+    let (edits, others) = tokio::join!(join_all(edits), join_all(others));
+    for answer in edits.into_iter().chain(others) {
         answer.is(200);
     }
-    let message = world.kate.reads(&id).await.is(200).json();
+    let message = crowd[0].reads(&id).await.is(200).json();
     assert!(texts.contains(&message["message"].as_str().unwrap().to_owned()));
+    assert_eq!(
+        message["reactions"][0]["heart"].as_array().unwrap().len(),
+        9
+    );
+    assert!(message["read_at"].is_u64());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_deleted_many_times_at_once_is_deleted() {
+    let world = World::new().await;
+    let id = world.kevin.sends("oops").await;
+    for answer in join_all((0..20).map(|_| world.kevin.deletes(&id))).await {
+        answer.is(204);
+    }
+    assert!(world.kate.lists_all("").await.ids().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

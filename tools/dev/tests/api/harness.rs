@@ -3,24 +3,31 @@
 mod answer;
 mod logs;
 mod person;
+mod proxy;
 
 use std::collections::BTreeSet;
 
 use dev::stack::{Stack, listen};
+use dynoxide::types::AttributeValue;
 use shared::Store;
+use shared::caller::Caller;
 use shared::conversation::Conversation;
-use shared::http::Caller;
 use shared::id::{ContactId, ConversationId};
-use shared::store::NewContact;
+use shared::message::Text;
+use shared::store::{NewContact, Tables};
 use shared::time::{Clock, Micros};
 
 pub use answer::{Answer, Cost};
 pub use logs::all as whole_log;
 pub use person::{Body, Json, Person};
+pub use proxy::{Fault, Proxy};
 
-/// An API of its own for each test.
+/// An API of its own for each test, or the one that runs at `API_URL`.
 pub struct World {
-    stack: Stack,
+    /// Where people, conversations and tokens can be put without an endpoint.
+    store: Store,
+    /// None if the API runs elsewhere.
+    stack: Option<Stack>,
     /// Takes part in the conversation.
     pub kevin: Person,
     /// Takes part in the conversation.
@@ -37,15 +44,29 @@ pub struct World {
 
 impl World {
     /// A world in which nothing has been said yet.
+    ///
+    /// With `API_URL` it is at that address, and its store is the one that the environment names.
     pub async fn new() -> Self {
         logs::collect();
+        if let Ok(url) = std::env::var("API_URL") {
+            let store = Store::from_env()
+                .await
+                .expect("the environment names the store");
+            return Self::populated(&url, store, None).await;
+        }
         let stack = Stack::start(None).await.expect("the stack starts");
-        let url = serve(&stack, stack.store.clone()).await;
+        let store = stack.store.clone();
+        let url = serve(&stack, store.clone()).await;
+        Self::populated(&url, store, Some(stack)).await
+    }
+
+    async fn populated(url: &str, store: Store, stack: Option<Stack>) -> Self {
         let conversation = ConversationId::random();
-        let person = |name| Person::new(&url, name, conversation);
+        let person = |name| Person::new(url, name, conversation);
         let [kevin, kate, linnie, nobody] = ["kevin", "kate", "linnie", "nobody"].map(person);
-        let buzz = Person::new(&url, "buzz", ConversationId::random());
+        let buzz = Person::new(url, "buzz", ConversationId::random());
         let world = Self {
+            store,
             stack,
             kevin,
             kate,
@@ -64,14 +85,61 @@ impl World {
         world
     }
 
-    /// Where people, conversations and tokens can be put without an endpoint.
     pub fn store(&self) -> &Store {
-        &self.stack.store
+        &self.store
     }
 
     /// What stands in for DynamoDB.
     pub fn engine(&self) -> &dev::engine::Engine {
-        &self.stack.engine
+        &self.stack().engine
+    }
+
+    fn stack(&self) -> &Stack {
+        self.stack
+            .as_ref()
+            .expect("only the tests in local:: need the engine")
+    }
+
+    /// Takes an item out of a table behind the API's back.
+    pub fn removes(&self, table: &str, key: &[(&str, AttributeValue)]) {
+        let key: serde_json::Map<_, _> = key
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), serde_json::to_value(value).unwrap()))
+            .collect();
+        let request =
+            serde_json::json!({ "TableName": table, "Key": key, "ReturnValues": "ALL_OLD" });
+        let removed = self
+            .engine()
+            .database()
+            .delete_item(serde_json::from_value(request).unwrap())
+            .unwrap();
+        assert!(removed.attributes.is_some(), "it was there");
+    }
+
+    /// The same API on a host that reaches DynamoDB only through a proxy.
+    pub async fn host_behind(&self, proxy: &Proxy) -> String {
+        let config = self
+            .engine()
+            .config()
+            .into_builder()
+            .endpoint_url(proxy.url())
+            .build();
+        let variables: std::collections::HashMap<_, _> = self.stack().variables().collect();
+        let tables = Tables::from_vars(|name| variables.get(name).map(|&name| name.to_owned()));
+        serve(self.stack(), Store::new(&config, tables.unwrap())).await
+    }
+
+    /// A message that `person` has sent at this moment; its id.
+    pub async fn sent_at(&self, person: &Person, moment: Micros, text: &str) -> String {
+        let store = self.store.clone().with_clock(Clock::new(move || moment));
+        let text = Text::try_from(text.to_owned()).unwrap();
+        let caller = Caller::with_token(&person.token);
+        store
+            .send(&caller, person.conversation, text)
+            .await
+            .unwrap()
+            .id
+            .to_string()
     }
 
     /// Somebody new who takes part in nothing.
@@ -91,7 +159,7 @@ impl World {
     /// The same API on another host, whose clock tells this.
     pub async fn host_at(&self, now: impl Fn() -> Micros + Send + Sync + 'static) -> String {
         serve(
-            &self.stack,
+            self.stack(),
             self.store().clone().with_clock(Clock::new(now)),
         )
         .await
@@ -140,7 +208,8 @@ impl World {
 
 async fn serve(stack: &Stack, store: Store) -> String {
     let api = stack.api(store).expect("template and handlers match");
-    let (listener, address) = listen("127.0.0.1", 0).await.expect("there is a free port");
+    let listener = listen("127.0.0.1", 0).await.expect("there is a free port");
+    let address = listener.local_addr().expect("it has an address");
     tokio::spawn(async move { axum::serve(listener, api).await });
     format!("http://{address}")
 }

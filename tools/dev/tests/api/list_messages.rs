@@ -127,10 +127,8 @@ async fn a_list_can_be_held_to_a_span_of_time() {
     let world = World::new().await;
     let mut ids = Vec::new();
     for second in 1..=5_u64 {
-        let host = world
-            .host_at(move || Micros(second * 1_000_000 + 500_000))
-            .await;
-        ids.push(world.kevin.at(&host).sends("tick").await);
+        let moment = Micros(second * 1_000_000 + 500_000);
+        ids.push(world.sent_at(&world.kevin, moment, "tick").await);
     }
     for (query, expected) in [
         ("created_at[gte]=2&created_at[lt]=4", &ids[1..3]),
@@ -164,8 +162,8 @@ async fn a_span_of_time_and_a_cursor_hold_together() {
     let world = World::new().await;
     let mut ids = Vec::new();
     for second in 1..=4_u64 {
-        let host = world.host_at(move || Micros(second * 1_000_000)).await;
-        ids.push(world.kevin.at(&host).sends("tick").await);
+        let moment = Micros(second * 1_000_000);
+        ids.push(world.sent_at(&world.kevin, moment, "tick").await);
     }
     for (query, expected) in [
         (
@@ -322,4 +320,28 @@ async fn a_page_of_long_messages_is_complete() {
         assert_eq!(page.ids().len(), 64);
         assert_eq!(page.json()["has_more"], true);
     }
+}
+
+#[tokio::test]
+async fn a_page_that_would_not_fit_into_an_answer_of_lambda_ends_early() {
+    let world = World::new().await;
+    // Quotation marks take four times their bytes as JSON within JSON.
+    let quotes = "\"".repeat(32 * 1024);
+    for _ in 0..60 {
+        world.kevin.sends(&quotes).await;
+    }
+    let (mut seen, mut cursor) = (0, String::new());
+    loop {
+        let page = world
+            .kate
+            .lists(&format!("limit=100{cursor}"))
+            .await
+            .is(200);
+        seen += page.ids().len();
+        cursor = format!("&starting_after={}", page.ids().last().unwrap());
+        if page.json()["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(seen, 60);
 }

@@ -4,14 +4,11 @@ mod harness;
 
 mod authentication;
 mod concurrency;
-mod cost;
 mod create_message;
 mod delete_message;
 mod get_message;
 mod list_messages;
-mod log;
-mod paging;
-mod reference;
+mod local;
 mod requests;
 mod update_message;
 mod who_may_what;

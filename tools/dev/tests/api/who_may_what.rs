@@ -5,6 +5,7 @@ use crate::harness::{Answer, Person, World};
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     ListConversation,
+    ListEverything,
     Send,
     Get,
     React,
@@ -14,13 +15,16 @@ enum Operation {
     Delete,
 }
 
-use Operation::{Delete, Edit, Get, ListConversation, MarkRead, React, Send, TakeReactionAway};
+use Operation::{
+    Delete, Edit, Get, ListConversation, ListEverything, MarkRead, React, Send, TakeReactionAway,
+};
 
 impl Operation {
     async fn by(self, person: &Person, world: &World, id: &str) -> Answer {
         let person = person.within(world.conversation);
         match self {
             ListConversation => person.lists("").await,
+            ListEverything => person.lists_all("").await,
             Send => person.tries_to_send("hello").await,
             Get => person.reads(id).await,
             React => person.reacts(id, "heart").await,
@@ -34,9 +38,10 @@ impl Operation {
 
 #[tokio::test]
 async fn each_may_do_what_the_contract_says_and_nothing_else() {
-    const TABLE: [(Operation, u16, u16, u16, u16); 8] = [
+    const TABLE: [(Operation, u16, u16, u16, u16); 9] = [
         // operation, author, participant, outsider, nobody
         (ListConversation, 200, 200, 404, 401),
+        (ListEverything, 200, 200, 200, 401), // of their own
         (Send, 201, 201, 404, 401),
         (Get, 200, 200, 404, 401),
         (React, 200, 200, 404, 401),
@@ -70,6 +75,11 @@ async fn each_may_do_what_the_contract_says_and_nothing_else() {
                     "{operation:?}: {message}"
                 );
                 assert_eq!(message["message"], "It’s mine");
+                assert_eq!(
+                    world.kevin.lists("limit=1").await.ids(),
+                    [id],
+                    "nothing was sent"
+                );
             }
         }
     }

@@ -30,7 +30,7 @@ impl World {
         let endpoint = self.stack.engine.url();
         let variables = self.stack.variables();
         let variables = variables.chain([
-            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.as_str()),
+            ("DYNAMODB_ENDPOINT", endpoint.as_str()),
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),

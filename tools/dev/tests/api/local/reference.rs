@@ -1,7 +1,6 @@
 //! The samples of the reference, as curl sends them, against the demo data.
 
 use dev::demo;
-use dev::stack::Stack;
 use serde_json::{Value, json};
 use shared::id::ConversationId;
 
@@ -122,25 +121,4 @@ async fn buzz_is_an_outsider_with_a_conversation_of_his_own() {
     buzz.within(own)
         .sends("I’m gonna feed him to my tarantula.")
         .await;
-}
-
-#[tokio::test]
-async fn demo_data_in_a_file_is_loaded_once_and_stays_as_it_was_left() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let stack = Stack::start(Some(file.path())).await.unwrap();
-    demo::load(&stack.store).await.unwrap();
-    let kevin = shared::http::Caller::with_token("citypay_demo_kevin");
-    let id = demo::first_message().unwrap();
-    stack.store.delete(&kevin, id).await.unwrap();
-    drop(stack);
-    let stack = Stack::start(Some(file.path())).await.unwrap();
-    demo::load(&stack.store).await.unwrap();
-    let gone = stack
-        .store
-        .message(&shared::http::Caller::with_token("citypay_demo_kevin"), id)
-        .await;
-    assert!(
-        matches!(gone, Err(shared::Error::MessageNotFound)),
-        "{gone:?}"
-    );
 }

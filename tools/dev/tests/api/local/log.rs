@@ -78,6 +78,9 @@ async fn the_log_has_no_token_no_phone_number_and_no_text() {
     world.kevin.reads(text).await.is(404);
     world.kevin.with_token(text).lists("").await.is(401);
     world.kevin.deletes(&id).await.is(204);
+    let request = serde_json::from_value(json!({"TableName": "ContactsTable"})).unwrap();
+    world.engine().database().delete_table(request).unwrap();
+    world.kevin.tries_to_send(text).await.is(500);
     let log = whole_log();
     assert!(
         log.contains(&world.kevin.id.to_string()),

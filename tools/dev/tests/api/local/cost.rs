@@ -8,7 +8,7 @@ use dynoxide::types::{AttributeValue, Item};
 use shared::id::{ContactId, ConversationId, MessageId};
 use shared::time::Micros;
 
-use crate::harness::{Cost, Person, World};
+use crate::harness::{Cost, Json, Person, World};
 
 #[tokio::test]
 async fn each_operation_costs_what_the_design_says() {
@@ -107,6 +107,17 @@ async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
         assert!(answer.status.is_client_error());
         assert_eq!(answer.cost().round_trips, 1, "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn thousands_of_usernames_cost_what_one_does() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let names: Vec<_> = (0..10_000).map(|number| format!("name{number}")).collect();
+    let change = Json(serde_json::json!({"reactions": {"heart": names}}));
+    let cost = world.kate.changes(&id, change).await.is(403).cost();
+    assert_eq!((cost.calls, cost.round_trips), (2, 1));
+    assert!(cost.capacity_units <= 5.0, "{cost:?}");
 }
 
 /// What the first page, a deep page and a get cost.

@@ -1,0 +1,54 @@
+//! Who calls, as far as is known yet.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use sha2::{Digest, Sha256};
+
+use crate::id::ContactId;
+
+/// Who says it calls: the hash of a token, and once the store knows it, the contact behind.
+#[derive(Clone)]
+pub struct Caller(Arc<Inner>);
+
+struct Inner {
+    token_hash: String,
+    contact: OnceLock<ContactId>,
+}
+
+impl Caller {
+    /// The caller who holds `token`.
+    #[must_use]
+    pub fn with_token(token: &str) -> Self {
+        let token_hash = base16ct::lower::encode_string(&Sha256::digest(token.as_bytes()));
+        Self(Arc::new(Inner {
+            token_hash,
+            contact: OnceLock::new(),
+        }))
+    }
+
+    /// The SHA-256 of the token in hexadecimal: all of it that is ever stored.
+    #[must_use]
+    pub fn token_hash(&self) -> &str {
+        &self.0.token_hash
+    }
+
+    /// The contact behind the token, once the store has told.
+    #[must_use]
+    pub fn contact(&self) -> Option<ContactId> {
+        self.0.contact.get().copied()
+    }
+
+    /// Keeps what the store told.
+    pub(crate) fn is(&self, contact: ContactId) {
+        let _ = self.0.contact.set(contact);
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("contact", &self.contact())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,32 @@
+//! `Authorization: Bearer <token>` (RFC 6750).
+
+use lambda_http::http::{HeaderMap, header};
+
+use crate::caller::Caller;
+use crate::error::Unauthenticated;
+
+/// The caller whom the `Authorization` header names.
+pub fn caller(headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or(Unauthenticated::TokenMissing)?;
+    if values.next().is_some() {
+        return Err(Unauthenticated::TokenInvalid);
+    }
+    let value = value.to_str().map_err(|_| Unauthenticated::TokenInvalid)?;
+    let (scheme, token) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Unauthenticated::TokenMissing);
+    }
+    let token = token.trim_start_matches(' ');
+    if !is_b64token(token) {
+        return Err(Unauthenticated::TokenInvalid);
+    }
+    Ok(Caller::with_token(token))
+}
+
+/// The syntax of RFC 6750, section 2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+fn is_b64token(token: &str) -> bool {
+    let characters = token.trim_end_matches('=');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !characters.is_empty() && characters.bytes().all(allowed)
+}

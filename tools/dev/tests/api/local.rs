@@ -1,0 +1,13 @@
+//! What needs more than HTTP: the engine in hand, a clock to set, the log to read.
+//!
+//! `--skip local::` leaves these out where `API_URL` names an API that runs elsewhere.
+
+mod clocks;
+mod cost;
+mod demo_data;
+mod faults;
+mod log;
+mod paging;
+mod properties;
+mod reference;
+mod remains;

@@ -1,0 +1,188 @@
+//! What depends on the clock, which here is set as each test needs it.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use shared::caller::Caller;
+use shared::time::{Clock, Micros, Seconds};
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn a_token_is_good_until_the_second_it_expires() {
+    let world = World::new().await;
+    let token = Caller::with_token("short");
+    world
+        .store()
+        .add_token(&token, world.kevin.id, "test", Some(Seconds(1000)))
+        .await
+        .unwrap();
+    let kevin = world.kevin.with_token("short");
+    let before = world.host_at(|| Micros(999_999_999)).await;
+    kevin.at(&before).lists("").await.is(200);
+    let after = world.host_at(|| Micros(1_000_000_000)).await;
+    kevin
+        .at(&after)
+        .lists("")
+        .await
+        .fails(401, "token_invalid", ());
+    assert!(Clock::system().now() > Micros(1_000_000_000));
+    kevin.lists("").await.fails(401, "token_invalid", ());
+}
+
+#[tokio::test]
+async fn the_author_edits_a_message_and_the_time_of_it_shows() {
+    let world = World::new().await;
+    let id = world.kevin.sends("helo").await;
+    let later = world.host_at(|| Micros(5_000_000_000_000_000)).await;
+    let edited = world
+        .kevin
+        .at(&later)
+        .changes(&id, "message=hello")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(edited["message"], "hello");
+    assert_eq!(edited["updated_at"], 5_000_000_000_u64);
+    assert_eq!(world.kate.reads(&id).await.json(), edited);
+}
+
+#[tokio::test]
+async fn a_reaction_is_the_same_however_often_it_is_made() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let first = world.kate.reacts(&id, "heart").await.is(200).json();
+    let later = world.host_at(|| Micros(5_000_000_000_000_000)).await;
+    assert_eq!(
+        world
+            .kate
+            .at(&later)
+            .reacts(&id, "heart")
+            .await
+            .is(200)
+            .json(),
+        first
+    );
+}
+
+#[tokio::test]
+async fn a_message_is_read_once_by_another_than_its_author() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    assert_eq!(
+        world.kevin.changes(&id, "read=true").await.is(200).json()["read_at"],
+        Value::Null
+    );
+    let now = world.host_at(|| Micros(2_000_000_000_000_000)).await;
+    let read = world
+        .kate
+        .at(&now)
+        .changes(&id, "read=true")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(read["read_at"], 2_000_000_000_u64);
+    let later = world.host_at(|| Micros(3_000_000_000_000_000)).await;
+    assert_eq!(
+        world
+            .linnie
+            .at(&later)
+            .changes(&id, "read=true")
+            .await
+            .is(200)
+            .json(),
+        read
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_sends_in_the_same_microsecond_are_all_kept() {
+    let world = World::new().await;
+    let stopped = world.host_at(|| Micros(1_000_000)).await;
+    let kevin = world.kevin.at(&stopped);
+    let ids: BTreeSet<_> = join_all((0..100).map(|_| kevin.sends("now")))
+        .await
+        .into_iter()
+        .collect();
+    assert_eq!(ids.len(), 100);
+    assert_eq!(
+        world
+            .kate
+            .lists("limit=100")
+            .await
+            .ids()
+            .into_iter()
+            .collect::<BTreeSet<_>>(),
+        ids
+    );
+}
+
+#[tokio::test]
+async fn a_send_acknowledged_before_another_began_sorts_first_whatever_the_clocks_say() {
+    let world = World::new().await;
+    let hour = 3_600_000_000;
+    let now = Clock::system().now().0;
+    let behind = world.host_at(move || Micros(now - hour)).await;
+    let ahead = world.host_at(move || Micros(now + hour)).await;
+    let mut sent = Vec::new();
+    for url in [
+        &ahead,
+        &behind,
+        &world.kevin.url.clone(),
+        &behind,
+        &ahead,
+        &behind,
+    ] {
+        sent.push(world.kevin.at(url).sends("next").await);
+    }
+    assert!(sent.is_sorted(), "{sent:?}");
+    sent.reverse();
+    assert_eq!(world.kate.lists("").await.ids(), sent);
+    assert_eq!(world.kate.lists_all("").await.ids(), sent);
+}
+
+#[tokio::test]
+async fn messages_of_one_microsecond_are_walked_through_once_too() {
+    let world = World::new().await;
+    let host = world.host_at(|| shared::time::Micros(1_000_000)).await;
+    let other = world.conversation_of(&[&world.kevin, &world.kate]).await;
+    let mut sent = BTreeSet::new();
+    for conversation in [world.conversation, other] {
+        for _ in 0..5 {
+            sent.insert(
+                world
+                    .kevin
+                    .at(&host)
+                    .within(conversation)
+                    .sends("same time")
+                    .await,
+            );
+        }
+    }
+    let mut seen = world.kate.lists_all("limit=1").await.ids();
+    while let [id] = &world
+        .kate
+        .lists_all(&format!("limit=1&starting_after={}", seen[seen.len() - 1]))
+        .await
+        .ids()[..]
+    {
+        seen.push(id.clone());
+    }
+    assert_eq!(seen.len(), 10);
+    assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), sent);
+}
+
+#[tokio::test]
+async fn the_id_of_a_deleted_message_is_not_given_to_the_next_one() {
+    let world = World::new().await;
+    let stopped = world.host_at(|| Micros(1_000_000)).await;
+    let kevin = world.kevin.at(&stopped);
+    kevin.sends("the newest, so that the clock is behind").await;
+    let mut ids = BTreeSet::new();
+    for _ in 0..5 {
+        let id = kevin.sends("oops").await;
+        kevin.deletes(&id).await.is(204);
+        assert!(ids.insert(id));
+    }
+}

@@ -1,0 +1,26 @@
+//! The demo data in a file.
+
+use dev::demo;
+use dev::stack::Stack;
+use shared::caller::Caller;
+
+#[tokio::test]
+async fn demo_data_in_a_file_is_loaded_once_and_stays_as_it_was_left() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let stack = Stack::start(Some(file.path())).await.unwrap();
+    demo::load(&stack.store).await.unwrap();
+    let kevin = Caller::with_token("citypay_demo_kevin");
+    let id = demo::first_message().unwrap();
+    stack.store.delete(&kevin, id).await.unwrap();
+    drop(stack);
+    let stack = Stack::start(Some(file.path())).await.unwrap();
+    demo::load(&stack.store).await.unwrap();
+    let gone = stack
+        .store
+        .message(&Caller::with_token("citypay_demo_kevin"), id)
+        .await;
+    assert!(
+        matches!(gone, Err(shared::Error::MessageNotFound)),
+        "{gone:?}"
+    );
+}

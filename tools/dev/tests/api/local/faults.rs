@@ -1,0 +1,116 @@
+//! DynamoDB in trouble: what passes is waited for, what does not is told as 503, and never as a lie.
+
+use crate::harness::{Fault, Person, Proxy, World};
+
+/// Kevin at a host behind a proxy.
+async fn behind(world: &World) -> (Proxy, Person) {
+    let proxy = Proxy::before(world.engine()).await;
+    let host = world.host_behind(&proxy).await;
+    (proxy, world.kevin.at(&host))
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_is_waited_for() {
+    let world = World::new().await;
+    let (proxy, kevin) = behind(&world).await;
+    let id = kevin.sends("first").await;
+    proxy.will("GetItem", 1, Fault::Refuses("ThrottlingException"));
+    proxy.will(
+        "TransactWriteItems",
+        3,
+        Fault::Cancels("TransactionConflict"),
+    );
+    proxy.will("TransactWriteItems", 1, Fault::Cancels("ThrottlingError"));
+    let second = kevin.sends("second").await;
+    proxy.will("BatchGetItem", 3, Fault::Unprocessed);
+    kevin.reads(&id).await.is(200);
+    proxy.will(
+        "UpdateItem",
+        2,
+        Fault::Refuses("TransactionConflictException"),
+    );
+    proxy.will(
+        "Query",
+        1,
+        Fault::Refuses("ProvisionedThroughputExceededException"),
+    );
+    kevin.changes(&id, "message=edited").await.is(200);
+    assert_eq!(kevin.lists("").await.is(200).texts(), ["second", "edited"]);
+    proxy.will(
+        "TransactWriteItems",
+        2,
+        Fault::Cancels("TransactionConflict"),
+    );
+    kevin.deletes(&second).await.is(204);
+    assert!(proxy.is_done());
+    assert_eq!(world.kate.lists("").await.texts(), ["edited"]);
+}
+
+#[tokio::test]
+async fn what_does_not_pass_is_503_with_retry_after() {
+    let world = World::new().await;
+    let id = world.kevin.sends("first").await;
+    for (operation, fault) in [
+        ("GetItem", Fault::Refuses("ThrottlingException")),
+        ("GetItem", Fault::Refuses("InternalServerError")),
+        (
+            "BatchGetItem",
+            Fault::Refuses("ProvisionedThroughputExceededException"),
+        ),
+        ("BatchGetItem", Fault::Unprocessed),
+        ("TransactWriteItems", Fault::Cancels("ThrottlingError")),
+        ("TransactWriteItems", Fault::Cancels("TransactionConflict")),
+        ("TransactWriteItems", Fault::Refuses("RequestLimitExceeded")),
+        ("UpdateItem", Fault::Refuses("TransactionConflictException")),
+    ] {
+        let (proxy, kevin) = behind(&world).await;
+        proxy.will(operation, 1000, fault);
+        let answer = match operation {
+            "TransactWriteItems" => kevin.tries_to_send("never").await,
+            "UpdateItem" => kevin.changes(&id, "message=never").await,
+            _ => kevin.reads(&id).await,
+        };
+        let answer = answer.fails(503, "unavailable", ());
+        assert_eq!(answer.header("retry-after"), "1");
+        assert_eq!(answer.log_line()["level"], "ERROR");
+    }
+    assert_eq!(
+        world.kevin.lists("").await.texts(),
+        ["first"],
+        "nothing was done"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_503_before_lambda_ends_the_function() {
+    let world = World::new().await;
+    let id = world.kevin.sends("first").await;
+    let (proxy, kevin) = behind(&world).await;
+    proxy.will("BatchGetItem", 1000, Fault::NeverAnswers);
+    let answer = kevin.reads(&id).await.fails(503, "unavailable", ());
+    assert!(answer.log_line()["duration_ms"].as_f64().unwrap() < 10_000.0);
+}
+
+#[tokio::test]
+async fn a_cancellation_that_nobody_understands_is_no_success() {
+    let world = World::new().await;
+    let (proxy, kevin) = behind(&world).await;
+    let id = kevin.sends("stays").await;
+    proxy.will("TransactWriteItems", 2, Fault::Cancels("ValidationError"));
+    kevin.deletes(&id).await.fails(500, "internal", ());
+    kevin
+        .tries_to_send("not kept")
+        .await
+        .fails(500, "internal", ());
+    assert_eq!(world.kevin.lists("").await.texts(), ["stays"]);
+}
+
+#[tokio::test]
+async fn a_send_whose_answer_got_lost_on_the_way_from_dynamodb_is_kept_once() {
+    let world = World::new().await;
+    let (proxy, kevin) = behind(&world).await;
+    proxy.will("TransactWriteItems", 1, Fault::NeverAnswers);
+    kevin.sends("once").await;
+    assert_eq!(world.kate.lists("").await.texts(), ["once"]);
+    assert_eq!(world.kate.lists_all("").await.texts(), ["once"]);
+}
