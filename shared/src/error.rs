@@ -82,7 +82,7 @@ pub enum Invalid {
     #[error("{0}")]
     Syntax(String),
     /// A parameter that the endpoint does not have.
-    #[error("unknown parameter; this endpoint takes {expected}")]
+    #[error("unknown parameter; those that exist here: {expected}")]
     Unknown {
         /// The parameter, in request syntax.
         param: String,

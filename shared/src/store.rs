@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Intercept;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -124,6 +125,14 @@ impl Store {
             tables: Arc::new(tables),
             clock: Clock::system(),
         }
+    }
+
+    /// The same store, each of its calls to DynamoDB seen by `interceptor` first.
+    #[must_use]
+    pub fn with_interceptor(self, interceptor: impl Intercept + 'static) -> Self {
+        let config = self.db.config().to_builder();
+        let db = Client::from_conf(config.interceptor(interceptor).build());
+        Self { db, ..self }
     }
 
     /// The same store, on a host with another clock.

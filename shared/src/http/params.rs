@@ -170,7 +170,7 @@ impl<'de> Deserializer<'de> for Value {
         };
         match number {
             Some(number) => visitor.visit_u64(number),
-            None => Err(de::Error::custom("must be a whole number, 0 or more")),
+            None => Err(de::Error::custom("must be a whole number")),
         }
     }
 
@@ -180,6 +180,22 @@ impl<'de> Deserializer<'de> for Value {
             Self::Text(text) if text == "true" => visitor.visit_bool(true),
             Self::Text(text) if text == "false" => visitor.visit_bool(false),
             _ => Err(de::Error::custom("must be true or false")),
+        }
+    }
+
+    /// Only by name: a list would be read by position.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        match self {
+            Self::Map(_) => self.deserialize_any(visitor),
+            _ => Err(de::Error::custom(format_args!(
+                "needs one of these in brackets: {}",
+                fields.join(", ")
+            ))),
         }
     }
 
@@ -193,7 +209,7 @@ impl<'de> Deserializer<'de> for Value {
 
     forward_to_deserialize_any! {
         i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct enum identifier ignored_any
+        seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 

@@ -130,6 +130,10 @@ impl Request {
             .trim()
             .to_ascii_lowercase();
         match media_type.as_str() {
+            "application/x-www-form-urlencoded" if body.starts_with(b"{") => {
+                let problem = "this looks like JSON: send it with Content-Type: application/json";
+                Err(Invalid::Syntax(problem.to_owned()).into())
+            }
             "application/x-www-form-urlencoded" => Ok(form::parse(body)?),
             "application/json" => json(body).map_err(Error::from),
             _ => Err(Invalid::MediaType.into()),

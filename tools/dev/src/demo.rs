@@ -66,13 +66,14 @@ const SENT: Seconds = Seconds(692_233_200);
 const ANSWERED: Seconds = Seconds(692_233_260);
 const READ: Seconds = Seconds(705_103_200);
 
-/// The first message of the conversation.
+/// The two messages of the conversation: Kevin's, and Linnie's answer.
 ///
 /// # Errors
 ///
 /// Never: its parts are constants.
-pub fn first_message() -> Result<MessageId> {
-    Ok(MessageId::new(SENT.into(), id(CONVERSATION)?))
+pub fn messages() -> Result<[MessageId; 2]> {
+    let conversation = id(CONVERSATION)?;
+    Ok([SENT, ANSWERED].map(|moment| MessageId::new(moment.into(), conversation)))
 }
 
 /// Puts the demo data into a store that has none; a store that has it, changed or not, is left alone.
@@ -128,7 +129,7 @@ pub async fn load(store: &Store) -> Result<()> {
 async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> {
     let conversation: ConversationId = id(CONVERSATION)?;
     let at = |seconds: Seconds| store.clone().with_clock(Clock::new(move || seconds.into()));
-    if store.message(kevin, first_message()?).await.is_ok() {
+    if store.message(kevin, messages()?[0]).await.is_ok() {
         return Ok(());
     }
     let sent = at(SENT)

@@ -24,7 +24,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If the file is none of its own or cannot be opened.
+    /// If the file cannot be opened, or has tables with other keys.
     pub async fn start(template: &Template, data: Option<&Path>) -> Result<Self, Error> {
         let database = match data {
             None => Database::memory()?,

@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::functions::Handler;
+use crate::permissions::Permissions;
 use crate::template::Template;
 
 /// The largest body that API Gateway takes, in bytes.
@@ -41,7 +42,14 @@ const DEFAULT: &str = "$default";
 
 /// The routes of a template, each with its handler.
 pub struct Gateway {
-    routes: Vec<(String, Handler)>,
+    routes: Vec<Route>,
+    permissions: Vec<Permissions>,
+}
+
+/// A route, and the function that it leads to with the store as that function may use it.
+struct Route {
+    key: String,
+    handler: Handler,
     store: Store,
 }
 
@@ -54,38 +62,51 @@ impl Gateway {
     pub fn new(
         template: &Template,
         mut handlers: BTreeMap<&'static str, Handler>,
-        store: Store,
+        store: &Store,
     ) -> Result<Self, Error> {
-        let mut routes = Vec::new();
+        let (mut routes, mut granted) = (Vec::new(), Vec::new());
         for function in &template.functions {
             let binary = function.binary.as_str();
             let missing = || {
                 format!(
-                    "template.yaml has the function {binary}, and the local stack has no handler for it"
+                    "template.yaml has the function {binary}, and the local stack no handler for it"
                 )
             };
             let handler = handlers.remove(binary).ok_or_else(missing)?;
-            routes.extend(
-                function
-                    .routes
-                    .iter()
-                    .map(|route| (route.clone(), handler.clone())),
-            );
+            let permissions = Permissions::new(binary, function.permissions.clone());
+            let store = store.clone().with_interceptor(permissions.clone());
+            granted.push(permissions);
+            routes.extend(function.routes.iter().map(|key| Route {
+                key: key.clone(),
+                handler: handler.clone(),
+                store: store.clone(),
+            }));
         }
         match handlers.keys().next() {
             Some(binary) => Err(format!(
                 "the local stack has the handler {binary}, and template.yaml no function for it"
             )
             .into()),
-            None => Ok(Self { routes, store }),
+            None => Ok(Self {
+                routes,
+                permissions: granted,
+            }),
         }
+    }
+
+    /// What functions are granted and have not used so far.
+    #[must_use]
+    pub fn unused_permissions(&self) -> Vec<String> {
+        self.permissions
+            .iter()
+            .flat_map(Permissions::unused)
+            .collect()
     }
 
     /// Answers a request as the deployed API would.
     pub async fn answer(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        let Some((route, handler, path_parameters)) = self.route(&parts.method, parts.uri.path())
-        else {
+        let Some((route, path_parameters)) = self.route(&parts.method, parts.uri.path()) else {
             return by_itself(StatusCode::NOT_FOUND, "Not Found");
         };
         let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
@@ -98,11 +119,11 @@ impl Gateway {
         if !matches!(host, Some(Ok(_))) {
             return by_itself(StatusCode::BAD_REQUEST, "Bad Request");
         }
-        let event = event(&parts, &body, route, &path_parameters).to_string();
+        let event = event(&parts, &body, &route.key, &path_parameters).to_string();
         if event.len() > MAX_EVENT {
             return by_itself(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         }
-        let invocation = tokio::spawn(invoke(handler.clone(), self.store.clone(), event));
+        let invocation = tokio::spawn(invoke(route.handler.clone(), route.store.clone(), event));
         match invocation.await.map_err(Error::from).flatten() {
             Ok(response) => response,
             Err(error) => {
@@ -112,22 +133,15 @@ impl Gateway {
         }
     }
 
-    /// The route that fits, its handler and what its placeholders stand for.
-    fn route(
-        &self,
-        method: &Method,
-        path: &str,
-    ) -> Option<(&str, &Handler, BTreeMap<String, String>)> {
-        let found = self.routes.iter().find_map(|(route, handler)| {
-            let (route_method, template) = route.split_once(' ')?;
-            let parameters =
-                placeholders(template, path).filter(|_| route_method == method.as_str())?;
-            Some((route.as_str(), handler, parameters))
+    /// The route that fits, and what its placeholders stand for.
+    fn route(&self, method: &Method, path: &str) -> Option<(&Route, BTreeMap<String, String>)> {
+        let found = self.routes.iter().find_map(|route| {
+            let (expected, template) = route.key.split_once(' ')?;
+            let parameters = placeholders(template, path)?;
+            (expected == method.as_str()).then_some((route, parameters))
         });
-        let default = || self.routes.iter().find(|(route, _)| route == DEFAULT);
-        found.or_else(|| {
-            default().map(|(route, handler)| (route.as_str(), handler, BTreeMap::new()))
-        })
+        let default = || self.routes.iter().find(|route| route.key == DEFAULT);
+        found.or_else(|| default().map(|route| (route, BTreeMap::new())))
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`template`]: reads `template.yaml`, the one source of tables and routes.
 //! - [`engine`]: an embedded DynamoDB with those tables.
 //! - [`functions`]: the handlers, by the name of their Lambda binary.
+//! - [`permissions`]: what each function may do, as its policy says.
 //! - [`gateway`]: HTTP to Lambda events and back, as API Gateway does it.
 //! - [`demo`]: people, a conversation and messages to begin with.
 //! - [`stack`]: all of it together.
@@ -11,6 +12,7 @@ pub mod demo;
 pub mod engine;
 pub mod functions;
 pub mod gateway;
+pub mod permissions;
 pub mod stack;
 pub mod template;
 

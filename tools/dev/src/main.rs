@@ -1,5 +1,6 @@
 //! `cargo dev`: the whole API on this machine, with demo data.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,16 +61,21 @@ async fn run(options: Options) -> Result<(), Error> {
     let stack = Stack::start(options.data.as_deref()).await?;
     demo::load(&stack.store).await?;
     if options.engine_only {
-        greet_functions(address, &stack);
+        say(&functions_greeting(address, &stack));
         let served = stack.engine.serve(listener, interrupted());
         until_the_end(served).await
     } else {
-        let api = stack.api(stack.store.clone())?;
+        let api = stack.api(&stack.store)?;
         shared::log::init();
-        greet(address)?;
+        say(&greeting(address)?);
         let served = axum::serve(listener, api).with_graceful_shutdown(interrupted());
         until_the_end(async { Ok(served.await?) }).await
     }
+}
+
+/// Whoever does not listen misses it.
+fn say(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 async fn interrupted() {
@@ -88,36 +94,47 @@ async fn until_the_end(served: impl Future<Output = Result<(), Error>>) -> Resul
     }
 }
 
-/// Says what functions that run elsewhere need in their environment.
-fn greet_functions(address: SocketAddr, stack: &Stack) {
-    println!("The DynamoDB engine answers on http://{address} (Ctrl-C ends it)\n");
-    println!("Functions reach it with this environment:");
-    println!("  DYNAMODB_ENDPOINT=http://{address}");
-    for (name, value) in stack.variables().filter(|(_, value)| !value.is_empty()) {
-        println!("  {name}={value}");
-    }
-    println!("  AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local");
+/// What functions that run elsewhere need in their environment.
+fn functions_greeting(address: SocketAddr, stack: &Stack) -> String {
+    let variables = stack.variables().filter(|(_, value)| !value.is_empty());
+    let variables: Vec<_> = variables
+        .map(|(name, value)| format!("  {name}={value}"))
+        .collect();
+    format!(
+        "The DynamoDB engine answers on http://{address} (Ctrl-C ends it)
+
+Functions reach it with this environment:
+  DYNAMODB_ENDPOINT=http://{address}
+{}
+  AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+",
+        variables.join("\n")
+    )
 }
 
-/// Says where it is, who one can be, and what to type.
-fn greet(address: SocketAddr) -> Result<(), Error> {
+/// Where the API is, who one can be, and what to type.
+fn greeting(address: SocketAddr) -> Result<String, Error> {
     let api = format!("http://{address}");
     let conversation = demo::CONVERSATION;
-    let message = demo::first_message()?;
-    println!("CityPay Messages answers on {api} (Ctrl-C ends it)\n");
-    println!("Tokens, good on this machine only:");
-    for person in &PEOPLE {
-        println!("  {:20} {}", person.token, person.username);
-    }
-    println!(
-        r#"
+    let [message, answer] = demo::messages()?;
+    let people = PEOPLE
+        .iter()
+        .map(|person| format!("  {:20} {}", person.token, person.username));
+    let people: Vec<_> = people.collect();
+    Ok(format!(
+        r#"CityPay Messages answers on {api} (Ctrl-C ends it)
+
+Tokens of the demo data:
+{}
+
 Try, from another terminal:
   curl -G {api}/v1/messages -H "Authorization: Bearer citypay_demo_kevin" -d conversation_id={conversation} -d limit=10
   curl {api}/v1/messages -H "Authorization: Bearer citypay_demo_kevin" -d conversation_id={conversation} -d message="Hello"
   curl {api}/v1/messages/{message} -H "Authorization: Bearer citypay_demo_kevin"
   curl -X PUT {api}/v1/messages/{message} -H "Authorization: Bearer citypay_demo_kate" -d "reactions[heart][]=KateMcCallister"
-  curl -X DELETE {api}/v1/messages/{message} -H "Authorization: Bearer citypay_demo_kevin"
-"#
-    );
-    Ok(())
+  curl -X DELETE {api}/v1/messages/{answer} -H "Authorization: Bearer citypay_demo_linnie"
+
+"#,
+        people.join("\n")
+    ))
 }

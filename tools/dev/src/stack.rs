@@ -48,9 +48,17 @@ impl Stack {
     /// # Errors
     ///
     /// If template and handlers do not match.
-    pub fn api(&self, store: Store) -> Result<Router, Error> {
-        let gateway = Arc::new(Gateway::new(&self.template, functions::all(), store)?);
-        Ok(Router::new().fallback(answer).with_state(gateway))
+    pub fn api(&self, store: &Store) -> Result<Router, Error> {
+        Ok(router(Arc::new(self.gateway(store)?)))
+    }
+
+    /// The gateway to the functions over `store`.
+    ///
+    /// # Errors
+    ///
+    /// If template and handlers do not match.
+    pub fn gateway(&self, store: &Store) -> Result<Gateway, Error> {
+        Gateway::new(&self.template, functions::all(), store)
     }
 
     /// The environment that the functions run in, on Lambda and anywhere else.
@@ -60,6 +68,11 @@ impl Stack {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// The HTTP side of a gateway.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new().fallback(answer).with_state(gateway)
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {

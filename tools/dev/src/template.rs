@@ -1,12 +1,13 @@
 //! `template.yaml`, as far as a local stack needs it: what is deployed is what runs here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Error;
+use crate::permissions::{Permission, permission};
 
 /// The tables and functions of a SAM template.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct Function {
     pub binary: String,
     /// `GET /v1/messages/{id}`, or `$default` for whatever has no other route.
     pub routes: Vec<String>,
+    /// What its policies allow.
+    pub permissions: BTreeSet<Permission>,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +95,47 @@ struct BuildProperties {
 #[serde(rename_all = "PascalCase")]
 struct FunctionProperties {
     events: BTreeMap<String, Event>,
+    #[serde(default)]
+    policies: Vec<Policy>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Policy {
+    #[serde(rename = "Version")]
+    _version: String,
+    statement: Vec<Statement>,
+}
+
+/// Just what the policies here need: actions by name on tables by reference.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Statement {
+    effect: String,
+    action: OneOrMore<String>,
+    resource: OneOrMore<Arn>,
+}
+
+#[derive(Deserialize)]
+struct Arn {
+    #[serde(rename = "Fn::GetAtt")]
+    attribute: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore<T> {
+    One(T),
+    More(Vec<T>),
+}
+
+impl<T> OneOrMore<T> {
+    fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::More(more) => more,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -173,7 +217,8 @@ impl Function {
         let metadata = resource
             .metadata
             .ok_or(format!("template.yaml: {name} has no Metadata"))?;
-        let properties: FunctionProperties = serde_json::from_value(resource.properties)?;
+        let properties: FunctionProperties = serde_json::from_value(resource.properties)
+            .map_err(|error| format!("template.yaml: {name}: {error}"))?;
         let routes = properties
             .events
             .into_values()
@@ -191,10 +236,44 @@ impl Function {
                 )
                 .into()),
             });
+        let mut permissions = BTreeSet::new();
+        for statement in properties
+            .policies
+            .iter()
+            .flat_map(|policy| &policy.statement)
+        {
+            permissions.extend(
+                statement
+                    .permissions()
+                    .map_err(|problem| format!("template.yaml: {name}: {problem}"))?,
+            );
+        }
         Ok(Self {
             binary: metadata.build_properties.binary,
             routes: routes.collect::<Result<_, Error>>()?,
+            permissions,
         })
+    }
+}
+
+impl Statement {
+    fn permissions(&self) -> Result<Vec<Permission>, String> {
+        if self.effect != "Allow" {
+            return Err(format!("a statement that is {}", self.effect));
+        }
+        let mut permissions = Vec::new();
+        for action in self.action.as_slice() {
+            if action.contains('*') {
+                return Err(format!("{action} is more than an action"));
+            }
+            for Arn { attribute } in self.resource.as_slice() {
+                let table = attribute
+                    .strip_suffix(".Arn")
+                    .ok_or(format!("{attribute} is no Arn"))?;
+                permissions.push(permission(action, table));
+            }
+        }
+        Ok(permissions)
     }
 }
 

@@ -1,5 +1,8 @@
 //! The template and the local stack cannot drift apart.
 
+use axum::body::Body;
+use axum::extract::Request;
+use dev::demo;
 use dev::functions;
 use dev::gateway::Gateway;
 use dev::stack::Stack;
@@ -11,7 +14,7 @@ const TEMPLATE: &str = include_str!("../../../template.yaml");
 async fn starts_with(template: &str) -> Result<(), String> {
     let store = Stack::start(None).await.unwrap().store;
     let template = Template::parse(template).map_err(|error| error.to_string())?;
-    Gateway::new(&template, functions::all(), store)
+    Gateway::new(&template, functions::all(), &store)
         .map(drop)
         .map_err(|error| error.to_string())
 }
@@ -43,6 +46,118 @@ fn a_variable_that_refers_to_no_table_is_an_error() {
     let changed = TEMPLATE.replace("!Ref InboxTable", "!Ref OutboxTable");
     let error = Template::parse(&changed).unwrap_err().to_string();
     assert!(error.contains("INBOX_TABLE"), "{error}");
+}
+
+/// The template's policies, each changed in one place by `change`, and what is said of that.
+fn each_policy(change: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let lines: Vec<_> = TEMPLATE.lines().collect();
+    let changed = (0..lines.len()).filter_map(|number| {
+        let mut lines: Vec<_> = lines.iter().map(|&line| line.to_owned()).collect();
+        lines[number] = change(&lines[number])?;
+        Some(lines.join("\n"))
+    });
+    changed.collect()
+}
+
+#[tokio::test]
+async fn what_the_functions_do_is_what_their_policies_grant() {
+    assert_eq!(violations(TEMPLATE).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_policy_too_wide_is_noticed() {
+    let wider = each_policy(|line| {
+        let (indent, action) = line.split_once("Action: ")?;
+        Some(format!("{indent}Action: [{action}, dynamodb:Scan]"))
+    });
+    assert_eq!(wider.len(), 15, "one for each statement");
+    for template in wider {
+        let found = violations(&template).await;
+        assert!(
+            !found.is_empty() && found.iter().all(|unused| unused.contains("dynamodb:Scan")),
+            "{found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_policy_too_narrow_is_noticed() {
+    let narrower = each_policy(|line| {
+        let (indent, action) = line.split_once("Action: ")?;
+        Some(format!(
+            "{indent}Action: [{}]",
+            action.replace("dynamodb:", "dynamodb:No")
+        ))
+    });
+    for template in narrower {
+        let found = violations(&template).await;
+        assert!(
+            found.iter().any(|answer| answer.contains("500")),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_policy_with_wildcards_is_refused() {
+    for (before, after) in [
+        ("dynamodb:Query", "dynamodb:*"),
+        ("!GetAtt ContactsTable.Arn", "\"*\""),
+    ] {
+        let changed = TEMPLATE.replacen(before, after, 1);
+        assert!(Template::parse(&changed).is_err(), "{after}");
+    }
+}
+
+/// Does all that there is to do under the policies of `template`; what was denied, and what was
+/// granted and not needed.
+async fn violations(template: &str) -> Vec<String> {
+    let stack = Stack::start(None).await.unwrap();
+    demo::load(&stack.store).await.unwrap();
+    let template = Template::parse(template).unwrap();
+    let gateway = Gateway::new(&template, functions::all(), &stack.store).unwrap();
+    let id = demo::messages().unwrap()[0];
+    let conversation = demo::CONVERSATION;
+    let mut violations = Vec::new();
+    for (method, path, form) in [
+        ("GET", "/v1/messages".to_owned(), ""),
+        (
+            "GET",
+            format!("/v1/messages?conversation_id={conversation}"),
+            "",
+        ),
+        (
+            "POST",
+            "/v1/messages".to_owned(),
+            &format!("conversation_id={conversation}&message=hello"),
+        ),
+        ("GET", format!("/v1/messages/{id}"), ""),
+        (
+            "PUT",
+            format!("/v1/messages/{id}"),
+            "message=edited&reactions[heart][]=KevinMcCallister",
+        ),
+        ("DELETE", format!("/v1/messages/{id}"), ""),
+        ("GET", "/".to_owned(), ""),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri(&path)
+            .header("host", "localhost")
+            .header("authorization", "Bearer citypay_demo_kevin")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.to_owned()))
+            .unwrap();
+        let answer = gateway.answer(request).await;
+        if answer.status().is_server_error() {
+            violations.push(format!("{method} {path}: {}", answer.status()));
+        }
+    }
+    if violations.is_empty() {
+        gateway.unused_permissions()
+    } else {
+        violations
+    }
 }
 
 #[test]

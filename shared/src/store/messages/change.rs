@@ -129,14 +129,25 @@ impl Change {
                 });
             }
         }
-        let added = self
+        let alone = |emoji: &Emoji| {
+            row.reactions
+                .get(emoji.as_str())
+                .is_some_and(|all| all.iter().eq([&contact]))
+        };
+        let (taken_away, added): (Vec<_>, Vec<_>) = self
             .reactions
             .iter()
-            .filter(|(_, reacting)| !reacting.is_empty());
+            .partition(|(_, reacting)| reacting.is_empty());
+        let freed = taken_away
+            .into_iter()
+            .filter(|(emoji, _)| alone(emoji))
+            .count();
+        let room = (MAX_EMOJI + freed).saturating_sub(row.reactions.len());
         let mut new = added
+            .into_iter()
             .map(|(emoji, _)| emoji)
             .filter(|emoji| !row.reactions.contains_key(emoji.as_str()));
-        if let Some(one_too_many) = new.nth(MAX_EMOJI.saturating_sub(row.reactions.len())) {
+        if let Some(one_too_many) = new.nth(room) {
             let problem = format_args!("a message takes at most {MAX_EMOJI} different emoji");
             return Err(Invalid::value(format!("reactions[{one_too_many}][]"), problem).into());
         }

@@ -56,7 +56,7 @@ impl World {
         }
         let stack = Stack::start(None).await.expect("the stack starts");
         let store = stack.store.clone();
-        let url = serve(&stack, store.clone()).await;
+        let url = serve(&stack, &store).await;
         Self::populated(&url, store, Some(stack)).await
     }
 
@@ -126,7 +126,7 @@ impl World {
             .build();
         let variables: std::collections::HashMap<_, _> = self.stack().variables().collect();
         let tables = Tables::from_vars(|name| variables.get(name).map(|&name| name.to_owned()));
-        serve(self.stack(), Store::new(&config, tables.unwrap())).await
+        serve(self.stack(), &Store::new(&config, tables.unwrap())).await
     }
 
     /// A message that `person` has sent at this moment; its id.
@@ -160,7 +160,7 @@ impl World {
     pub async fn host_at(&self, now: impl Fn() -> Micros + Send + Sync + 'static) -> String {
         serve(
             self.stack(),
-            self.store().clone().with_clock(Clock::new(now)),
+            &self.store().clone().with_clock(Clock::new(now)),
         )
         .await
     }
@@ -206,7 +206,7 @@ impl World {
     }
 }
 
-async fn serve(stack: &Stack, store: Store) -> String {
+async fn serve(stack: &Stack, store: &Store) -> String {
     let api = stack.api(store).expect("template and handlers match");
     let listener = listen("127.0.0.1", 0).await.expect("there is a free port");
     let address = listener.local_addr().expect("it has an address");

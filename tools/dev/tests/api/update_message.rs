@@ -182,6 +182,8 @@ async fn a_message_takes_fifty_different_emoji() {
     let changed = world.kate.changes(&id, form(0..50)).await.is(200).json();
     assert_eq!(changed["reactions"].as_array().unwrap().len(), 50);
     world.linnie.reacts(&id, "e7").await.is(200);
+    let swap = format!("reactions[e8]=&reactions[e51][]={}", world.kate.username);
+    world.kate.changes(&id, swap).await.is(200);
     world
         .linnie
         .reacts(&id, "e50")

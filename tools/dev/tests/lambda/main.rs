@@ -22,7 +22,7 @@ impl World {
         demo::load(&stack.store).await.unwrap();
         Self {
             stack,
-            message: demo::first_message().unwrap().to_string(),
+            message: demo::messages().unwrap()[0].to_string(),
         }
     }
 
