@@ -172,6 +172,20 @@ fn tables_have_the_keys_of_the_template() {
 }
 
 #[test]
+fn cargo_lambda_watch_has_every_route() {
+    let manifest = include_str!("../../../Cargo.toml");
+    for function in Template::of_this_project().unwrap().functions {
+        for route in function.routes.iter().filter(|route| *route != "$default") {
+            let (method, path) = route.split_once(' ').unwrap();
+            let binary = &function.binary;
+            let line =
+                format!(r#"{{ path = "{path}", methods = ["{method}"], function = "{binary}" }},"#);
+            assert!(manifest.contains(&line), "{line}");
+        }
+    }
+}
+
+#[test]
 fn unknown_route_knows_every_method_of_every_path() {
     let template = Template::of_this_project().unwrap();
     let mut routes: Vec<_> = template
