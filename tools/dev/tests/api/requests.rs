@@ -252,7 +252,6 @@ async fn paths_that_are_no_endpoint_are_404_and_other_methods_405() {
         "/v1/messages/",
         "/v2/messages",
         "/v1/messages/a/b",
-        "/v1//messages",
         "/favicon.ico",
     ] {
         world
