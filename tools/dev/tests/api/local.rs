@@ -6,6 +6,7 @@ mod clocks;
 mod cost;
 mod demo_data;
 mod faults;
+mod gateway;
 mod log;
 mod paging;
 mod properties;

@@ -249,7 +249,6 @@ async fn paths_that_are_no_endpoint_are_404_and_other_methods_405() {
     for path in [
         "/",
         "/v1",
-        "/v1/messages/",
         "/v2/messages",
         "/v1/messages/a/b",
         "/favicon.ico",
@@ -270,7 +269,6 @@ async fn paths_that_are_no_endpoint_are_404_and_other_methods_405() {
         (Method::DELETE, "/v1/messages", "GET, POST"),
         (Method::PATCH, "/v1/messages/x", "GET, PUT, DELETE"),
         (Method::POST, "/v1/messages/x", "GET, PUT, DELETE"),
-        (Method::OPTIONS, "/v1/messages/x", "GET, PUT, DELETE"),
     ] {
         let answer = world.kevin.requests(method, path, &[], ()).await;
         assert_eq!(

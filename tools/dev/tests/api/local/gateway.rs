@@ -1,0 +1,72 @@
+//! What the gateway does before any function, as API Gateway does it.
+
+use reqwest::Method;
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn slashes_count() {
+    let world = World::new().await;
+    for path in ["/v1/messages/", "/v1//messages", "//v1/messages"] {
+        world
+            .kevin
+            .gets(path)
+            .await
+            .fails(404, "route_not_found", ());
+    }
+}
+
+#[tokio::test]
+async fn without_cors_options_is_a_method_like_any_other() {
+    let world = World::new().await;
+    let answer = world
+        .kevin
+        .requests(Method::OPTIONS, "/v1/messages", &[], ())
+        .await;
+    assert_eq!(
+        answer.fails(405, "method_not_allowed", ()).header("allow"),
+        "GET, POST"
+    );
+}
+
+#[tokio::test]
+async fn a_client_cannot_say_what_the_gateway_says_of_it() {
+    let world = World::new().await;
+    for header in [
+        "x-forwarded-proto",
+        "x-forwarded-for",
+        "x-forwarded-port",
+        "x-amzn-trace-id",
+    ] {
+        for value in [",", "[", "\\", "javascript:", ""] {
+            let headers = [(header, value)];
+            world
+                .kevin
+                .requests(Method::GET, "/v1/messages", &headers, ())
+                .await
+                .is(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_none_is_refused() {
+    let world = World::new().await;
+    for host in ["[", "a b", "a/b"] {
+        let headers = [("host", host)];
+        let answer = world
+            .kevin
+            .requests(Method::GET, "/v1/messages", &headers, ())
+            .await;
+        assert_eq!(answer.is(400).json()["message"], "Bad Request");
+    }
+}
+
+#[tokio::test]
+async fn what_lambda_cannot_take_is_refused_by_the_gateway() {
+    let world = World::new().await;
+    let large = vec![b'a'; 5 * 1024 * 1024];
+    let body = ("application/x-www-form-urlencoded", &large[..]);
+    let answer = world.kevin.posts("/v1/messages", body).await;
+    assert_eq!(answer.is(413).json()["message"], "Request Entity Too Large");
+}
