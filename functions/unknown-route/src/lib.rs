@@ -2,6 +2,7 @@
 //!
 //! API Gateway would answer it by itself, but in a shape of its own and without a 405.
 
+use lambda_http::http::header::ALLOW;
 use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
@@ -11,17 +12,22 @@ pub const ROUTES: [(&str, &str); 2] = [
     ("/v1/messages/:id", "GET, PUT, DELETE"),
 ];
 
-/// Answers that there is nothing here.
+/// Answers that there is nothing here, or to `OPTIONS` what there is.
+///
+/// With CORS, API Gateway adds its headers to the latter: that is what a browser's preflight gets.
 ///
 /// # Errors
 ///
-/// Always: 405 on a path that exists, 404 on any other.
+/// 405 for any other method on a path that exists, 404 on any other path.
 #[expect(clippy::unused_async, reason = "every handler is")]
 pub async fn handle(_: Store, request: Request) -> Result<Response> {
     match ROUTES
         .into_iter()
         .find(|(pattern, _)| matches(pattern, request.path()))
     {
+        Some((_, allow)) if request.method() == "OPTIONS" => {
+            Ok(Response::no_content().with(ALLOW, allow))
+        }
         Some((_, allow)) => Err(Error::MethodNotAllowed { allow }),
         None => Err(Error::RouteNotFound),
     }

@@ -94,12 +94,12 @@ impl Gateway {
         }
     }
 
-    /// What functions are granted and have not used so far.
+    /// What functions were granted and have not used so far, and what they wanted and were not granted.
     #[must_use]
-    pub fn unused_permissions(&self) -> Vec<String> {
+    pub fn violations(&self) -> Vec<String> {
         self.permissions
             .iter()
-            .flat_map(Permissions::unused)
+            .flat_map(Permissions::violations)
             .collect()
     }
 

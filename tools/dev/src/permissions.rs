@@ -20,12 +20,13 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 /// An action on a table: `dynamodb:GetItem on TokensTable`.
 pub type Permission = String;
 
-/// The permissions of one function, and which of them it has used.
+/// The permissions of one function, which of them it has used, and what else it wanted.
 #[derive(Clone, Debug)]
 pub struct Permissions {
     function: String,
     granted: BTreeSet<Permission>,
     used: Arc<Mutex<BTreeSet<Permission>>>,
+    denied: Arc<Mutex<BTreeSet<Permission>>>,
 }
 
 impl Permissions {
@@ -36,16 +37,22 @@ impl Permissions {
             function: function.to_owned(),
             granted,
             used: Arc::default(),
+            denied: Arc::default(),
         }
     }
 
-    /// What it was granted and has not used, each with the function's name.
+    /// What it was granted and has not used, and what it wanted and was not granted.
     #[must_use]
-    pub fn unused(&self) -> Vec<String> {
+    pub fn violations(&self) -> Vec<String> {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        self.granted
+        let unused = self
+            .granted
             .difference(&used)
-            .map(|permission| format!("{}: {permission}", self.function))
+            .map(|permission| ("unused", permission));
+        let denied = denied.iter().map(|permission| ("denied", permission));
+        let all = unused.chain(denied);
+        all.map(|(what, permission)| format!("{}: {what}: {permission}", self.function))
             .collect()
     }
 }
@@ -72,6 +79,10 @@ impl Intercept for Permissions {
             .iter()
             .find(|permission| !self.granted.contains(*permission))
         {
+            self.denied
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(denied.clone());
             return Err(format!("{} has no permission for {denied}", self.function).into());
         }
         self.used

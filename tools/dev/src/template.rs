@@ -91,12 +91,15 @@ struct BuildProperties {
     binary: String,
 }
 
+/// Nothing but these, so that no rights come from elsewhere.
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct FunctionProperties {
     events: BTreeMap<String, Event>,
     #[serde(default)]
     policies: Vec<Policy>,
+    #[serde(rename = "AutoPublishAliasAllProperties")]
+    _publish: Value,
 }
 
 #[derive(Deserialize)]
@@ -186,6 +189,12 @@ impl Template {
                 }
                 "AWS::Serverless::Function" => {
                     template.functions.push(Function::of(&name, resource)?);
+                }
+                kind if kind.starts_with("AWS::IAM::") || kind.ends_with("::Connector") => {
+                    return Err(format!(
+                        "template.yaml: {name} grants rights outside of a function"
+                    )
+                    .into());
                 }
                 _ => {}
             }

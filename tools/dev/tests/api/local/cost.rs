@@ -87,6 +87,34 @@ async fn each_operation_costs_what_the_design_says() {
 }
 
 #[tokio::test]
+async fn a_page_of_ten_short_messages_costs_what_the_readme_says() {
+    let world = World::new().await;
+    for _ in 0..10 {
+        world.kevin.sends("hello").await;
+    }
+    // token, conversation, query, contact
+    let page = world.kate.lists("").await.is(200).cost();
+    assert_eq!(
+        page,
+        Cost {
+            calls: 4,
+            round_trips: 2,
+            capacity_units: 4.0
+        }
+    );
+    // token, inbox, ten messages, conversation, contact
+    let page = world.kate.lists_all("").await.is(200).cost();
+    assert_eq!(
+        page,
+        Cost {
+            calls: 4,
+            round_trips: 4,
+            capacity_units: 14.0
+        }
+    );
+}
+
+#[tokio::test]
 async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;

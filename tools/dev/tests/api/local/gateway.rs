@@ -17,16 +17,20 @@ async fn slashes_count() {
 }
 
 #[tokio::test]
-async fn without_cors_options_is_a_method_like_any_other() {
+async fn options_tells_the_methods_and_any_preflight_finds_an_answer() {
     let world = World::new().await;
-    let answer = world
-        .kevin
-        .requests(Method::OPTIONS, "/v1/messages", &[], ())
+    for (path, allow) in [
+        ("/v1/messages", "GET, POST"),
+        ("/v1/messages/x", "GET, PUT, DELETE"),
+    ] {
+        let answer = world.nobody.requests(Method::OPTIONS, path, &[], ()).await;
+        assert_eq!(answer.is(204).header("allow"), allow);
+    }
+    let elsewhere = world
+        .nobody
+        .requests(Method::OPTIONS, "/elsewhere", &[], ())
         .await;
-    assert_eq!(
-        answer.fails(405, "method_not_allowed", ()).header("allow"),
-        "GET, POST"
-    );
+    elsewhere.fails(404, "route_not_found", ());
 }
 
 #[tokio::test]
