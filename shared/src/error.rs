@@ -126,17 +126,17 @@ impl Error {
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }
+}
 
-    /// The whole chain of causes: an SDK error alone says nothing.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        let mut chain = self.to_string();
-        let mut next = std::error::Error::source(self);
-        while let Some(cause) = next {
-            chain.push_str(": ");
-            chain.push_str(&cause.to_string());
-            next = cause.source();
-        }
-        chain
+/// What went wrong and every cause of it: an SDK error alone says nothing.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut chain = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        chain.push_str(": ");
+        chain.push_str(&cause.to_string());
+        next = cause.source();
     }
+    chain
 }

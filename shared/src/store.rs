@@ -44,6 +44,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 pub use contacts::NewContact;
 pub use messages::Change;
+pub use tokens::Token;
 
 use crate::error::{Cause, Error, Result};
 use crate::time::Clock;
@@ -98,19 +99,22 @@ impl Store {
     /// Names the variable that is missing.
     pub async fn from_env() -> Result<Self, Cause> {
         let tables = Tables::from_vars(|name| env::var(name).ok())?;
+        Ok(Self::new(&Self::config_from_env().await, tables))
+    }
+
+    /// How the environment says that AWS is reached.
+    pub async fn config_from_env() -> SdkConfig {
         let tls = tls::Provider::Rustls(CryptoMode::Ring);
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls)
             .build_https();
-        let mut config = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        let config = config.load().await;
         // A template can set a variable, and not leave it out: empty means AWS.
-        if let Some(endpoint) = env::var("DYNAMODB_ENDPOINT")
-            .ok()
-            .filter(|url| !url.is_empty())
-        {
-            config = config.endpoint_url(endpoint);
+        match env::var("DYNAMODB_ENDPOINT") {
+            Ok(url) if !url.is_empty() => config.into_builder().endpoint_url(url).build(),
+            _ => config,
         }
-        Ok(Self::new(&config.load().await, tables))
     }
 
     /// The store in `tables`, reached as `config` says.
@@ -168,6 +172,29 @@ async fn query(query: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>> {
         start = page.last_evaluated_key;
         if start.is_none() || items.len() == limit {
             return Ok(items);
+        }
+    }
+}
+
+impl Store {
+    /// Visits all items of a table, for operators: no endpoint scans.
+    async fn each(&self, table: &str, mut visit: impl FnMut(Item) -> Result<()>) -> Result<()> {
+        let mut start = None;
+        loop {
+            let scan = self
+                .db
+                .scan()
+                .table_name(table)
+                .set_exclusive_start_key(start);
+            let page = scan.consistent_read(true).send().await?;
+            page.items
+                .unwrap_or_default()
+                .into_iter()
+                .try_for_each(&mut visit)?;
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(());
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, http};
 use serde::Serialize;
 
-use crate::error::{Error, Invalid, Unauthenticated};
+use crate::error::{Error, Invalid, Unauthenticated, chain};
 
 /// An answer on its way to the client.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Response {
 pub(super) fn describe(error: &Error) -> String {
     let (status, code) = status_and_code(error);
     if status.is_server_error() {
-        format!("{code}: {}", error.chain())
+        format!("{code}: {}", chain(error))
     } else {
         code.to_owned()
     }

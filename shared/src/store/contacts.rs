@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Found};
 use super::write::put;
-use super::{Item, Store, s};
+use super::{Item, Store, read, s};
 use crate::contact::{Contact, Username};
 use crate::error::{Error, Result};
 use crate::id::ContactId;
@@ -98,6 +98,46 @@ impl Store {
         } else {
             Err(Error::AlreadyExists)
         }
+    }
+
+    /// The contact with this id, for operators.
+    ///
+    /// # Errors
+    ///
+    /// As the store fails.
+    pub async fn contact(&self, id: ContactId) -> Result<Option<Contact>> {
+        let contact = self.contacts(&BTreeSet::from([id])).await?.remove(&id);
+        Ok(contact.filter(|contact| contact.username.is_some()))
+    }
+
+    /// The contact with this username, for operators.
+    ///
+    /// # Errors
+    ///
+    /// As the store fails.
+    pub async fn contact_named(&self, username: &Username) -> Result<Option<Contact>> {
+        let batch = self.with_usernames(Batch::default(), &BTreeSet::from([username.folded()]));
+        let mut found = batch.get(&self.db).await?;
+        match self.take_usernames(&mut found)?.into_values().next() {
+            Some(id) => self.contact(id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Visits all contacts, for operators: it reads the whole table.
+    ///
+    /// # Errors
+    ///
+    /// As the store fails.
+    pub async fn each_contact(&self, mut visit: impl FnMut(Contact)) -> Result<()> {
+        let is_contact = |item: &Item| item.contains_key("username");
+        self.each(&self.tables.contacts, |item| {
+            if is_contact(&item) {
+                visit(read::<Row>(item)?.into());
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// The contacts with these ids; an erased one is shown as such. One round trip, none for no id.

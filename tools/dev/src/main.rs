@@ -10,6 +10,7 @@ use clap::Parser;
 use dev::Error;
 use dev::demo::{self, PEOPLE};
 use dev::stack::{self, Stack};
+use shared::error::chain;
 
 /// Runs CityPay Messages on this machine, with demo data.
 #[derive(Parser)]
@@ -45,7 +46,7 @@ async fn main() -> ExitCode {
     };
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.to_string()),
+        Err(error) => fail(&chain(&*error)),
     }
 }
 

@@ -1,0 +1,121 @@
+//! `cargo ops contact …`
+
+use clap::{Args, Subcommand};
+use dev::Error;
+use shared::Store;
+use shared::contact::{Contact, Username};
+use shared::id::ContactId;
+use shared::store::NewContact;
+use shared::time::Clock;
+
+use crate::say;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Adds a contact and prints its id
+    Add(Add),
+    /// Lists all contacts: id, username, phone number (reads the whole table)
+    List,
+    /// Shows a contact
+    Show {
+        /// Its username, or its id
+        contact: String,
+    },
+}
+
+#[derive(Args)]
+pub struct Add {
+    /// 3 to 32 characters of 0-9A-Za-z._-, unique without regard to case
+    username: String,
+    /// Shown to all with whom the contact shares a conversation
+    #[arg(long)]
+    phone_number: Option<String>,
+    /// Where the contact's picture is
+    #[arg(long, value_name = "URL")]
+    avatar_url: Option<String>,
+}
+
+pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
+    match command {
+        Command::Add(add) => add.run(store).await,
+        Command::List => Ok(store.each_contact(|contact| say(&line(&contact))).await?),
+        Command::Show { contact } => {
+            let contact = find(&contact, store).await?;
+            for (name, value) in fields(&contact) {
+                say(&format!("{name:15} {value}"));
+            }
+            Ok(())
+        }
+    }
+}
+
+impl Add {
+    async fn run(self, store: &Store) -> Result<(), Error> {
+        let Self {
+            username,
+            phone_number,
+            avatar_url,
+        } = self;
+        let id = ContactId::random();
+        let contact = NewContact {
+            id,
+            username: username
+                .clone()
+                .try_into()
+                .map_err(|error| format!("{username}: {error}"))?,
+            phone_number,
+            avatar_url,
+            last_active_at: None,
+            created_at: Clock::system().now(),
+        };
+        store
+            .add_contact(contact)
+            .await
+            .map_err(|error| match error {
+                shared::Error::AlreadyExists => format!("{username}: the username is taken").into(),
+                error => Error::from(error),
+            })?;
+        say(&id.to_string());
+        Ok(())
+    }
+}
+
+/// The contact with this username or id.
+pub async fn find(text: &str, store: &Store) -> Result<Contact, Error> {
+    let by_name = match Username::try_from(text.to_owned()) {
+        Ok(username) => store.contact_named(&username).await?,
+        Err(_) => None,
+    };
+    let found = match (by_name, text.parse()) {
+        (None, Ok(id)) => store.contact(id).await?,
+        (by_name, _) => by_name,
+    };
+    found.ok_or_else(|| format!("{text}: no contact has this username or id").into())
+}
+
+fn line(contact: &Contact) -> String {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    format!(
+        "{}\t{}\t{}",
+        contact.id,
+        text(&contact.username),
+        text(&contact.phone_number)
+    )
+}
+
+fn fields(contact: &Contact) -> [(&'static str, String); 6] {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let moment = |value: Option<shared::time::Seconds>| {
+        value
+            .map(|seconds| seconds.0.to_string())
+            .unwrap_or_default()
+    };
+    [
+        ("id", contact.id.to_string()),
+        ("username", text(&contact.username)),
+        ("phone_number", text(&contact.phone_number)),
+        ("avatar_url", text(&contact.avatar_url)),
+        ("last_active_at", moment(contact.last_active_at)),
+        ("created_at", moment(contact.created_at)),
+    ]
+}
