@@ -11,7 +11,7 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// What happened instead of what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request cannot be read; it never reached the store.
+    /// The request cannot be read, or asks for what cannot be.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// Nobody knows who calls.

@@ -3,7 +3,7 @@
 //! Items are private to their file. A method that reads on somebody's behalf takes the [`Caller`]
 //! first and looks its token up in parallel with what it reads; nothing of what was read is told
 //! before both the token and the membership are known. Reads are strongly consistent; writes state
-//! their condition; nothing scans.
+//! their condition; no endpoint scans.
 //!
 //! | method | sequential round trips |
 //! | --- | --- |

@@ -82,7 +82,8 @@ impl Store {
             self.rows(conversation, window),
         );
         let (contact, conversation, rows) = reads.await;
-        visible(conversation?, contact?).ok_or(Error::ConversationNotFound)?;
+        let contact = contact?;
+        visible(conversation?, contact).ok_or(Error::ConversationNotFound)?;
         self.page(rows?, window).await
     }
 

@@ -82,13 +82,14 @@ impl Add {
 
 /// The contact with this username or id.
 pub async fn find(text: &str, store: &Store) -> Result<Contact, Error> {
-    let by_name = match Username::try_from(text.to_owned()) {
-        Ok(username) => store.contact_named(&username).await?,
+    // An id first: a username may look like somebody else's.
+    let by_id = match text.parse() {
+        Ok(id) => store.contact(id).await?,
         Err(_) => None,
     };
-    let found = match (by_name, text.parse()) {
-        (None, Ok(id)) => store.contact(id).await?,
-        (by_name, _) => by_name,
+    let found = match (by_id, Username::try_from(text.to_owned())) {
+        (None, Ok(username)) => store.contact_named(&username).await?,
+        (by_id, _) => by_id,
     };
     found.ok_or_else(|| format!("{text}: no contact has this username or id").into())
 }

@@ -46,7 +46,10 @@ impl Store {
             let sight = self.look(caller, id, &usernames).await?;
             let row = sight.row.ok_or(Error::MessageNotFound)?;
             change.check(&row, sight.contact, &sight.usernames)?;
-            let now = self.clock.now().max(row.created_at);
+            let now = self
+                .clock
+                .now()
+                .max(row.updated_at.unwrap_or(row.created_at));
             let Some(update) = Update::of(change, &row, sight.contact, now) else {
                 return self.show_one(row).await;
             };

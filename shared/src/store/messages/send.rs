@@ -55,7 +55,13 @@ impl Store {
         };
         let ids = BTreeSet::from([author]);
         let (row, contacts) = join(self.keep(row, &conversation), self.contacts(&ids)).await;
-        Ok(shown(row?, &contacts?))
+        let row = row?;
+        // It is kept: an answer that says otherwise would have it sent again.
+        let contacts = match contacts {
+            Ok(contacts) => contacts,
+            Err(_) => self.contacts(&ids).await?,
+        };
+        Ok(shown(row, &contacts))
     }
 
     /// When the newest message of a conversation was sent.
