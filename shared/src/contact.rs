@@ -42,8 +42,8 @@ impl Contact {
 }
 
 /// A username: 3 to 32 characters of `0-9A-Za-z._-`, unique without regard to case.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(try_from = "String")]
 pub struct Username(String);
 
 impl Username {

@@ -36,8 +36,8 @@ pub struct Message {
 }
 
 /// A message's text: 1 byte to 32 KiB of UTF-8, not only white space.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
 pub struct Text(String);
 
 impl Text {
@@ -100,8 +100,8 @@ impl Serialize for Reactions {
 }
 
 /// An emoji: a short name (`[a-z0-9_+-]`) or one Unicode emoji, 1 to 64 bytes.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(try_from = "String")]
 pub struct Emoji(String);
 
 /// Why a text is not an emoji.
@@ -129,12 +129,6 @@ impl TryFrom<String> for Emoji {
         } else {
             Err(InvalidEmoji)
         }
-    }
-}
-
-impl From<Emoji> for String {
-    fn from(emoji: Emoji) -> Self {
-        emoji.0
     }
 }
 

@@ -130,9 +130,8 @@ impl Store {
     ///
     /// As the store fails.
     pub async fn each_contact(&self, mut visit: impl FnMut(Contact)) -> Result<()> {
-        let is_contact = |item: &Item| item.contains_key("username");
         self.each(&self.tables.contacts, |item| {
-            if is_contact(&item) {
+            if item.contains_key("username") {
                 visit(read::<Row>(item)?.into());
             }
             Ok(())
