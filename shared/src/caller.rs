@@ -1,11 +1,13 @@
 //! Who calls, as far as is known yet.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::SetOnce;
 
 use crate::id::ContactId;
+use crate::time::Seconds;
 
 /// Who says it calls: the hash of a token, and once the store knows it, the contact behind.
 #[derive(Clone)]
@@ -13,7 +15,16 @@ pub struct Caller(Arc<Inner>);
 
 struct Inner {
     token_hash: String,
-    contact: OnceLock<ContactId>,
+    known: SetOnce<Known>,
+}
+
+/// What the store told of a token.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    /// Whom it stands for.
+    pub contact: ContactId,
+    /// Until when, if it ends.
+    pub expires_at: Option<Seconds>,
 }
 
 impl Caller {
@@ -23,7 +34,7 @@ impl Caller {
         let token_hash = base16ct::lower::encode_string(&Sha256::digest(token.as_bytes()));
         Self(Arc::new(Inner {
             token_hash,
-            contact: OnceLock::new(),
+            known: SetOnce::new(),
         }))
     }
 
@@ -36,12 +47,21 @@ impl Caller {
     /// The contact behind the token, once the store has told.
     #[must_use]
     pub fn contact(&self) -> Option<ContactId> {
-        self.0.contact.get().copied()
+        self.known().map(|known| known.contact)
+    }
+
+    /// Waits until the store has told who calls.
+    pub(crate) async fn authenticated(&self) -> ContactId {
+        self.0.known.wait().await.contact
+    }
+
+    pub(crate) fn known(&self) -> Option<Known> {
+        self.0.known.get().copied()
     }
 
     /// Keeps what the store told.
-    pub(crate) fn is(&self, contact: ContactId) {
-        let _ = self.0.contact.set(contact);
+    pub(crate) fn is(&self, known: Known) {
+        let _ = self.0.known.set(known);
     }
 }
 

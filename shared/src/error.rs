@@ -22,7 +22,33 @@ pub enum Error {
     MessageNotFound,
     /// There is no such conversation, or the caller may not know that there is.
     #[error("no such conversation, or you do not take part in it")]
-    ConversationNotFound,
+    ConversationNotFound {
+        /// The parameter that named the conversation.
+        param: &'static str,
+    },
+    /// There is no such contact, or the caller may not know that there is.
+    #[error("no such contact{}", .text.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    ContactNotFound {
+        /// The parameter that named the contact.
+        param: &'static str,
+        /// Which of several names it was.
+        text: Option<String>,
+    },
+    /// The caller has no such token.
+    #[error("you have no token with this id")]
+    TokenNotFound,
+    /// Another contact has this username.
+    #[error("this username is taken")]
+    UsernameTaken,
+    /// Who takes part in a conversation without a name is settled.
+    #[error("this conversation has no name: who takes part can be changed once it has one")]
+    WithoutName,
+    /// Somebody else began the conversation.
+    #[error("only the creator of a conversation may name it and say who takes part")]
+    NotTheCreator {
+        /// The parameter that only the creator may send, if it was one.
+        param: Option<&'static str>,
+    },
     /// Somebody else wrote the message.
     #[error("only the author of a message may edit or delete it")]
     NotTheAuthor {
@@ -47,6 +73,9 @@ pub enum Error {
     /// What was to be added exists.
     #[error("it exists already")]
     AlreadyExists,
+    /// What was asked for has happened, and traces of what was before are left to be removed.
+    #[error("done, but for traces whose removal takes longer than one request: repeat it")]
+    Unfinished,
     /// The store throttles or is away, after all retries; nothing was changed unless it was all changed.
     #[error("the service is busy; try again shortly")]
     Unavailable(#[source] Cause),
@@ -94,6 +123,12 @@ pub enum Invalid {
     Missing {
         /// The parameter, in request syntax.
         param: String,
+    },
+    /// None of several parameters, of which the endpoint needs one.
+    #[error("give at least one of {params}")]
+    NoneOf {
+        /// Those that would do.
+        params: &'static str,
     },
     /// A parameter given twice that can only have one value.
     #[error("this parameter is given more than once")]

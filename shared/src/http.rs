@@ -10,15 +10,18 @@ mod request;
 mod response;
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use lambda_http::{RequestExt, service_fn};
 
 pub use request::Request;
 pub use response::Response;
 
+use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::log::{self, Meter};
 use crate::store::Store;
@@ -72,15 +75,18 @@ where
             .await;
         match outcome.unwrap_or_else(|_| Err(Error::internal("the function panicked"))) {
             // Whoever is not known is told that first, not what else is wrong with the request.
-            Err(error @ (Error::Invalid(_) | Error::MessageNotFound))
-                if let Some(caller) = &caller =>
-            {
-                store.authenticate(caller).await.and(Err(error))
-            }
+            Err(
+                error @ (Error::Invalid(_)
+                | Error::MessageNotFound
+                | Error::ConversationNotFound { .. }
+                | Error::ContactNotFound { .. }
+                | Error::TokenNotFound),
+            ) if let Some(caller) = &caller => store.authenticate(caller).await.and(Err(error)),
             outcome => outcome,
         }
     };
-    let outcome = tokio::time::timeout(DEADLINE, meter.measure(work)).await;
+    let work = meter.measure(beside_activity(&store, caller.as_ref(), work));
+    let outcome = tokio::time::timeout(DEADLINE, work).await;
     let outcome = outcome.unwrap_or_else(|late| Err(Error::Unavailable(late.into())));
 
     let error = outcome.as_ref().err().map(response::describe);
@@ -98,4 +104,25 @@ where
     }
     .write(&meter);
     response.with_request_id(&request_id)
+}
+
+/// Does the work of a request, and beside it, once it is known who calls, writes down that they are active.
+async fn beside_activity<T>(
+    store: &Store,
+    caller: Option<&Caller>,
+    work: impl Future<Output = T>,
+) -> T {
+    let Some(caller) = caller else {
+        return work.await;
+    };
+    let activity = async { store.is_active(caller.authenticated().await).await };
+    match select(pin!(work), pin!(activity)).await {
+        Either::Right(((), work)) => work.await,
+        Either::Left((outcome, activity)) => {
+            if caller.contact().is_some() {
+                activity.await;
+            }
+            outcome
+        }
+    }
 }

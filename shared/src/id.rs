@@ -1,4 +1,5 @@
-//! Ids: 16 random characters of `0-9A-Za-z` for contacts and conversations; for messages their key.
+//! Ids: 16 random characters of `0-9A-Za-z` for contacts and conversations, of which tokens' begin with the time;
+//! for messages their key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,6 +85,27 @@ random_id! {
     ConversationId
 }
 
+random_id! {
+    /// Names a token, and lets nobody in; ids of later tokens sort behind.
+    TokenId
+}
+
+impl TokenId {
+    /// The id of a token issued at this moment: when, then 41 random bits.
+    #[must_use]
+    pub fn new(issued_at: Micros) -> Self {
+        let mut id = random();
+        id[..MICROS_LEN].copy_from_slice(MessageId::prefix(issued_at).as_bytes());
+        Self(id)
+    }
+
+    /// When the token was issued.
+    #[must_use]
+    pub fn issued_at(&self) -> Micros {
+        Micros(micros(&self.0[..MICROS_LEN]).unwrap_or_default())
+    }
+}
+
 /// Names a message and is its key: when it was sent, then where.
 ///
 /// Ids sort by time, so a list's cursor is an id, valid even after its message is gone.
@@ -142,11 +164,7 @@ impl FromStr for MessageId {
         let Ok(conversation) = conversation.parse() else {
             return Err(invalid);
         };
-        let created_at = time.bytes().try_fold(0, |number, byte| {
-            let digit = ALPHABET.binary_search(&byte).ok()?;
-            Some(number * 62 + u64::try_from(digit).ok()?)
-        });
-        match created_at {
+        match micros(time.as_bytes()) {
             Some(created_at) => Ok(Self {
                 created_at,
                 conversation,
@@ -185,6 +203,14 @@ impl fmt::Debug for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MessageId({self})")
     }
+}
+
+/// The number that these digits are, if they are digits.
+fn micros(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number, byte| {
+        let digit = ALPHABET.binary_search(byte).ok()?;
+        Some(number * 62 + u64::try_from(digit).ok()?)
+    })
 }
 
 fn parse(text: &str) -> Result<[u8; RANDOM_LEN], InvalidId> {

@@ -5,7 +5,8 @@
 //! - [`caller`]: who calls, as far as is known yet.
 //! - [`message`]: a message, its text and its reactions.
 //! - [`contact`]: a person, and the name others see.
-//! - [`conversation`]: who takes part.
+//! - [`conversation`]: who takes part, and what one of them sees of it.
+//! - [`token`]: what can be told of a bearer token.
 //! - [`id`]: what names each of them; a message's id is its key.
 //! - [`page`]: which part of a list is asked for.
 //! - [`time`]: microseconds within, seconds for clients, and the clock.
@@ -28,6 +29,7 @@ pub mod message;
 pub mod page;
 pub mod store;
 pub mod time;
+pub mod token;
 
 pub use error::{Error, Result};
 pub use store::Store;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Invalid;
 use crate::id::MessageId;
 use crate::time::Micros;
 
@@ -24,20 +25,21 @@ impl<T> Page<T> {
     /// It ends before the limit where its items, by their `weight` in bytes, would not fit into
     /// one answer of a function.
     #[must_use]
-    pub fn of(mut found: Vec<T>, window: &Window, weight: impl Fn(&T) -> usize) -> Self {
+    pub fn of(
+        mut found: Vec<T>,
+        limit: Limit,
+        direction: Direction,
+        weight: impl Fn(&T) -> usize,
+    ) -> Self {
         let mut bytes = 0;
         let fits = |item: &&T| {
             bytes += weight(item);
             bytes <= MAX_BYTES
         };
-        let fitting = found
-            .iter()
-            .take(window.limit.get())
-            .take_while(fits)
-            .count();
+        let fitting = found.iter().take(limit.get()).take_while(fits).count();
         let has_more = found.len() > fitting.max(1);
         found.truncate(fitting.max(1));
-        if window.direction() == Direction::Newer {
+        if direction == Direction::Newer {
             found.reverse();
         }
         Self {
@@ -82,13 +84,68 @@ impl TryFrom<u64> for Limit {
     }
 }
 
-/// The id next to which a page begins; its message need not exist any more.
+/// The id next to which a page begins; the message that it names need not exist any more.
 #[derive(Clone, Copy, Debug)]
-pub enum Cursor {
-    /// The page just older than this id.
-    StartingAfter(MessageId),
-    /// The page just newer than this id.
-    EndingBefore(MessageId),
+pub enum Cursor<T = MessageId> {
+    /// The page just behind this id: in lists that have the newest first, the older one.
+    StartingAfter(T),
+    /// The page just before this id.
+    EndingBefore(T),
+}
+
+impl<T> Cursor<T> {
+    /// The cursor that the parameters `starting_after` and `ending_before` name, if one of them is given.
+    ///
+    /// # Errors
+    ///
+    /// If both are.
+    pub fn of(
+        starting_after: Option<T>,
+        ending_before: Option<T>,
+    ) -> Result<Option<Self>, Invalid> {
+        match (starting_after, ending_before) {
+            (Some(_), Some(_)) => Err(Invalid::value(
+                "ending_before",
+                "cannot be given together with starting_after",
+            )),
+            (Some(id), None) => Ok(Some(Self::StartingAfter(id))),
+            (None, Some(id)) => Ok(Some(Self::EndingBefore(id))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The id.
+    pub fn id(&self) -> &T {
+        match self {
+            Self::StartingAfter(id) | Self::EndingBefore(id) => id,
+        }
+    }
+
+    /// The parameter that it came in.
+    #[must_use]
+    pub fn param(&self) -> &'static str {
+        match self {
+            Self::StartingAfter(_) => "starting_after",
+            Self::EndingBefore(_) => "ending_before",
+        }
+    }
+
+    /// The cursor at what `place` says of the id.
+    pub fn map<U>(self, place: impl FnOnce(T) -> U) -> Cursor<U> {
+        match self {
+            Self::StartingAfter(id) => Cursor::StartingAfter(place(id)),
+            Self::EndingBefore(id) => Cursor::EndingBefore(place(id)),
+        }
+    }
+
+    /// Which way to go from it.
+    #[must_use]
+    pub fn direction(cursor: Option<&Self>) -> Direction {
+        match cursor {
+            Some(Self::EndingBefore(_)) => Direction::Newer,
+            _ => Direction::Older,
+        }
+    }
 }
 
 /// Which way a page is gathered.
@@ -117,10 +174,7 @@ impl Window {
     /// Which way to go from the cursor.
     #[must_use]
     pub fn direction(&self) -> Direction {
-        match self.cursor {
-            Some(Cursor::EndingBefore(_)) => Direction::Newer,
-            _ => Direction::Older,
-        }
+        Cursor::direction(self.cursor.as_ref())
     }
 
     /// The id that all items must be newer than.

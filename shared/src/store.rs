@@ -3,16 +3,33 @@
 //! Items are private to their file. A method that reads on somebody's behalf takes the [`Caller`]
 //! first and looks its token up in parallel with what it reads; nothing of what was read is told
 //! before both the token and the membership are known. Reads are strongly consistent; writes state
-//! their condition; no endpoint scans.
+//! their condition; no endpoint scans. Beside all of them, once a minute and contact, one write tells
+//! that the caller is active.
 //!
 //! | method | sequential round trips |
 //! | --- | --- |
 //! | [`Store::message`] | token ‖ message and conversation, contacts |
 //! | [`Store::messages`] | token ‖ conversation ‖ messages, contacts |
 //! | [`Store::inbox`] | token, inbox, messages and conversations, contacts |
-//! | [`Store::send`] | token ‖ conversation ‖ newest key, transaction ‖ sender |
+//! | [`Store::send`] | token ‖ conversation ‖ newest key, transaction ‖ moves in the participants' lists, 16 at a time ‖ sender |
 //! | [`Store::change`] | token ‖ message, conversation and usernames, update ‖ contacts |
 //! | [`Store::delete`] | token ‖ message and conversation, transaction |
+//! | [`Store::conversation`] | token ‖ conversation ‖ newest message, membership, contacts ‖ unread |
+//! | [`Store::conversations`] | token, memberships, conversations and newest messages ‖ unread, contacts; one more for a cursor, and one where the latest activity is no message that is there; unread messages of 16 conversations at a time |
+//! | [`Store::begin`] | token ‖ those mentioned, transaction, contacts |
+//! | [`Store::change_conversation`] | token ‖ conversation ‖ newest message, membership, update, contacts ‖ unread; two more to mark messages as read |
+//! | [`Store::add_participants`] | token ‖ conversation ‖ newest message ‖ those mentioned, transaction ‖ membership, contacts ‖ unread |
+//! | [`Store::leave`], [`Store::remove_participant`] | token ‖ conversation, transaction, both again; keys and deletes, 500 messages a step; an end |
+//! | [`Store::acquaintances`] | token, memberships, conversations, contacts |
+//! | [`Store::acquaintance`] | token ‖ contact, memberships, the other's in the same conversations |
+//! | [`Store::look_up`] | token ‖ username, contact ‖ memberships, the other's in the same conversations |
+//! | [`Store::me`] | token, contact |
+//! | [`Store::change_me`] | token, contact, transaction |
+//! | [`Store::own_tokens`] | token, list |
+//! | [`Store::issue_own_token`] | token, transaction |
+//! | [`Store::revoke_own_token`] | token, list, transaction |
+//!
+//! What they consume is asserted in `tools/dev/tests/api/local/cost.rs`.
 //!
 //! [`Caller`]: crate::caller::Caller
 
@@ -21,9 +38,12 @@ mod contacts;
 mod conversations;
 mod failure;
 mod inbox;
+mod memberships;
 mod messages;
 mod metering;
+mod span;
 mod tokens;
+mod upkeep;
 mod write;
 
 use std::collections::HashMap;
@@ -42,9 +62,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
-pub use contacts::NewContact;
+pub use contacts::{ChangeOfContact, NewContact};
+pub use conversations::{Begun, ChangeOfConversation, NewConversation, Record};
 pub use messages::Change;
-pub use tokens::Token;
+pub use upkeep::{Finding, Survey};
+
+use contacts::Activity;
 
 use crate::error::{Cause, Error, Result};
 use crate::time::Clock;
@@ -58,6 +81,7 @@ pub struct Store {
     db: Client,
     tables: Arc<Tables>,
     clock: Clock,
+    activity: Arc<Activity>,
 }
 
 /// The names of the tables.
@@ -66,8 +90,10 @@ pub struct Tables {
     messages: String,
     inbox: String,
     conversations: String,
+    memberships: String,
     contacts: String,
     tokens: String,
+    token_ids: String,
 }
 
 impl Tables {
@@ -84,8 +110,10 @@ impl Tables {
             messages: name("MESSAGES_TABLE")?,
             inbox: name("INBOX_TABLE")?,
             conversations: name("CONVERSATIONS_TABLE")?,
+            memberships: name("MEMBERSHIPS_TABLE")?,
             contacts: name("CONTACTS_TABLE")?,
             tokens: name("TOKENS_TABLE")?,
+            token_ids: name("TOKEN_IDS_TABLE")?,
         })
     }
 }
@@ -128,6 +156,7 @@ impl Store {
             db: Client::from_conf(config),
             tables: Arc::new(tables),
             clock: Clock::system(),
+            activity: Arc::default(),
         }
     }
 
@@ -158,7 +187,7 @@ fn timeouts() -> TimeoutConfig {
 
 /// The first `limit` items of a query: a page of DynamoDB's may end early, so it goes on until there are.
 async fn query(query: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>> {
-    let mut items = Vec::with_capacity(limit);
+    let mut items = Vec::new();
     let mut start = None;
     loop {
         let missing = i32::try_from(limit - items.len()).map_err(Error::internal)?;

@@ -27,8 +27,5 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
 
     let message = store.send(caller, conversation_id, message).await?;
 
-    Ok(Response::created(
-        &format!("/v1/messages/{}", message.id),
-        &message,
-    ))
+    Ok(Response::created(&message).at(&format!("/v1/messages/{}", message.id)))
 }

@@ -1,8 +1,5 @@
 //! `GET /v1/messages`
 
-mod links;
-
-use lambda_http::http::header;
 use serde::Deserialize;
 use shared::error::Invalid;
 use shared::http::{Request, Response};
@@ -44,38 +41,28 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
         None => store.inbox(caller, &window).await?,
     };
 
-    let links = links::of(request.path(), &list, &page);
-    Ok(links
-        .into_iter()
-        .fold(Response::ok(&page), |response, link| {
-            response.with(header::LINK, &link)
-        }))
+    Ok(Response::page(
+        &request,
+        &page,
+        window.cursor.as_ref(),
+        |message| message.id,
+    ))
 }
 
 impl ListMessages {
     fn window(&self) -> Result<Window, Invalid> {
-        let cursor = match (self.starting_after, self.ending_before) {
-            (Some(_), Some(_)) => {
-                return Err(Invalid::value(
-                    "ending_before",
-                    "cannot be given together with starting_after",
-                ));
-            }
-            (Some(id), None) => Some(("starting_after", id, Cursor::StartingAfter(id))),
-            (None, Some(id)) => Some(("ending_before", id, Cursor::EndingBefore(id))),
-            (None, None) => None,
-        };
-        if let (Some((param, id, _)), Some(conversation)) = (cursor, self.conversation_id)
-            && id.conversation() != conversation
+        let cursor = Cursor::of(self.starting_after, self.ending_before)?;
+        if let (Some(cursor), Some(conversation)) = (cursor, self.conversation_id)
+            && cursor.id().conversation() != conversation
         {
             return Err(Invalid::value(
-                param,
+                cursor.param(),
                 "must be the id of a message of that conversation",
             ));
         }
         Ok(Window {
             limit: self.limit.unwrap_or_default(),
-            cursor: cursor.map(|(_, _, cursor)| cursor),
+            cursor,
             from: self.created_at.gte.map_or(Micros(0), Into::into),
             until: self.created_at.lt.map(Into::into),
         })

@@ -6,10 +6,19 @@ use lambda_http::http::header::ALLOW;
 use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
-/// The paths that exist and what each of them answers to; `:id` is any one segment.
-pub const ROUTES: [(&str, &str); 2] = [
+/// The paths that exist and what each of them answers to; `:id` and the like are any one segment.
+pub const ROUTES: [(&str, &str); 11] = [
+    ("/v1/contacts", "GET"),
+    ("/v1/contacts/:id", "GET"),
+    ("/v1/conversations", "GET, POST"),
+    ("/v1/conversations/:id", "GET, PUT, DELETE"),
+    ("/v1/conversations/:id/participants", "POST"),
+    ("/v1/conversations/:id/participants/:contact_id", "DELETE"),
+    ("/v1/me", "GET, PUT"),
     ("/v1/messages", "GET, POST"),
     ("/v1/messages/:id", "GET, PUT, DELETE"),
+    ("/v1/tokens", "GET, POST"),
+    ("/v1/tokens/:id", "DELETE"),
 ];
 
 /// Answers that there is nothing here, or to `OPTIONS` what there is.
@@ -36,7 +45,7 @@ pub async fn handle(_: Store, request: Request) -> Result<Response> {
 fn matches(pattern: &str, path: &str) -> bool {
     let (pattern, path) = (pattern.split('/'), path.split('/'));
     pattern.clone().count() == path.clone().count()
-        && pattern
-            .zip(path)
-            .all(|(expected, given)| expected == given || (expected == ":id" && !given.is_empty()))
+        && pattern.zip(path).all(|(expected, given)| {
+            expected == given || (expected.starts_with(':') && !given.is_empty())
+        })
 }

@@ -42,13 +42,9 @@ impl UpdateMessage {
                 message: None,
                 reactions: None,
                 read: None,
-            } => {
-                let problem = "give at least one of message, reactions, read".to_owned();
-                Err(Invalid::Value {
-                    param: None,
-                    problem,
-                })
-            }
+            } => Err(Invalid::NoneOf {
+                params: "message, reactions, read",
+            }),
             Self {
                 read: Some(false), ..
             } => Err(Invalid::value(

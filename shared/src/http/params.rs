@@ -129,6 +129,7 @@ impl de::Error for Problem {
             Unexpected::Map => "an object",
             _ => "something else",
         };
+        let expected = expected.to_string().replace("a sequence", "a list");
         Self::custom(format_args!("must be {expected}, not {came}"))
     }
 }

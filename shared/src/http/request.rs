@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use form_urlencoded::Serializer;
 use lambda_http::http::header;
 use lambda_http::{RequestExt, http};
 use serde::de::DeserializeOwned;
@@ -58,7 +59,13 @@ impl Request {
     /// The id in the path; `None` if the text there is no id of that kind, so that none can exist.
     #[must_use]
     pub fn id<T: FromStr>(&self) -> Option<T> {
-        self.event.path_parameters_ref()?.first("id")?.parse().ok()
+        self.id_named("id")
+    }
+
+    /// The same for the id of this name.
+    #[must_use]
+    pub fn id_named<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.event.path_parameters_ref()?.first(name)?.parse().ok()
     }
 
     /// The parameters in the query of a request that has no body.
@@ -101,6 +108,16 @@ impl Request {
         }
         let Nothing {} = params::parse(self.query_params()?)?;
         Ok(())
+    }
+
+    /// The same list from another cursor, as a path and a query.
+    pub(super) fn with_cursor(&self, param: &str, id: &str) -> String {
+        let query = self.event.uri().query().unwrap_or_default();
+        let others = form_urlencoded::parse(query.as_bytes())
+            .filter(|(name, _)| name != "starting_after" && name != "ending_before");
+        let mut query = Serializer::new(String::new());
+        let query = query.extend_pairs(others).append_pair(param, id).finish();
+        format!("{}?{query}", self.path())
     }
 
     fn misplaced(&self, place: &str) -> Error {

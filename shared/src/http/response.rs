@@ -4,7 +4,9 @@ use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, http};
 use serde::Serialize;
 
+use super::Request;
 use crate::error::{Error, Invalid, Unauthenticated, chain};
+use crate::page::{Cursor, Page};
 
 /// An answer on its way to the client.
 #[derive(Debug)]
@@ -27,10 +29,48 @@ impl Response {
         Self::json(StatusCode::OK, body)
     }
 
-    /// 201 with a body, and where it can be found from now on.
+    /// 200 with a page, and with links to the pages on both sides as far as is known without looking
+    /// there (RFC 8288): `next` is the older page, or the one further down, and `prev` the other one.
     #[must_use]
-    pub fn created(location: &str, body: &impl Serialize) -> Self {
-        Self::json(StatusCode::CREATED, body).with(header::LOCATION, location)
+    pub fn page<T: Serialize, C: ToString>(
+        request: &Request,
+        page: &Page<T>,
+        cursor: Option<&Cursor<C>>,
+        id: impl Fn(&T) -> C,
+    ) -> Self {
+        let more_after = page.has_more || matches!(cursor, Some(Cursor::EndingBefore(_)));
+        let more_before = match cursor {
+            None => false,
+            Some(Cursor::StartingAfter(_)) => true,
+            Some(Cursor::EndingBefore(_)) => page.has_more,
+        };
+        let link = |item: &T, param, rel| {
+            let target = request.with_cursor(param, &id(item).to_string());
+            format!("<{target}>; rel=\"{rel}\"")
+        };
+        let next = page.data.last().filter(|_| more_after);
+        let next = next.map(|last| link(last, "starting_after", "next"));
+        let prev = page.data.first().filter(|_| more_before);
+        let prev = prev.map(|first| link(first, "ending_before", "prev"));
+        let links: Vec<_> = next.into_iter().chain(prev).collect();
+        let response = Self::ok(page);
+        if links.is_empty() {
+            response
+        } else {
+            response.with(header::LINK, &links.join(", "))
+        }
+    }
+
+    /// 201 with a body.
+    #[must_use]
+    pub fn created(body: &impl Serialize) -> Self {
+        Self::json(StatusCode::CREATED, body)
+    }
+
+    /// Says where what the answer is about can be found from now on.
+    #[must_use]
+    pub fn at(self, location: &str) -> Self {
+        self.with(header::LOCATION, location)
     }
 
     /// 204: done, and nothing to say.
@@ -75,7 +115,7 @@ impl Response {
                 response.with(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
             }
             Error::MethodNotAllowed { allow } => response.with(header::ALLOW, allow),
-            Error::Unavailable(_) => response.with(header::RETRY_AFTER, "1"),
+            Error::Unavailable(_) | Error::Unfinished => response.with(header::RETRY_AFTER, "1"),
             _ => response,
         }
     }
@@ -120,7 +160,9 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::Invalid(invalid) => match invalid {
             Invalid::Syntax(_) => (StatusCode::BAD_REQUEST, "malformed_request"),
             Invalid::Unknown { .. } => (StatusCode::BAD_REQUEST, "parameter_unknown"),
-            Invalid::Missing { .. } => (StatusCode::BAD_REQUEST, "parameter_missing"),
+            Invalid::Missing { .. } | Invalid::NoneOf { .. } => {
+                (StatusCode::BAD_REQUEST, "parameter_missing")
+            }
             Invalid::Repeated { .. } => (StatusCode::BAD_REQUEST, "parameter_repeated"),
             Invalid::Value { .. } => (StatusCode::BAD_REQUEST, "parameter_invalid"),
             Invalid::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
@@ -133,11 +175,17 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
             (StatusCode::UNAUTHORIZED, "token_invalid")
         }
         Error::NotTheAuthor { .. } => (StatusCode::FORBIDDEN, "not_the_author"),
+        Error::NotTheCreator { .. } => (StatusCode::FORBIDDEN, "not_the_creator"),
+        Error::WithoutName => (StatusCode::FORBIDDEN, "conversation_without_name"),
         Error::NotYourself { .. } => (StatusCode::FORBIDDEN, "not_yourself"),
         Error::MessageNotFound => (StatusCode::NOT_FOUND, "message_not_found"),
-        Error::ConversationNotFound => (StatusCode::NOT_FOUND, "conversation_not_found"),
+        Error::ConversationNotFound { .. } => (StatusCode::NOT_FOUND, "conversation_not_found"),
+        Error::ContactNotFound { .. } => (StatusCode::NOT_FOUND, "contact_not_found"),
+        Error::TokenNotFound => (StatusCode::NOT_FOUND, "token_not_found"),
+        Error::UsernameTaken => (StatusCode::CONFLICT, "username_taken"),
         Error::RouteNotFound => (StatusCode::NOT_FOUND, "route_not_found"),
         Error::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        Error::Unfinished => (StatusCode::SERVICE_UNAVAILABLE, "unfinished"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         Error::AlreadyExists | Error::Internal(_) => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal")
@@ -155,9 +203,10 @@ fn param(error: &Error) -> Option<&str> {
         )
         | Error::NotYourself { param } => Some(param),
         Error::Invalid(Invalid::Value { param, .. }) => param.as_deref(),
-        Error::NotTheAuthor { param } => *param,
-        Error::MessageNotFound => Some("id"),
-        Error::ConversationNotFound => Some("conversation_id"),
+        Error::NotTheAuthor { param } | Error::NotTheCreator { param } => *param,
+        Error::MessageNotFound | Error::TokenNotFound => Some("id"),
+        Error::ContactNotFound { param, .. } | Error::ConversationNotFound { param } => Some(param),
+        Error::UsernameTaken => Some("username"),
         _ => None,
     }
 }

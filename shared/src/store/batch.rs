@@ -1,18 +1,25 @@
-//! Many items by key, over several tables, in one round trip.
+//! Many items by key, over several tables, in few round trips: to get or to delete.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{DeleteRequest, KeysAndAttributes, WriteRequest};
 use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt};
 use serde::de::DeserializeOwned;
 
 use super::failure::Backoff;
-use super::{Item, read};
+use super::{Item, Store, read};
 use crate::error::{Error, Result};
 
 /// The most keys that DynamoDB takes in one call.
 const MAX_KEYS: usize = 100;
+
+/// The most writes that it takes in one call.
+const MAX_WRITES: usize = 25;
+
+/// How many calls are under way at once, so that a function needs few connections.
+const AT_ONCE: usize = 16;
 
 /// Keys to get; each at most once.
 #[derive(Default)]
@@ -54,6 +61,41 @@ impl Found {
     /// Takes out the items of a table, as they are.
     pub(super) fn take_items(&mut self, table: &str) -> Vec<Item> {
         self.items.remove(table).unwrap_or_default()
+    }
+}
+
+impl Store {
+    /// Deletes these items, whether they are there or not: 25 a call, some calls in parallel.
+    pub(super) async fn delete_all(&self, keys: Vec<(&str, Item)>) -> Result<()> {
+        let calls = keys.chunks(MAX_WRITES).map(|keys| delete(&self.db, keys));
+        all(calls.collect()).await.map(drop)
+    }
+}
+
+/// Makes all calls, some at once, and tells their results in their order, or the first failure.
+pub(super) async fn all<T>(calls: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
+    let results: Vec<_> = stream::iter(calls).buffered(AT_ONCE).collect().await;
+    results.into_iter().collect()
+}
+
+async fn delete(db: &Client, keys: &[(&str, Item)]) -> Result<()> {
+    let mut backoff = Backoff::default();
+    let mut wanted: HashMap<_, Vec<_>> = HashMap::new();
+    for (table, key) in keys {
+        let delete = DeleteRequest::builder().set_key(Some(key.clone()));
+        let delete = delete.build().map_err(Error::internal)?;
+        let request = WriteRequest::builder().delete_request(delete).build();
+        wanted.entry((*table).to_owned()).or_default().push(request);
+    }
+    loop {
+        let request = db.batch_write_item().set_request_items(Some(wanted));
+        wanted = request.send().await?.unprocessed_items.unwrap_or_default();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        backoff
+            .wait("DynamoDB left deletes of a batch unprocessed")
+            .await?;
     }
 }
 

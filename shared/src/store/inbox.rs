@@ -2,29 +2,35 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 
 use super::batch::Batch;
-use super::write::put;
+use super::span::Span;
+use super::write::{delete, put};
 use super::{Item, Store, conversations, messages, read, s};
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::{Result, chain};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::message::Message;
 use crate::page::{Direction, Page, Window};
+use crate::time::Micros;
 
 #[derive(Deserialize, Serialize)]
-struct Row {
-    contact_id: ContactId,
-    message_id: MessageId,
+pub(super) struct Row {
+    pub contact_id: ContactId,
+    pub message_id: MessageId,
 }
 
-/// The part of an inbox still to be read: both ends are texts between ids, and inclusive.
-struct Rest {
-    first: String,
-    last: String,
-    direction: Direction,
+/// How long a send may be under way, in microseconds.
+const IN_FLIGHT: u64 = 60_000_000;
+
+/// What is behind some entries.
+#[derive(Default)]
+struct Behind {
+    found: Vec<messages::Row>,
+    /// The entries behind which there is nothing for their owner.
+    dead: Vec<MessageId>,
 }
 
 /// Whether the reader takes part in a conversation, for those looked up so far.
@@ -33,22 +39,28 @@ type Membership = HashMap<ConversationId, bool>;
 impl Store {
     /// A page of all messages of all the caller's conversations.
     ///
+    /// Entries that it meets of what is gone, or not the caller's any more, it removes.
+    ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`].
     pub async fn inbox(&self, caller: &Caller, window: &Window) -> Result<Page<Message>> {
         let contact = self.authenticate(caller).await?;
         let wanted = window.limit.get() + 1;
-        let mut rest = Rest::of(window);
+        let mut span = Span::of(window);
         let mut membership = Membership::new();
         let mut rows = Vec::with_capacity(wanted);
-        // One turn; another only where entries are left of what is gone or not the caller's any more.
+        // One turn; another only where such entries are left.
         loop {
-            let entries = self.entries(contact, &rest, wanted).await?;
-            rows.extend(self.behind(&entries, contact, &mut membership).await?);
+            let entries = self.entries(contact, &span, wanted).await?;
+            let Behind { found, dead } = self.behind(&entries, contact, &mut membership).await?;
+            rows.extend(found);
+            if let Err(error) = self.remove_from_inbox(contact, &dead).await {
+                tracing::warn!(error = chain(&error), "dead entries stay in an inbox");
+            }
             match entries.last() {
                 Some(&last) if entries.len() == wanted && rows.len() < wanted => {
-                    rest.go_on_from(last);
+                    span.go_on_from(last);
                 }
                 _ => break,
             }
@@ -57,15 +69,14 @@ impl Store {
     }
 
     /// Up to `limit` entries, nearest first; fewer only at the end.
-    async fn entries(
+    pub(super) async fn entries(
         &self,
         contact: ContactId,
-        rest: &Rest,
+        span: &Span,
         limit: usize,
     ) -> Result<Vec<MessageId>> {
-        let mut entries = Vec::with_capacity(limit);
-        if rest.first > rest.last {
-            return Ok(entries);
+        if span.is_empty() {
+            return Ok(Vec::new());
         }
         let query = self
             .db
@@ -76,13 +87,13 @@ impl Store {
                 "contact_id = :contact AND message_id BETWEEN :first AND :last",
             )
             .expression_attribute_values(":contact", s(contact))
-            .expression_attribute_values(":first", s(&rest.first))
-            .expression_attribute_values(":last", s(&rest.last))
-            .scan_index_forward(rest.direction == Direction::Newer);
-        for item in super::query(query, limit).await? {
-            entries.push(read::<Row>(item)?.message_id);
-        }
-        Ok(entries)
+            .expression_attribute_values(":first", s(&span.first))
+            .expression_attribute_values(":last", s(&span.last))
+            .scan_index_forward(span.direction == Direction::Newer);
+        let items = super::query(query, limit).await?.into_iter();
+        items
+            .map(|item| Ok(read::<Row>(item)?.message_id))
+            .collect()
     }
 
     /// The messages behind `entries` that exist, in conversations that `contact` takes part in.
@@ -91,7 +102,7 @@ impl Store {
         entries: &[MessageId],
         contact: ContactId,
         membership: &mut Membership,
-    ) -> Result<Vec<messages::Row>> {
+    ) -> Result<Behind> {
         let unknown: HashSet<_> = entries.iter().map(MessageId::conversation).collect();
         let unknown: Vec<_> = unknown
             .into_iter()
@@ -115,17 +126,29 @@ impl Store {
             );
         }
         let mut messages = self.take_messages(&mut found)?;
-        let takes_part = |id: &&MessageId| {
-            membership
-                .get(&id.conversation())
-                .copied()
-                .unwrap_or_default()
-        };
-        Ok(entries
-            .iter()
-            .filter(takes_part)
-            .filter_map(|id| messages.remove(id))
-            .collect())
+        // Of a send in flight, the entry can be seen before the message.
+        let settled = Micros(self.clock.now().0.saturating_sub(IN_FLIGHT));
+        let mut behind = Behind::default();
+        for &id in entries {
+            let takes_part = membership.get(&id.conversation()) == Some(&true);
+            match messages.remove(&id) {
+                Some(row) if takes_part => behind.found.push(row),
+                None if takes_part && id.created_at() > settled => {}
+                _ => behind.dead.push(id),
+            }
+        }
+        Ok(behind)
+    }
+
+    /// Removes the entries of these messages from somebody's inbox.
+    pub(super) async fn remove_from_inbox(
+        &self,
+        contact: ContactId,
+        ids: &[MessageId],
+    ) -> Result<()> {
+        let table = self.tables.inbox.as_str();
+        let keys = ids.iter().map(|&id| (table, key(contact, id)));
+        self.delete_all(keys.collect()).await
     }
 
     /// The part of a send that puts a message into the inbox of each participant.
@@ -150,96 +173,14 @@ impl Store {
         id: MessageId,
         participants: &BTreeSet<ContactId>,
     ) -> Result<Vec<TransactWriteItem>> {
-        let delete = |contact| {
-            let key = Item::from([
-                ("contact_id".to_owned(), s(contact)),
-                ("message_id".to_owned(), s(id)),
-            ]);
-            let delete = Delete::builder()
-                .table_name(&self.tables.inbox)
-                .set_key(Some(key));
-            let delete = delete.build().map_err(Error::internal)?;
-            Ok(TransactWriteItem::builder().delete(delete).build())
-        };
+        let delete = |&contact| delete(&self.tables.inbox, key(contact, id));
         participants.iter().map(delete).collect()
     }
 }
 
-impl Rest {
-    fn of(window: &Window) -> Self {
-        let first = MessageId::prefix(window.from);
-        let last = window.until.map_or_else(after_all, MessageId::prefix);
-        Self {
-            first: window
-                .newer_than()
-                .map(just_after)
-                .into_iter()
-                .chain([first])
-                .max()
-                .unwrap_or_default(),
-            last: window
-                .older_than()
-                .map(just_before)
-                .into_iter()
-                .chain([last])
-                .min()
-                .unwrap_or_default(),
-            direction: window.direction(),
-        }
-    }
-
-    fn go_on_from(&mut self, id: MessageId) {
-        match self.direction {
-            Direction::Older => self.last = just_before(id),
-            Direction::Newer => self.first = just_after(id),
-        }
-    }
-}
-
-/// A text behind every id.
-fn after_all() -> String {
-    "~".to_owned()
-}
-
-/// The least text behind an id: no other id lies between.
-fn just_after(id: MessageId) -> String {
-    format!("{id}0")
-}
-
-/// A text before an id with no other id between: its last character less one, then what no id has.
-fn just_before(id: MessageId) -> String {
-    let mut text = id.to_string();
-    let last = text
-        .pop()
-        .and_then(|last| char::from_u32(u32::from(last) - 1));
-    text.extend(last);
-    text.push('~');
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::time::Micros;
-
-    fn id() -> impl Strategy<Value = MessageId> {
-        // Few different ones, so that neighbours meet.
-        (0_u64..4, "[0zAZa9]{2}").prop_map(|(micros, end)| {
-            MessageId::new(
-                Micros(micros),
-                format!("00000000000000{end}").parse().unwrap(),
-            )
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn the_bounds_beside_an_id_part_all_others(a in id(), b in id()) {
-            prop_assert_eq!(b.to_string() >= just_after(a), b > a);
-            prop_assert_eq!(b.to_string() <= just_before(a), b < a);
-            prop_assert!(b.to_string() < after_all());
-        }
-    }
+pub(super) fn key(contact: ContactId, id: MessageId) -> Item {
+    Item::from([
+        ("contact_id".to_owned(), s(contact)),
+        ("message_id".to_owned(), s(id)),
+    ])
 }

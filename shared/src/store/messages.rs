@@ -2,6 +2,9 @@
 
 mod change;
 mod delete;
+mod erase;
+mod export;
+mod read;
 mod send;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value;
 
 use super::batch::{Batch, Found};
-use super::{Item, Store, conversations, n, read, s};
+use super::conversations::{self, visible};
+use super::{Item, Store, n, read, s};
 use crate::contact::Contact;
 
 pub use change::Change;
 
 use crate::caller::Caller;
-use crate::conversation::Conversation;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::message::{Message, Reactions};
@@ -45,7 +48,7 @@ pub(super) struct Row {
 /// A message that a participant looks at.
 struct Sight {
     contact: ContactId,
-    conversation: Conversation,
+    conversation: conversations::Row,
     row: Option<Row>,
     usernames: HashMap<String, ContactId>,
 }
@@ -78,12 +81,14 @@ impl Store {
     ) -> Result<Page<Message>> {
         let reads = join3(
             self.authenticate(caller),
-            self.conversation(conversation),
+            self.conversation_row(conversation),
             self.rows(conversation, window),
         );
         let (contact, conversation, rows) = reads.await;
         let contact = contact?;
-        visible(conversation?, contact).ok_or(Error::ConversationNotFound)?;
+        visible(conversation?, contact).ok_or(Error::ConversationNotFound {
+            param: "conversation_id",
+        })?;
         self.page(rows?, window).await
     }
 
@@ -151,7 +156,7 @@ impl Store {
 
     /// The page of these rows, nearest first, as clients see it. One round trip.
     pub(super) async fn page(&self, rows: Vec<Row>, window: &Window) -> Result<Page<Message>> {
-        let Page { has_more, data } = Page::of(rows, window, Row::weight);
+        let Page { has_more, data } = Page::of(rows, window.limit, window.direction(), Row::weight);
         let people = data.iter().flat_map(Row::people).collect();
         let contacts = self.contacts(&people).await?;
         let data = data.into_iter().map(|row| shown(row, &contacts)).collect();
@@ -180,7 +185,7 @@ impl Row {
     }
 
     /// The most bytes that it takes in an answer: JSON within the JSON of Lambda's event.
-    fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         const REACTION: usize = 50; // a username
         const REST: usize = 2048; // the sender, the keys
         let escaped = |byte: u8| match byte {
@@ -196,12 +201,16 @@ impl Row {
         text + reactions.sum::<usize>() + REST
     }
 
-    fn id(&self) -> MessageId {
+    pub(super) fn id(&self) -> MessageId {
         MessageId::new(self.created_at, self.conversation_id)
     }
 
+    pub(super) fn author(&self) -> ContactId {
+        self.contact_id
+    }
+
     /// All whom the message shows: its author, and who reacted.
-    fn people(&self) -> BTreeSet<ContactId> {
+    pub(super) fn people(&self) -> BTreeSet<ContactId> {
         self.reactions
             .values()
             .flatten()
@@ -218,13 +227,8 @@ pub(super) fn key(id: MessageId) -> Item {
     ])
 }
 
-/// The conversation, for one who takes part in it.
-fn visible(conversation: Option<Conversation>, contact: ContactId) -> Option<Conversation> {
-    conversation.filter(|conversation| conversation.participants.contains(&contact))
-}
-
 /// A row as clients see it; who reacted and has been erased is left out.
-fn shown(row: Row, contacts: &HashMap<ContactId, Contact>) -> Message {
+pub(super) fn shown(row: Row, contacts: &HashMap<ContactId, Contact>) -> Message {
     let username = |id: &ContactId| {
         contacts
             .get(id)

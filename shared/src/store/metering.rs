@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::config::interceptors::{
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
+use aws_sdk_dynamodb::operation::batch_write_item::{BatchWriteItemInput, BatchWriteItemOutput};
 use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
@@ -79,6 +80,7 @@ impl Intercept for Metering {
         ask!(
             GetItemInput,
             BatchGetItemInput,
+            BatchWriteItemInput,
             QueryInput,
             PutItemInput,
             UpdateItemInput,
@@ -108,6 +110,7 @@ impl Intercept for Metering {
             tell!(
                 GetItemOutput,
                 BatchGetItemOutput,
+                BatchWriteItemOutput,
                 QueryOutput,
                 PutItemOutput,
                 UpdateItemOutput,

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use shared::caller::Caller;
 use shared::contact::Username;
-use shared::conversation::Conversation;
 use shared::id::{ConversationId, MessageId};
-use shared::message::{Emoji, Text};
+use shared::message::Emoji;
 use shared::store::{Change, NewContact};
 use shared::time::{Clock, Seconds};
+use shared::token::Label;
 use shared::{Error, Result, Store};
 
 /// Somebody to try the API as.
@@ -62,6 +62,8 @@ pub const CONVERSATION: &str = "xgQQXg3hrtjh7AvZ";
 /// The conversation of the last, alone.
 const BUZZ_ALONE: &str = "BuzzTalksToBuzz0";
 
+/// A day before the first message.
+const BEGUN: Seconds = Seconds(692_146_800);
 const SENT: Seconds = Seconds(692_233_200);
 const ANSWERED: Seconds = Seconds(692_233_260);
 const READ: Seconds = Seconds(705_103_200);
@@ -97,59 +99,62 @@ pub async fn load(store: &Store) -> Result<()> {
         .iter()
         .map(|person| id(person.id))
         .collect::<Result<_>>()?;
-    once(
-        store
-            .add_conversation(Conversation {
-                id: id(CONVERSATION)?,
-                participants: family,
-            })
-            .await,
-    )?;
     let alone = [id(loner.id)?].into();
-    once(
-        store
-            .add_conversation(Conversation {
-                id: id(BUZZ_ALONE)?,
-                participants: alone,
-            })
-            .await,
-    )?;
+    for (conversation, participants) in [(CONVERSATION, family), (BUZZ_ALONE, alone)] {
+        let begun = at(store, BEGUN);
+        once(
+            begun
+                .add_conversation(id(conversation)?, participants, None)
+                .await,
+        )?;
+    }
     for (caller, person) in [
         (&kevin, &PEOPLE[0]),
         (&kate, &PEOPLE[1]),
         (&linnie, &PEOPLE[2]),
     ] {
-        once(store.add_token(caller, id(person.id)?, "demo", None).await)?;
+        admit(store, caller, person).await?;
     }
     talk(store, [&kevin, &kate, &linnie]).await?;
-    once(store.add_token(&buzz, id(loner.id)?, "demo", None).await)
+    admit(store, &buzz, loner).await
+}
+
+/// The store, as it was then.
+fn at(store: &Store, moment: Seconds) -> Store {
+    store.clone().with_clock(Clock::new(move || moment.into()))
+}
+
+/// Lets whoever holds the caller's token act as this person.
+async fn admit(store: &Store, caller: &Caller, person: &Person) -> Result<()> {
+    let label = parsed::<Label>("demo")?;
+    let added = store.add_token(caller, id(person.id)?, label, None).await;
+    once(added.map(drop))
 }
 
 /// The reference's messages, sent at its times.
 async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> {
     let conversation: ConversationId = id(CONVERSATION)?;
-    let at = |seconds: Seconds| store.clone().with_clock(Clock::new(move || seconds.into()));
     if store.message(kevin, messages()?[0]).await.is_ok() {
         return Ok(());
     }
-    let sent = at(SENT)
+    let sent = at(store, SENT)
         .send(
             kevin,
             conversation,
-            text("It’s a nice night for a neck injury.")?,
+            parsed("It’s a nice night for a neck injury.")?,
         )
         .await?;
-    at(ANSWERED)
+    at(store, ANSWERED)
         .send(
             linnie,
             conversation,
-            text("You’re what the French call ‘les incompetents.’")?,
+            parsed("You’re what the French call ‘les incompetents.’")?,
         )
         .await?;
-    let kate_name = Username::try_from(PEOPLE[1].username.to_owned()).map_err(Error::internal)?;
-    let angry = Emoji::try_from("red_angry_face".to_owned()).map_err(Error::internal)?;
+    let kate_name = parsed::<Username>(PEOPLE[1].username)?;
+    let angry = parsed::<Emoji>("red_angry_face")?;
     let reactions = BTreeMap::from([(angry, vec![kate_name])]);
-    at(READ)
+    at(store, READ)
         .change(
             kate,
             sent.id,
@@ -167,13 +172,9 @@ impl Person {
     fn contact(&self) -> Result<NewContact> {
         Ok(NewContact {
             id: id(self.id)?,
-            username: self
-                .username
-                .to_owned()
-                .try_into()
-                .map_err(Error::internal)?,
-            phone_number: Some(self.phone_number.to_owned()),
-            avatar_url: Some(self.avatar_url.to_owned()),
+            username: parsed(self.username)?,
+            phone_number: Some(parsed(self.phone_number)?),
+            avatar_url: Some(parsed(self.avatar_url)?),
             last_active_at: Some(READ.into()),
             created_at: SENT.into(),
         })
@@ -184,8 +185,11 @@ fn id<T: std::str::FromStr<Err = shared::id::InvalidId>>(text: &str) -> Result<T
     text.parse().map_err(Error::internal)
 }
 
-fn text(text: &str) -> Result<Text> {
-    text.to_owned().try_into().map_err(Error::internal)
+fn parsed<T>(text: &str) -> Result<T>
+where
+    T: TryFrom<String, Error: std::error::Error + Send + Sync + 'static>,
+{
+    T::try_from(text.to_owned()).map_err(Error::internal)
 }
 
 /// What is there already need not be added again.

@@ -100,12 +100,16 @@ fn create_tables(database: &Database, template: &Template) -> Result<(), Error> 
             }
             continue;
         }
-        database.create_table(serde_json::from_value(json!({
+        let mut request = json!({
             "TableName": name,
             "AttributeDefinitions": table.attribute_definitions,
             "KeySchema": table.key_schema,
             "BillingMode": table.billing_mode,
-        }))?)?;
+        });
+        if let Some(indexes) = &table.local_secondary_indexes {
+            request["LocalSecondaryIndexes"] = indexes.clone();
+        }
+        database.create_table(serde_json::from_value(request)?)?;
         if let Some(specification) = &table.time_to_live_specification {
             database.update_time_to_live(serde_json::from_value(json!({
                 "TableName": name,

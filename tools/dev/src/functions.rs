@@ -15,11 +15,25 @@ pub type Handler = Arc<dyn Fn(Store, Request) -> BoxFuture<'static, Response<Bod
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, Handler> {
     [
+        mount("add-participants", add_participants::handle),
+        mount("create-conversation", create_conversation::handle),
         mount("create-message", create_message::handle),
+        mount("create-token", create_token::handle),
         mount("delete-message", delete_message::handle),
+        mount("get-contact", get_contact::handle),
+        mount("get-conversation", get_conversation::handle),
+        mount("get-me", get_me::handle),
         mount("get-message", get_message::handle),
+        mount("leave-conversation", leave_conversation::handle),
+        mount("list-contacts", list_contacts::handle),
+        mount("list-conversations", list_conversations::handle),
         mount("list-messages", list_messages::handle),
+        mount("list-tokens", list_tokens::handle),
+        mount("remove-participant", remove_participant::handle),
+        mount("revoke-token", revoke_token::handle),
         mount("unknown-route", unknown_route::handle),
+        mount("update-conversation", update_conversation::handle),
+        mount("update-me", update_me::handle),
         mount("update-message", update_message::handle),
     ]
     .into()

@@ -22,7 +22,7 @@ struct Options {
     /// The address to answer on
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
-    /// The file to keep all data in [default: in memory, gone at the end]
+    /// The file to keep all data in; a new one begins with demo data [default: in memory, gone at the end]
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Only the DynamoDB engine with tables and demo data, for functions that run elsewhere
@@ -59,8 +59,11 @@ async fn run(options: Options) -> Result<(), Error> {
     let default = if options.engine_only { 8000 } else { 3000 };
     let listener = stack::listen(&options.host, options.port.unwrap_or(default)).await?;
     let address = listener.local_addr()?;
+    let is_new = options.data.as_ref().is_none_or(|path| !path.exists());
     let stack = Stack::start(options.data.as_deref()).await?;
-    demo::load(&stack.store).await?;
+    if is_new {
+        demo::load(&stack.store).await?;
+    }
     if options.engine_only {
         say(&functions_greeting(address, &stack));
         let served = stack.engine.serve(listener, interrupted());
@@ -68,7 +71,7 @@ async fn run(options: Options) -> Result<(), Error> {
     } else {
         let api = stack.api(&stack.store)?;
         shared::log::init();
-        say(&greeting(address)?);
+        say(&greeting(address, is_new)?);
         let served = axum::serve(listener, api).with_graceful_shutdown(interrupted());
         until_the_end(async { Ok(served.await?) }).await
     }
@@ -113,9 +116,15 @@ Functions reach it with this environment:
     )
 }
 
-/// Where the API is, who one can be, and what to type.
-fn greeting(address: SocketAddr) -> Result<String, Error> {
+/// Where the API is, and with demo data who one can be and what to type.
+fn greeting(address: SocketAddr, is_demo: bool) -> Result<String, Error> {
     let api = format!("http://{address}");
+    if !is_demo {
+        return Ok(format!(
+            "CityPay Messages answers on {api} (Ctrl-C ends it)\n\n\
+             With the data that was there; `cargo ops --data FILE` adds people and issues tokens.\n\n"
+        ));
+    }
     let conversation = demo::CONVERSATION;
     let [message, answer] = demo::messages()?;
     let people = PEOPLE

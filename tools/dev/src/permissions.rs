@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContex
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
@@ -108,9 +109,24 @@ fn needed(context: &BeforeSerializationInterceptorContextRef<'_>) -> Option<Vec<
     on_its_table!(
         GetItemInput => "dynamodb:GetItem",
         PutItemInput => "dynamodb:PutItem",
-        QueryInput => "dynamodb:Query",
         UpdateItemInput => "dynamodb:UpdateItem"
     );
+    if let Some(input) = input.downcast_ref::<QueryInput>() {
+        let table = input.table_name.as_deref()?;
+        let resource = match &input.index_name {
+            None => table.to_owned(),
+            Some(index) => format!("{table}/index/{index}"),
+        };
+        return Some(vec![permission("dynamodb:Query", &resource)]);
+    }
+    if let Some(input) = input.downcast_ref::<BatchWriteItemInput>() {
+        let tables = input.request_items.as_ref()?.keys();
+        return Some(
+            tables
+                .map(|table| permission("dynamodb:BatchWriteItem", table))
+                .collect(),
+        );
+    }
     if let Some(input) = input.downcast_ref::<BatchGetItemInput>() {
         let tables = input.request_items.as_ref()?.keys();
         return Some(

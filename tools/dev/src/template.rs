@@ -30,6 +30,8 @@ pub struct Table {
     pub key_schema: Value,
     /// How it is paid for.
     pub billing_mode: String,
+    /// Other ways to sort the items of one partition.
+    pub local_secondary_indexes: Option<Value>,
     /// Which attribute says when an item ends.
     pub time_to_live_specification: Option<Value>,
 }
@@ -110,7 +112,7 @@ struct Policy {
     statement: Vec<Statement>,
 }
 
-/// Just what the policies here need: actions by name on tables by reference.
+/// Just what the policies here need: actions by name on tables, or indexes of tables, by reference.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Statement {
@@ -120,9 +122,26 @@ struct Statement {
 }
 
 #[derive(Deserialize)]
-struct Arn {
+enum Arn {
+    /// `Table.Arn`
     #[serde(rename = "Fn::GetAtt")]
-    attribute: String,
+    OfTable(String),
+    /// `${Table.Arn}/index/name`
+    #[serde(rename = "Fn::Sub")]
+    OfIndex(String),
+}
+
+impl Arn {
+    /// `Table`, or `Table/index/name`.
+    fn resource(&self) -> Option<String> {
+        match self {
+            Self::OfTable(attribute) => attribute.strip_suffix(".Arn").map(ToOwned::to_owned),
+            Self::OfIndex(text) => {
+                let (table, index) = text.strip_prefix("${")?.split_once(".Arn}/index/")?;
+                (!text.contains('*')).then(|| format!("{table}/index/{index}"))
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -275,11 +294,11 @@ impl Statement {
             if action.contains('*') {
                 return Err(format!("{action} is more than an action"));
             }
-            for Arn { attribute } in self.resource.as_slice() {
-                let table = attribute
-                    .strip_suffix(".Arn")
-                    .ok_or(format!("{attribute} is no Arn"))?;
-                permissions.push(permission(action, table));
+            for arn in self.resource.as_slice() {
+                let resource = arn
+                    .resource()
+                    .ok_or("a resource that is no Arn of a table")?;
+                permissions.push(permission(action, &resource));
             }
         }
         Ok(permissions)

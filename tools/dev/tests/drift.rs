@@ -1,5 +1,7 @@
 //! The template and the local stack cannot drift apart.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::body::Body;
 use axum::extract::Request;
 use dev::demo;
@@ -7,6 +9,8 @@ use dev::functions;
 use dev::gateway::Gateway;
 use dev::stack::Stack;
 use dev::template::Template;
+use serde_json::Value;
+use shared::time::{Clock, Micros};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
@@ -34,8 +38,8 @@ async fn a_function_without_a_handler_is_an_error_at_start() {
 #[tokio::test]
 async fn a_handler_without_a_function_is_an_error_at_start() {
     let (before, rest) = TEMPLATE.split_once("  DeleteMessage:\n").unwrap();
-    let (_, after) = rest.split_once("  UnknownRoute:").unwrap();
-    let error = starts_with(&format!("{before}  UnknownRoute:{after}"))
+    let (_, after) = rest.split_once("  ListConversations:").unwrap();
+    let error = starts_with(&format!("{before}  ListConversations:{after}"))
         .await
         .unwrap_err();
     assert!(error.contains("delete-message"), "{error}");
@@ -66,24 +70,30 @@ async fn what_the_functions_do_is_what_their_policies_grant() {
 
 #[tokio::test]
 async fn a_policy_too_wide_is_noticed() {
-    let wider = each_policy(|line| {
-        let (indent, action) = line
-            .split_once("Action: ")
-            .filter(|_| line.contains("dynamodb:"))?;
-        Some(format!("{indent}Action: [{action}, dynamodb:Scan]"))
-    });
-    assert_eq!(wider.len(), 15, "one for each statement");
-    for template in wider {
-        let found = violations(&template).await;
+    let mut statements = 0;
+    let wider: Vec<_> = TEMPLATE
+        .lines()
+        .map(|line| match line.split_once("Action: dynamodb:") {
+            Some((indent, action)) => {
+                statements += 1;
+                format!("{indent}Action: [dynamodb:{action}, dynamodb:Unheard{statements}]")
+            }
+            None => line.to_owned(),
+        })
+        .collect();
+    let found = violations(&wider.join("\n")).await;
+    for number in 1..=statements {
+        let needle = format!("unused: dynamodb:Unheard{number} ");
         assert!(
-            !found.is_empty()
-                && found
-                    .iter()
-                    .all(|violation| violation.contains("unused: dynamodb:Scan")),
-            "{found:?}"
+            found.iter().any(|line| line.contains(&needle)),
+            "{needle}: {found:?}"
         );
     }
+    assert_eq!(statements, 76, "one for each statement");
 }
+
+/// One of so many is enough to see that it is noticed: that all are needed shows where all are used.
+const ONE_OF: usize = 8;
 
 #[tokio::test]
 async fn a_policy_too_narrow_is_noticed() {
@@ -96,7 +106,7 @@ async fn a_policy_too_narrow_is_noticed() {
             action.replace("dynamodb:", "dynamodb:No")
         ))
     });
-    let without_a_table = (0..3).flat_map(|nth| {
+    let without_a_table = (0..4).flat_map(|nth| {
         each_policy(|line| {
             let (before, list) = line.split_once("Resource: [")?;
             let mut tables: Vec<_> = list.trim_end_matches(']').split(", ").collect();
@@ -107,10 +117,10 @@ async fn a_policy_too_narrow_is_noticed() {
     let narrower: Vec<_> = without_action.into_iter().chain(without_a_table).collect();
     assert_eq!(
         narrower.len(),
-        15 + 21,
+        76 + 83,
         "each action, and each table beside another"
     );
-    for template in narrower {
+    for template in narrower.into_iter().step_by(ONE_OF) {
         let found = violations(&template).await;
         assert!(
             found.iter().any(|violation| violation.contains("denied")),
@@ -130,51 +140,131 @@ fn a_policy_with_wildcards_is_refused() {
     }
 }
 
+/// Somebody who does all that there is to do.
+struct Caller<'a> {
+    gateway: &'a Gateway,
+    token: &'static str,
+}
+
+impl Caller<'_> {
+    /// What is answered; null where that is nothing, or a failure.
+    async fn calls(&self, route: &str, form: &str) -> Value {
+        let (method, path) = route.split_once(' ').unwrap();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost")
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.to_owned()))
+            .unwrap();
+        let answer = self.gateway.answer(request).await;
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+        serde_json::from_slice(&body.unwrap()).unwrap_or_default()
+    }
+}
+
 /// Does all that there is to do under the policies of `template`; what was denied, and what was
 /// granted and not needed.
 async fn violations(template: &str) -> Vec<String> {
     let stack = Stack::start(None).await.unwrap();
     demo::load(&stack.store).await.unwrap();
     let template = Template::parse(template).unwrap();
-    let gateway = Gateway::new(&template, functions::all(), &stack.store).unwrap();
-    let id = demo::messages().unwrap()[0];
-    let conversation = demo::CONVERSATION;
-    let mut failures = Vec::new();
-    for (method, path, form) in [
-        ("GET", "/v1/messages".to_owned(), ""),
-        (
-            "GET",
-            format!("/v1/messages?conversation_id={conversation}"),
-            "",
-        ),
-        (
-            "POST",
-            "/v1/messages".to_owned(),
-            &format!("conversation_id={conversation}&message=hello"),
-        ),
-        ("GET", format!("/v1/messages/{id}"), ""),
-        (
-            "PUT",
-            format!("/v1/messages/{id}"),
-            "message=edited&reactions[heart][]=KevinMcCallister",
-        ),
-        ("DELETE", format!("/v1/messages/{id}"), ""),
-        ("GET", "/".to_owned(), ""),
-    ] {
-        let request = Request::builder()
-            .method(method)
-            .uri(&path)
-            .header("host", "localhost")
-            .header("authorization", "Bearer citypay_demo_kevin")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(Body::from(form.to_owned()))
-            .unwrap();
-        let answer = gateway.answer(request).await;
-        if answer.status().is_server_error() {
-            failures.push(format!("{method} {path}: {}", answer.status()));
+    // Minutes pass between one look at the clock and the next, so each request writes down that its caller is active.
+    let moment = AtomicU64::new(Clock::system().now().0);
+    let clock = Clock::new(move || Micros(moment.fetch_add(120_000_000, Ordering::Relaxed)));
+    let store = stack.store.clone().with_clock(clock);
+    let gateway = &Gateway::new(&template, functions::all(), &store).unwrap();
+    let [kevin, kate, buzz] = ["kevin", "kate", "buzz"].map(|name| Caller {
+        gateway,
+        token: match name {
+            "kevin" => "citypay_demo_kevin",
+            "kate" => "citypay_demo_kate",
+            _ => "citypay_demo_buzz",
+        },
+    });
+    let id = |answer: &Value| answer["id"].as_str().unwrap_or_default().to_owned();
+    let family = demo::CONVERSATION;
+    let [message, unread] = demo::messages().unwrap();
+
+    kevin.calls("GET /v1/messages", "").await;
+    let list = format!("GET /v1/messages?conversation_id={family}");
+    kevin.calls(&list, "").await;
+    let hello = format!("conversation_id={family}&message=hello");
+    kevin.calls("POST /v1/messages", &hello).await;
+    kevin
+        .calls(&format!("GET /v1/messages/{message}"), "")
+        .await;
+    let change = "message=edited&reactions[heart][]=KevinMcCallister";
+    kevin
+        .calls(&format!("PUT /v1/messages/{message}"), change)
+        .await;
+
+    let pair = kevin.calls("POST /v1/conversations", "participants[]=BuzzMcCallister");
+    let pair = id(&pair.await);
+    kevin
+        .calls("POST /v1/conversations", "participants[]=BuzzMcCallister")
+        .await;
+    kevin.calls("GET /v1/conversations", "").await;
+    kevin
+        .calls(&format!("GET /v1/conversations?starting_after={pair}"), "")
+        .await;
+    kevin
+        .calls(&format!("GET /v1/conversations/{family}"), "")
+        .await;
+    kevin
+        .calls(&format!("PUT /v1/conversations/{pair}"), "name=Brothers")
+        .await;
+    let read = format!("read_up_to={unread}");
+    kevin
+        .calls(&format!("PUT /v1/conversations/{family}"), &read)
+        .await;
+    let others = format!("POST /v1/conversations/{pair}/participants");
+    kevin.calls(&others, "participants[]=KateMcCallister").await;
+    // The last of a conversation takes what was said there along, either way.
+    for (gone, last) in [("conversations", &buzz), ("participants", &kate)] {
+        let alone = last.calls("POST /v1/conversations", "participants[]=KevinMcCallister");
+        let alone = id(&alone.await);
+        let hello = format!("conversation_id={alone}&message=hello");
+        last.calls("POST /v1/messages", &hello).await;
+        for person in [&kevin, last] {
+            let me = id(&person.calls("GET /v1/me", "").await);
+            let route = match gone {
+                "conversations" => format!("DELETE /v1/conversations/{alone}"),
+                _ => format!("DELETE /v1/conversations/{alone}/participants/{me}"),
+            };
+            person.calls(&route, "").await;
         }
     }
-    failures.into_iter().chain(gateway.violations()).collect()
+
+    // What a list meets of what is gone, it removes.
+    let alone = id(&buzz
+        .calls("POST /v1/conversations", "participants[]=BuzzMcCallister")
+        .await);
+    let hello = format!("conversation_id={alone}&message=hello");
+    buzz.calls("POST /v1/messages", &hello).await;
+    let key = serde_json::json!({"TableName": "ConversationsTable", "Key": {"id": {"S": alone}}});
+    let delete = serde_json::from_value(key).unwrap();
+    // Under a policy too narrow there is none.
+    let _ = stack.engine.database().delete_item(delete);
+    buzz.calls("GET /v1/messages", "").await;
+
+    kevin.calls("GET /v1/contacts", "").await;
+    kevin
+        .calls("GET /v1/contacts?username=KateMcCallister", "")
+        .await;
+    let kate_id = id(&kate.calls("PUT /v1/me", "username=Kate").await);
+    kevin
+        .calls(&format!("GET /v1/contacts/{kate_id}"), "")
+        .await;
+    let token = id(&kevin.calls("POST /v1/tokens", "label=laptop").await);
+    kevin.calls("GET /v1/tokens", "").await;
+    kevin.calls(&format!("DELETE /v1/tokens/{token}"), "").await;
+    kevin
+        .calls(&format!("DELETE /v1/messages/{message}"), "")
+        .await;
+    kevin.calls("GET /", "").await;
+    gateway.violations()
 }
 
 #[test]
@@ -198,7 +288,7 @@ fn rights_from_anywhere_else_are_refused() {
 #[test]
 fn tables_have_the_keys_of_the_template() {
     let template = Template::of_this_project().unwrap();
-    assert_eq!(template.tables.len(), 6);
+    assert_eq!(template.tables.len(), 8);
     let keys = template.tables["MessagesTable"].key_schema.to_string();
     assert!(
         keys.contains("conversation_id") && keys.contains("created_at"),
@@ -220,6 +310,17 @@ fn cargo_lambda_watch_has_every_route() {
     }
 }
 
+/// `/:id` as the template writes it, `/{id}`.
+fn placeholders(path: &str) -> String {
+    let segments = path
+        .split('/')
+        .map(|segment| match segment.strip_prefix(':') {
+            Some(name) => format!("{{{name}}}"),
+            None => segment.to_owned(),
+        });
+    segments.collect::<Vec<_>>().join("/")
+}
+
 #[test]
 fn unknown_route_knows_every_method_of_every_path() {
     let template = Template::of_this_project().unwrap();
@@ -234,7 +335,7 @@ fn unknown_route_knows_every_method_of_every_path() {
         .flat_map(|(path, allow)| {
             allow
                 .split(", ")
-                .map(|method| format!("{method} {}", path.replace(":id", "{id}")))
+                .map(|method| format!("{method} {}", placeholders(path)))
         })
         .collect();
     routes.sort();

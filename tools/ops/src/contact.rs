@@ -1,5 +1,7 @@
 //! `cargo ops contact …`
 
+mod erase;
+
 use clap::{Args, Subcommand};
 use dev::Error;
 use shared::Store;
@@ -21,6 +23,10 @@ pub enum Command {
         /// Its username, or its id
         contact: String,
     },
+    /// Erases a contact and everything it wrote, and prints how much that was (reads whole tables)
+    ///
+    /// If it is interrupted, the same again goes on; by its id also when the contact itself is gone already.
+    Erase(erase::Erase),
 }
 
 #[derive(Args)]
@@ -46,6 +52,7 @@ pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
             }
             Ok(())
         }
+        Command::Erase(erase) => erase.run(store).await,
     }
 }
 
@@ -59,12 +66,9 @@ impl Add {
         let id = ContactId::random();
         let contact = NewContact {
             id,
-            username: username
-                .clone()
-                .try_into()
-                .map_err(|error| format!("{username}: {error}"))?,
-            phone_number,
-            avatar_url,
+            username: parsed(&username)?,
+            phone_number: phone_number.as_deref().map(parsed).transpose()?,
+            avatar_url: avatar_url.as_deref().map(parsed).transpose()?,
             last_active_at: None,
             created_at: Clock::system().now(),
         };
@@ -80,18 +84,31 @@ impl Add {
     }
 }
 
+/// A text as what it shall be.
+pub fn parsed<T: TryFrom<String, Error: std::fmt::Display>>(text: &str) -> Result<T, Error> {
+    T::try_from(text.to_owned()).map_err(|error| format!("{text}: {error}").into())
+}
+
 /// The contact with this username or id.
 pub async fn find(text: &str, store: &Store) -> Result<Contact, Error> {
+    let found = look_for(text, store).await?;
+    found.ok_or_else(|| nobody(text))
+}
+
+fn nobody(text: &str) -> Error {
+    format!("{text}: no contact has this username or id").into()
+}
+
+async fn look_for(text: &str, store: &Store) -> Result<Option<Contact>, Error> {
     // An id first: a username may look like somebody else's.
     let by_id = match text.parse() {
         Ok(id) => store.contact(id).await?,
         Err(_) => None,
     };
-    let found = match (by_id, Username::try_from(text.to_owned())) {
+    Ok(match (by_id, Username::try_from(text.to_owned())) {
         (None, Ok(username)) => store.contact_named(&username).await?,
         (by_id, _) => by_id,
-    };
-    found.ok_or_else(|| format!("{text}: no contact has this username or id").into())
+    })
 }
 
 fn line(contact: &Contact) -> String {

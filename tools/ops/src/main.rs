@@ -1,6 +1,9 @@
 //! `cargo ops`: the operator's command line over the store, local or deployed.
 
+mod confirm;
 mod contact;
+mod conversation;
+mod doctor;
 mod stack;
 mod token;
 
@@ -15,9 +18,11 @@ use dev::stack::Stack;
 use shared::Store;
 use shared::error::chain;
 
-/// Sets up the people of CityPay Messages, and the tokens they call with.
+/// Looks after CityPay Messages: its people, their tokens, and what is stored of their conversations.
 ///
 /// Works on a file of `cargo dev --data`, or with the environment's AWS credentials on a deployed stack.
+/// What destroys something asks first, or takes `--yes`. Exits with 0 if all went well, with 1 if something
+/// went or is wrong, and with 2 if the command line makes no sense.
 #[derive(Parser)]
 #[command(name = "cargo ops")]
 struct Options {
@@ -33,17 +38,32 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// People: add, list, show
+    /// People: add, list, show, erase
     #[command(subcommand)]
     Contact(contact::Command),
     /// Bearer tokens: issue, list, revoke
     #[command(subcommand)]
     Token(token::Command),
+    /// Conversations: list, show, export
+    #[command(subcommand)]
+    Conversation(conversation::Command),
+    /// Looks for what does not fit together in the tables, and mends it (reads all of them)
+    Doctor(doctor::Doctor),
     /// Prints a completion script for a shell
+    ///
+    /// It completes a command called `ops`: the binary that `cargo build --package ops` leaves in the
+    /// target folder, or an alias of `cargo ops` with this name.
     Completion {
         /// Which shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// Whether it makes sense in a store where there is nothing yet.
+    fn may_be_first(&self) -> bool {
+        matches!(self, Self::Contact(contact::Command::Add(_)))
+    }
 }
 
 #[tokio::main]
@@ -65,17 +85,26 @@ async fn run(
     }: Options,
 ) -> Result<(), Error> {
     if let Command::Completion { shell } = command {
-        clap_complete::generate(shell, &mut Options::command(), "ops", &mut io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Options::command(), "ops", &mut script);
+        say(String::from_utf8_lossy(&script).trim_end());
         return Ok(());
     }
     let store = match (data, stack) {
+        (Some(path), _) if !path.exists() && !command.may_be_first() => {
+            return Err(format!("{}: no such file", path.display()).into());
+        }
         (Some(path), _) => Stack::start(Some(&path)).await?.store,
         (None, Some(name)) => stack::store(&name).await?,
-        (None, None) => Store::from_env().await?,
+        (None, None) => Store::from_env().await.map_err(|error| {
+            format!("say --data FILE or --stack NAME, or set what names the tables: {error}")
+        })?,
     };
     match command {
         Command::Contact(command) => contact::run(command, &store).await,
+        Command::Conversation(command) => conversation::run(command, &store).await,
         Command::Token(command) => token::run(command, &store).await,
+        Command::Doctor(doctor) => doctor.run(&store).await,
         Command::Completion { .. } => Ok(()),
     }
 }

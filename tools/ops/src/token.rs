@@ -3,27 +3,34 @@
 use clap::{Args, Subcommand};
 use dev::Error;
 use shared::Store;
-use shared::caller::Caller;
-use shared::store::Token;
 use shared::time::{Clock, Seconds};
+use shared::token::{Label, Lifetime, Token};
 
-use crate::contact::find;
+use crate::confirm::Consent;
+use crate::contact::{find, parsed};
 use crate::say;
 
 #[derive(Subcommand)]
 pub enum Command {
     /// Issues a token and prints it: this once, as only its hash is kept
     Issue(Issue),
-    /// Lists a contact's tokens: id, label, when created, when it expires (reads the whole table)
+    /// Lists a contact's tokens: id, label, when created, when it expires
     List {
         /// Its username, or its id
         contact: String,
     },
     /// Revokes a token, at once
-    Revoke {
-        /// Its id, as `token list` prints it
-        id: String,
-    },
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+pub struct Revoke {
+    /// The username or id of its contact
+    contact: String,
+    /// Its id, as `token list` prints it
+    id: String,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 #[derive(Args)]
@@ -33,9 +40,9 @@ pub struct Issue {
     /// What it is for
     #[arg(long, default_value = "")]
     label: String,
-    /// After how many seconds it expires [default: never]
-    #[arg(long, value_name = "SECONDS")]
-    expires_in: Option<u64>,
+    /// After how many seconds it expires, up to ten years [default: never]
+    #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
+    expires_in: Option<Lifetime>,
 }
 
 pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
@@ -43,11 +50,30 @@ pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
         Command::Issue(issue) => issue.run(store).await,
         Command::List { contact } => {
             let contact = find(&contact, store).await?;
-            let tokens = store.each_token_of(contact.id, |token| say(&line(&token)));
-            Ok(tokens.await?)
+            for token in store.tokens_of(contact.id).await? {
+                say(&line(&token));
+            }
+            Ok(())
         }
-        Command::Revoke { id } if store.revoke_token(&id).await? => Ok(()),
-        Command::Revoke { id } => Err(format!("{id}: no token has this id").into()),
+        Command::Revoke(revoke) => revoke.run(store).await,
+    }
+}
+
+impl Revoke {
+    async fn run(self, store: &Store) -> Result<(), Error> {
+        let Self {
+            contact,
+            id,
+            consent,
+        } = self;
+        let contact = find(&contact, store).await?;
+        let no_token = || format!("{id}: the contact has no token with this id");
+        let tokens = store.tokens_of(contact.id).await?;
+        let token = tokens.into_iter().find(|token| token.id.to_string() == id);
+        let Token { id, label, .. } = token.ok_or_else(no_token)?;
+        let whose = contact.username.unwrap_or_default();
+        consent.to(&format!("revoke the token {id} {label:?} of {whose}"))?;
+        Ok(store.revoke_token(contact.id, id).await?)
     }
 }
 
@@ -55,26 +81,17 @@ impl Issue {
     async fn run(self, store: &Store) -> Result<(), Error> {
         let contact = find(&self.contact, store).await?;
         let now = Seconds::from(Clock::system().now());
-        let expires_at = self
-            .expires_in
-            .map(|seconds| Seconds(now.0.saturating_add(seconds)));
-        let secret = secret()?;
-        let caller = Caller::with_token(&secret);
-        store
-            .add_token(&caller, contact.id, &self.label, expires_at)
-            .await?;
-        say(&secret);
+        let expires_at = self.expires_in.map(|lifetime| lifetime.from(now));
+        let label = parsed::<Label>(&self.label)?;
+        let token = store.issue_token(contact.id, label, expires_at).await?;
+        say(&token.secret);
         Ok(())
     }
 }
 
-/// 256 random bits, in characters that RFC 6750 allows.
-fn secret() -> Result<String, Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().fold("citypay_".to_owned(), |secret, byte| {
-        format!("{secret}{byte:02x}")
-    }))
+fn lifetime(text: &str) -> Result<Lifetime, String> {
+    let seconds: u64 = text.parse().map_err(|_| "must be a whole number")?;
+    Lifetime::try_from(seconds).map_err(|error| error.to_string())
 }
 
 fn line(token: &Token) -> String {

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
-
 use super::{Sight, key};
 use crate::caller::Caller;
-use crate::conversation::Conversation;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, MessageId};
+use crate::store::write::delete_if;
 use crate::store::{Store, s};
 
 impl Store {
@@ -28,26 +26,22 @@ impl Store {
         match row {
             None => Ok(()),
             Some(row) if row.contact_id != contact => Err(Error::NotTheAuthor { param: None }),
-            Some(row) => self.remove(id, row.contact_id, &conversation).await,
+            Some(row) => {
+                self.remove(id, row.contact_id, &conversation.participants)
+                    .await
+            }
         }
     }
 
-    /// Deletes a message and its inbox entries in one transaction.
-    async fn remove(
+    /// Deletes a message and its entries in these inboxes in one transaction.
+    pub(super) async fn remove(
         &self,
         id: MessageId,
         author: ContactId,
-        conversation: &Conversation,
+        participants: &BTreeSet<ContactId>,
     ) -> Result<()> {
-        let delete = Delete::builder()
-            .table_name(&self.tables.messages)
-            .set_key(Some(key(id)))
-            .condition_expression("contact_id = :author")
-            .expression_attribute_values(":author", s(author))
-            .build()
-            .map_err(Error::internal)?;
-        let delete = TransactWriteItem::builder().delete(delete).build();
-        let deletes = self.deletes(id, &conversation.participants)?;
+        let delete = delete_if(&self.tables.messages, key(id), "contact_id", s(author))?;
+        let deletes = self.deletes(id, participants)?;
         let items = [delete].into_iter().chain(deletes).collect();
         // If the condition does not hold, somebody else has deleted it meanwhile.
         self.transact(items).await.map(drop)

@@ -1,19 +1,19 @@
-//! Sending: one transaction that writes the message and an inbox entry for each participant.
+//! Sending: one transaction that writes the message and an inbox entry for each participant, and
+//! beside it the moves that bring the conversation to the top of their lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join3};
-use serde::Deserialize;
 
-use super::{Row, shown, visible};
+use super::{Row, shown};
 use crate::caller::Caller;
-use crate::conversation::Conversation;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::id::ConversationId;
 use crate::message::{Message, Text};
+use crate::store::conversations::visible;
 use crate::store::failure::Backoff;
 use crate::store::write::put;
-use crate::store::{Store, query, read, s};
+use crate::store::{Store, conversations};
 use crate::time::Micros;
 
 impl Store {
@@ -30,22 +30,26 @@ impl Store {
     ) -> Result<Message> {
         let reads = join3(
             self.authenticate(caller),
-            self.conversation(conversation),
+            self.conversation_row(conversation),
             self.newest(conversation),
         );
         let (contact, conversation, newest) = reads.await;
         let author = contact?;
         let now = self.clock.now();
-        let conversation = visible(conversation?, author).ok_or(Error::ConversationNotFound)?;
+        let conversation = visible(conversation?, author).ok_or(Error::ConversationNotFound {
+            param: "conversation_id",
+        })?;
+        // Behind whatever is there, though another host's clock may be ahead.
+        let floor = newest?.map_or(conversation.created_at, |newest| {
+            newest.max(conversation.created_at)
+        });
         let row = Row {
             conversation_id: conversation.id,
-            created_at: newest?.map_or(now, |newest| {
-                if newest < now {
-                    now
-                } else {
-                    a_little_after(newest)
-                }
-            }),
+            created_at: if floor < now {
+                now
+            } else {
+                a_little_after(floor)
+            },
             contact_id: author,
             message: text.into(),
             read_at: None,
@@ -64,38 +68,20 @@ impl Store {
         Ok(shown(row, &contacts))
     }
 
-    /// When the newest message of a conversation was sent.
-    async fn newest(&self, conversation: ConversationId) -> Result<Option<Micros>> {
-        #[derive(Deserialize)]
-        struct Key {
-            created_at: Micros,
-        }
-        let newest = self
-            .db
-            .query()
-            .table_name(&self.tables.messages)
-            .consistent_read(true)
-            .key_condition_expression("conversation_id = :conversation")
-            .expression_attribute_values(":conversation", s(conversation))
-            .projection_expression("created_at")
-            .scan_index_forward(false);
-        let newest = query(newest, 1).await?.pop();
-        Ok(newest
-            .map(read::<Key>)
-            .transpose()?
-            .map(|key| key.created_at))
-    }
-
     /// Writes a new message and its inbox entries in one transaction; a taken microsecond is tried again later.
-    async fn keep(&self, mut row: Row, conversation: &Conversation) -> Result<Row> {
+    async fn keep(&self, mut row: Row, conversation: &conversations::Row) -> Result<Row> {
         let mut backoff = Backoff::default();
         loop {
             let put = put(&self.tables.messages, "conversation_id", &row)?;
             let puts = self.puts(row.id(), &conversation.participants)?;
-            if self
-                .transact([put].into_iter().chain(puts).collect())
-                .await?
-            {
+            let items = [put].into_iter().chain(puts).collect();
+            let rise = self.move_up(row.id(), row.contact_id, &conversation.participants);
+            let (failed, risen) = join(self.transact(items), rise).await;
+            if failed?.is_empty() {
+                if let Err(error) = risen {
+                    // It is kept: an answer that says otherwise would have it sent again.
+                    tracing::warn!(error = chain(&error), "a list shows a conversation too low");
+                }
                 return Ok(row);
             }
             row.created_at = a_little_after(row.created_at);

@@ -146,3 +146,63 @@ async fn what_is_deleted_stays_deleted_while_others_react() {
     assert!(crowd[1].lists("").await.ids().is_empty());
     assert!(crowd[1].lists_all("").await.ids().is_empty());
 }
+
+#[tokio::test]
+async fn changes_of_oneself_at_once_all_happen() {
+    let world = World::new().await;
+    for round in 0..20 {
+        let (number, url) = (round.to_string(), format!("https://example.com/{round}"));
+        let puts = ["phone_number=", "avatar_url="]
+            .into_iter()
+            .zip([&number, &url]);
+        let puts = puts.map(|(name, value)| world.kevin.puts("/v1/me", format!("{name}{value}")));
+        for answer in futures_util::future::join_all(puts).await {
+            answer.is(200);
+        }
+        let me = world.kevin.gets("/v1/me").await.json();
+        assert_eq!(
+            (&me["phone_number"], &me["avatar_url"]),
+            (&number.into(), &url.into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn changes_of_what_is_ones_own_at_once_all_happen() {
+    let world = World::new().await;
+    for round in 0..20 {
+        let to = round % 2 == 0;
+        let last = world.kevin.sends("news").await;
+        let forms = [
+            format!("is_muted={to}"),
+            format!("is_pinned={to}"),
+            format!("archived={to}"),
+            format!("read_up_to={last}"),
+        ];
+        let sets = forms.iter().map(|form| world.kate.sets(form));
+        for answer in futures_util::future::join_all(sets).await {
+            answer.is(200);
+        }
+        let seen = world.kate.opens().await.json();
+        let flags = [&seen["is_muted"], &seen["is_pinned"]];
+        assert_eq!(flags, [to; 2], "{seen}");
+        assert_eq!(
+            (!seen["archived_at"].is_null(), &seen["unread_count"]),
+            (to, &0.into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_sends_while_others_do_has_seen_what_is_above() {
+    let world = World::new().await;
+    for _ in 0..20 {
+        for _ in 0..3 {
+            world.linnie.sends("above").await;
+        }
+        let sends = [&world.kate, &world.kevin].map(|person| person.sends("at once"));
+        futures_util::future::join_all(sends).await;
+        let unread = world.kate.opens().await.json()["unread_count"].clone();
+        assert!(unread == 0 || unread == 1, "{unread}");
+    }
+}

@@ -11,11 +11,11 @@ use dev::stack::{Stack, listen};
 use dynoxide::types::AttributeValue;
 use shared::Store;
 use shared::caller::Caller;
-use shared::conversation::Conversation;
 use shared::id::{ContactId, ConversationId};
 use shared::message::Text;
 use shared::store::{NewContact, Tables};
 use shared::time::{Clock, Micros};
+use shared::token::Label;
 
 pub use answer::{Answer, Cost};
 pub use logs::all as whole_log;
@@ -58,6 +58,15 @@ impl World {
         let store = stack.store.clone();
         let url = serve(&stack, &store).await;
         Self::populated(&url, store, Some(stack)).await
+    }
+
+    /// The same, and it is known of this minute that all are active: nothing of that is left to be written.
+    pub async fn awake() -> Self {
+        let world = Self::new().await;
+        for person in [&world.kevin, &world.kate, &world.linnie, &world.buzz] {
+            person.gets("/v1/me").await.is(200);
+        }
+        world
     }
 
     async fn populated(url: &str, store: Store, stack: Option<Stack>) -> Self {
@@ -118,15 +127,23 @@ impl World {
 
     /// The same API on a host that reaches DynamoDB only through a proxy.
     pub async fn host_behind(&self, proxy: &Proxy) -> String {
-        let config = self
-            .engine()
-            .config()
-            .into_builder()
-            .endpoint_url(proxy.url())
-            .build();
+        serve(self.stack(), &self.store_at(proxy.url())).await
+    }
+
+    /// The same API on a host that knows nothing of what others have done, with this clock.
+    pub async fn new_host_at(&self, moment: Micros) -> String {
+        let store = self.store_at(&self.engine().url());
+        let store = store.with_clock(Clock::new(move || moment));
+        serve(self.stack(), &store).await
+    }
+
+    /// A store of its own, over DynamoDB at this address.
+    fn store_at(&self, url: &str) -> Store {
+        let config = self.engine().config().into_builder();
+        let config = config.endpoint_url(url).build();
         let variables: std::collections::HashMap<_, _> = self.stack().variables().collect();
         let tables = Tables::from_vars(|name| variables.get(name).map(|&name| name.to_owned()));
-        serve(self.stack(), &Store::new(&config, tables.unwrap())).await
+        Store::new(&config, tables.unwrap())
     }
 
     /// A message that `person` has sent at this moment; its id.
@@ -183,7 +200,7 @@ impl World {
         let contact = NewContact {
             id: person.id,
             username: person.username.clone().try_into().unwrap(),
-            phone_number: Some(person.phone_number()),
+            phone_number: Some(person.phone_number().try_into().unwrap()),
             avatar_url: None,
             last_active_at: None,
             created_at: Clock::system().now(),
@@ -191,16 +208,18 @@ impl World {
         self.store().add_contact(contact).await.unwrap();
         let caller = Caller::with_token(&person.token);
         self.store()
-            .add_token(&caller, person.id, "test", None)
+            .add_token(&caller, person.id, Label::default(), None)
             .await
             .unwrap();
     }
 
-    async fn begins(&self, id: ConversationId, participants: &[&Person]) {
+    /// A conversation of these with this id, begun before all that is told here.
+    pub async fn begins(&self, id: ConversationId, participants: &[&Person]) {
         let participants: BTreeSet<ContactId> =
             participants.iter().map(|person| person.id).collect();
-        self.store()
-            .add_conversation(Conversation { id, participants })
+        let store = self.store.clone().with_clock(Clock::new(|| Micros(1)));
+        store
+            .add_conversation(id, participants, None)
             .await
             .unwrap();
     }

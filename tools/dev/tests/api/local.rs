@@ -2,12 +2,15 @@
 //!
 //! `--skip local::` leaves these out where `API_URL` names an API that runs elsewhere.
 
+mod activity;
 mod clocks;
 mod cost;
 mod demo_data;
 mod faults;
 mod gateway;
+mod leaving;
 mod log;
+mod model;
 mod paging;
 mod properties;
 mod reference;

@@ -4,11 +4,15 @@ mod harness;
 
 mod authentication;
 mod concurrency;
+mod contacts;
+mod conversations;
 mod create_message;
 mod delete_message;
 mod get_message;
 mod list_messages;
 mod local;
+mod participants;
 mod requests;
+mod tokens;
 mod update_message;
 mod who_may_what;

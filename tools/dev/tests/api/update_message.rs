@@ -199,12 +199,12 @@ async fn a_change_has_to_change_something() {
         .kevin
         .changes(&id, "")
         .await
-        .fails(400, "parameter_invalid", ());
+        .fails(400, "parameter_missing", ());
     world
         .kevin
         .changes(&id, Json(json!({})))
         .await
-        .fails(400, "parameter_invalid", ());
+        .fails(400, "parameter_missing", ());
     world
         .kevin
         .changes(&id, "read=false")

@@ -141,3 +141,169 @@ async fn a_list_of_everything_holds_only_ones_own_conversations() {
         .await
         .fails(401, "token_missing", ());
 }
+
+/// What there is to do with a conversation that has a name, and with people and tokens.
+#[derive(Clone, Copy, Debug)]
+enum Affair {
+    ListConversations,
+    Begin,
+    Open,
+    Name,
+    Mute,
+    ReadUpTo,
+    AddSomebody,
+    ShowSomebodyOut,
+    ShowOneselfOut,
+    Leave,
+    ListContacts,
+    GetContact,
+    LookUp,
+    GetMe,
+    UpdateMe,
+    ListTokens,
+    CreateToken,
+    RevokeToken,
+}
+
+use Affair::{
+    AddSomebody, Begin, CreateToken, GetContact, GetMe, Leave, ListContacts, ListConversations,
+    ListTokens, LookUp, Mute, Name, Open, ReadUpTo, RevokeToken, ShowOneselfOut, ShowSomebodyOut,
+    UpdateMe,
+};
+
+impl Affair {
+    /// `kevin` has begun the conversation, in which he has sent `message`; `token` is one of his.
+    async fn by(
+        self,
+        person: &Person,
+        world: &World,
+        kevin: &Person,
+        message: &str,
+        token: &str,
+    ) -> Answer {
+        let person = person.within(kevin.conversation);
+        match self {
+            ListConversations => person.conversations("").await,
+            Begin => person.tries_to_begin(&[&world.kate], "name=Another").await,
+            Open => person.opens().await,
+            Name => person.sets("name=Renamed").await,
+            Mute => person.sets("is_muted=true").await,
+            ReadUpTo => person.sets(&format!("read_up_to={message}")).await,
+            AddSomebody => person.adds(&world.buzz).await,
+            ShowSomebodyOut => person.removes(&world.linnie).await,
+            ShowOneselfOut => person.removes(&person).await,
+            Leave => person.leaves().await,
+            ListContacts => person.gets("/v1/contacts").await,
+            GetContact => person.gets(&format!("/v1/contacts/{}", kevin.id)).await,
+            LookUp => {
+                person
+                    .gets(&format!("/v1/contacts?username={}", kevin.username))
+                    .await
+            }
+            GetMe => person.gets("/v1/me").await,
+            UpdateMe => person.puts("/v1/me", "phone_number=1").await,
+            ListTokens => person.gets("/v1/tokens").await,
+            CreateToken => person.posts("/v1/tokens", "label=a").await,
+            RevokeToken => {
+                let path = format!("/v1/tokens/{token}");
+                person
+                    .requests(reqwest::Method::DELETE, &path, &[], ())
+                    .await
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_conversations_contacts_and_tokens_too_each_may_do_what_the_contract_says() {
+    const TABLE: [(Affair, u16, u16, u16, u16); 18] = [
+        // operation, creator, participant, outsider, nobody
+        (ListConversations, 200, 200, 200, 401), // of their own
+        (Begin, 201, 201, 201, 401),
+        (Open, 200, 200, 404, 401),
+        (Name, 200, 403, 404, 401),
+        (Mute, 200, 200, 404, 401),
+        (ReadUpTo, 200, 200, 404, 401),
+        (AddSomebody, 200, 403, 404, 401),
+        (ShowSomebodyOut, 204, 403, 404, 401),
+        (ShowOneselfOut, 204, 204, 404, 401),
+        (Leave, 204, 204, 404, 401),
+        (ListContacts, 200, 200, 200, 401), // of their own
+        (GetContact, 200, 200, 404, 401),
+        (LookUp, 200, 200, 200, 401), // less of it, to the outsider
+        (GetMe, 200, 200, 200, 401),
+        (UpdateMe, 200, 200, 200, 401),
+        (ListTokens, 200, 200, 200, 401), // their own
+        (CreateToken, 201, 201, 201, 401),
+        (RevokeToken, 204, 404, 404, 401),
+    ];
+    let world = World::new().await;
+    let outsider = world.newcomer("outsider").await;
+    for (affair, creator, participant, stranger, nobody) in TABLE {
+        for (person, status) in [
+            (&world.nobody, nobody),
+            (&outsider, stranger),
+            (&world.kate, participant),
+            (&world.kevin, creator),
+        ] {
+            let kevin = world
+                .kevin
+                .begins(&[&world.kate, &world.linnie], "name=Home")
+                .await;
+            let linnie = world.linnie.within(kevin.conversation);
+            let message = kevin.sends("hello").await;
+            let token = kevin.posts("/v1/tokens", "").await.is(201).json();
+            let token = token["id"].as_str().unwrap();
+            let before = (
+                linnie.opens().await.json(),
+                kevin.gets("/v1/tokens").await.ids(),
+            );
+            let answer = affair.by(person, &world, &kevin, &message, token).await;
+            let who = &person.username;
+            assert_eq!(
+                answer.status.as_u16(),
+                status,
+                "{affair:?} by {who}: {answer:?}"
+            );
+            if status >= 400 {
+                let mut after = (
+                    linnie.opens().await.json(),
+                    kevin.gets("/v1/tokens").await.ids(),
+                );
+                // Who asks is active, whatever is answered.
+                after.0["contacts"] = before.0["contacts"].clone();
+                after.0["last_message"]["contact"] = before.0["last_message"]["contact"].clone();
+                assert_eq!(after, before, "{affair:?} by {who} changed something");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn to_an_outsider_a_conversation_looks_like_one_that_never_was_to_whatever_is_asked() {
+    let world = World::new().await;
+    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let message = kevin.sends("secret").await;
+    let outsider = world.newcomer("outsider").await;
+    for affair in [
+        Open,
+        Name,
+        Mute,
+        ReadUpTo,
+        AddSomebody,
+        ShowSomebodyOut,
+        ShowOneselfOut,
+        Leave,
+    ] {
+        let mut bodies = Vec::new();
+        for conversation in [kevin.conversation, shared::id::ConversationId::random()] {
+            let message = format!("{}{conversation}", &message[..9]);
+            let there = kevin.within(conversation);
+            let answer = affair.by(&outsider, &world, &there, &message, "").await;
+            let mut body = answer.is(404).json();
+            body["request_id"].take();
+            bodies.push(body);
+        }
+        assert_eq!(bodies[0], bodies[1], "{affair:?}");
+    }
+}

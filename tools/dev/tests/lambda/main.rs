@@ -4,8 +4,8 @@
 
 mod runtime_api;
 
-use dev::demo;
 use dev::stack::Stack;
+use dev::{demo, functions};
 use serde_json::{Value, json};
 
 use runtime_api::Function;
@@ -195,6 +195,20 @@ async fn delete_message_deletes_and_has_no_body() {
         "",
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn every_binary_does_its_own_operation() {
+    let world = World::new().await;
+    for binary in functions::all().into_keys() {
+        let mut function = world.function(binary).await;
+        let nobody = event("GET /", "/", "unknown");
+        let answer = function.answers(&nobody).await;
+        let expected = if binary == "unknown-route" { 404 } else { 401 };
+        assert_eq!(answer["statusCode"], expected, "{binary}: {answer}");
+        let lines = function.ends().await;
+        assert_eq!(lines[0]["operation"], binary, "{lines:?}");
+    }
 }
 
 #[tokio::test]

@@ -112,7 +112,9 @@ impl Person {
     }
 
     pub fn phone_number(&self) -> String {
-        format!("+49-{}", self.id)
+        let digits = self.id.to_string().into_bytes().into_iter();
+        let digits: String = digits.map(|byte| char::from(b'0' + byte % 10)).collect();
+        format!("+49-{digits}")
     }
 
     /// Sends a request with these headers, and with a token if the person has one.
@@ -217,6 +219,58 @@ impl Person {
     pub async fn deletes(&self, id: &str) -> Answer {
         self.requests(Method::DELETE, &format!("/v1/messages/{id}"), &[], ())
             .await
+    }
+
+    /// Tries to begin a conversation with others, by their usernames; `more` is the rest of the form.
+    pub async fn tries_to_begin(&self, others: &[&Person], more: &str) -> Answer {
+        let others = others
+            .iter()
+            .map(|other| format!("participants[]={}&", other.username));
+        let form = others.collect::<String>() + more;
+        self.posts("/v1/conversations", form).await
+    }
+
+    /// Begins a conversation with others; the same person in it.
+    pub async fn begins(&self, others: &[&Person], more: &str) -> Self {
+        let answer = self.tries_to_begin(others, more).await.is(201).json();
+        self.within(answer["id"].as_str().unwrap().parse().unwrap())
+    }
+
+    /// Reads the person's conversation.
+    pub async fn opens(&self) -> Answer {
+        self.gets(&format!("/v1/conversations/{}", self.conversation))
+            .await
+    }
+
+    /// Lists the person's conversations.
+    pub async fn conversations(&self, query: &str) -> Answer {
+        self.gets(&format!("/v1/conversations?{query}")).await
+    }
+
+    /// Changes the person's conversation.
+    pub async fn sets(&self, form: &str) -> Answer {
+        self.puts(&format!("/v1/conversations/{}", self.conversation), form)
+            .await
+    }
+
+    /// Leaves the person's conversation.
+    pub async fn leaves(&self) -> Answer {
+        let path = format!("/v1/conversations/{}", self.conversation);
+        self.requests(Method::DELETE, &path, &[], ()).await
+    }
+
+    /// Lets somebody else take part in the person's conversation.
+    pub async fn adds(&self, other: &Person) -> Answer {
+        let path = format!("/v1/conversations/{}/participants", self.conversation);
+        let form = format!("participants[]={}", other.username);
+        self.posts(&path, form).await
+    }
+
+    /// Ends the part of somebody in the person's conversation.
+    pub async fn removes(&self, other: &Person) -> Answer {
+        let conversation = self.conversation;
+        let path = format!("/v1/conversations/{conversation}/participants/{}", other.id);
+        self.requests(Method::DELETE, &path, &[], ()).await
     }
 
     fn is_nobody(&self) -> bool {

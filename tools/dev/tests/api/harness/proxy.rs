@@ -18,8 +18,10 @@ pub enum Fault {
     Refuses(&'static str),
     /// DynamoDB cancels a transaction, for this reason on its last item.
     Cancels(&'static str),
-    /// DynamoDB leaves all keys of a batch unprocessed.
+    /// DynamoDB leaves all of a batch unprocessed.
     Unprocessed,
+    /// The call is carried out, so many milliseconds later.
+    Delays(u64),
     /// The call is carried out, and its answer never arrives.
     NeverAnswers,
 }
@@ -125,8 +127,15 @@ async fn passes_on(State(plan): State<Arc<Plan>>, headers: HeaderMap, body: Byte
         }
         Some(Fault::Unprocessed) => answer(
             StatusCode::OK,
-            &json!({"Responses": {}, "UnprocessedKeys": request["RequestItems"]}),
+            &match operation.as_str() {
+                "BatchWriteItem" => json!({"UnprocessedItems": request["RequestItems"]}),
+                _ => json!({"Responses": {}, "UnprocessedKeys": request["RequestItems"]}),
+            },
         ),
+        Some(Fault::Delays(milliseconds)) => {
+            tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
+            plan.forward(headers, body).await
+        }
         Some(Fault::NeverAnswers) => {
             plan.forward(headers, body).await;
             std::future::pending::<()>().await;

@@ -12,16 +12,17 @@ use crate::harness::{Cost, Json, Person, World};
 
 #[tokio::test]
 async fn each_operation_costs_what_the_design_says() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let kevin = &world.kevin;
     let first = kevin.tries_to_send("first").await.is(201).cost();
     let second = kevin.tries_to_send("second").await.is(201);
     let id = second.json()["id"].as_str().unwrap().to_owned();
-    // token, conversation, newest key, sender: 1 each; message and three inbox entries: 2 each
+    // token, conversation, newest key, sender: 1 each; message and three inbox entries: 2 each; three
+    // moves to the top of a list: the membership, and its index once to take out and once to put in
     let send = Cost {
-        calls: 5,
+        calls: 8,
         round_trips: 2,
-        capacity_units: 4.0 + 8.0,
+        capacity_units: 4.0 + 8.0 + 9.0,
     };
     assert_eq!(second.cost(), send);
     assert_eq!(
@@ -86,9 +87,166 @@ async fn each_operation_costs_what_the_design_says() {
     );
 }
 
+fn cost(calls: u64, round_trips: u64, capacity_units: f64) -> Cost {
+    Cost {
+        calls,
+        round_trips,
+        capacity_units,
+    }
+}
+
+#[tokio::test]
+async fn each_operation_on_conversations_costs_what_the_design_says() {
+    let world = World::awake().await;
+    let others = [&world.kate, &world.linnie];
+    // token, two usernames; conversation and three memberships, twice, and their index; three contacts
+    let begun = world
+        .kevin
+        .tries_to_begin(&others, "name=Home")
+        .await
+        .is(201);
+    assert_eq!(begun.cost(), cost(4, 3, 3.0 + 8.0 + 3.0 + 3.0));
+    let kevin = world
+        .kevin
+        .within(begun.json()["id"].as_str().unwrap().parse().unwrap());
+    let kate = world.kate.within(kevin.conversation);
+    let message = kevin.sends("hello").await;
+    // token, conversation, newest; membership; three contacts, one unread
+    assert_eq!(kate.opens().await.is(200).cost(), cost(6, 3, 8.0));
+    // token, conversation, newest; membership; three contacts
+    assert_eq!(kevin.opens().await.is(200).cost(), cost(5, 3, 7.0));
+    // token; two memberships; two conversations, the message, a place without one; one unread; the
+    // newest of the other; three contacts
+    let listed = kate.conversations("").await.is(200);
+    assert_eq!(listed.cost(), cost(6, 5, 1.0 + 1.0 + 4.0 + 1.0 + 1.0 + 3.0));
+    // token, conversation, newest; membership; itself and its index; three contacts, one unread
+    assert_eq!(
+        kate.sets("is_muted=true").await.is(200).cost(),
+        cost(7, 4, 3.0 + 1.0 + 2.0 + 4.0)
+    );
+    // the same, and the unread messages, each of them, and the newest again; none is unread then
+    let read = kate.sets(&format!("read_up_to={message}")).await.is(200);
+    assert_eq!(
+        read.cost(),
+        cost(9, 6, 3.0 + 1.0 + 1.0 + 1.0 + 2.0 + 1.0 + 3.0)
+    );
+    // token, conversation, newest; membership; conversation, twice; three contacts
+    assert_eq!(
+        kevin.sets("name=House").await.is(200).cost(),
+        cost(6, 4, 3.0 + 1.0 + 2.0 + 3.0)
+    );
+    // token, conversation, newest, username; conversation and one membership, twice, and its index;
+    // membership; four contacts
+    assert_eq!(
+        kevin.adds(&world.buzz).await.is(200).cost(),
+        cost(7, 3, 3.0 + 5.0 + 2.0 + 4.0)
+    );
+    // token, conversation; conversation and one membership, twice, and its index; both again; no
+    // message since; a day for what is left
+    assert_eq!(
+        kevin.removes(&world.buzz).await.is(204).cost(),
+        cost(7, 5, 2.0 + 5.0 + 2.0 + 1.0 + 1.0)
+    );
+    // the same, and an inbox entry
+    assert_eq!(
+        kate.leaves().await.is(204).cost(),
+        cost(8, 6, 2.0 + 5.0 + 2.0 + 1.0 + 1.0 + 1.0)
+    );
+}
+
+#[tokio::test]
+async fn each_operation_on_contacts_and_tokens_costs_what_the_design_says() {
+    let world = World::awake().await;
+    let kevin = &world.kevin;
+    // token; membership; conversation; two contacts
+    assert_eq!(
+        kevin.gets("/v1/contacts").await.is(200).cost(),
+        cost(4, 4, 1.0 + 1.0 + 1.0 + 2.0)
+    );
+    // token, contact; one's own membership; the other's
+    let path = format!("/v1/contacts/{}", world.kate.id);
+    assert_eq!(kevin.gets(&path).await.is(200).cost(), cost(4, 3, 4.0));
+    // token, username; contact, one's own membership; the other's
+    let path = format!("/v1/contacts?username={}", world.kate.username);
+    assert_eq!(kevin.gets(&path).await.is(200).cost(), cost(5, 3, 5.0));
+    // token; contact
+    assert_eq!(kevin.gets("/v1/me").await.is(200).cost(), cost(2, 2, 2.0));
+    // token; contact; contact, twice
+    assert_eq!(
+        kevin.puts("/v1/me", "phone_number=1").await.is(200).cost(),
+        cost(3, 3, 2.0 + 2.0)
+    );
+    // token; contact; contact and both usernames, twice
+    let form = format!("username=new.{}", kevin.id);
+    assert_eq!(
+        kevin.puts("/v1/me", form).await.is(200).cost(),
+        cost(3, 3, 2.0 + 6.0)
+    );
+    // token; the token and its item in the list, twice
+    let issued = kevin.posts("/v1/tokens", "").await.is(201);
+    assert_eq!(issued.cost(), cost(2, 2, 1.0 + 4.0));
+    // token; list
+    assert_eq!(
+        kevin.gets("/v1/tokens").await.is(200).cost(),
+        cost(2, 2, 2.0)
+    );
+    // token; its item in the list; both, twice
+    let path = format!("/v1/tokens/{}", issued.json()["id"].as_str().unwrap());
+    let revoked = kevin
+        .requests(reqwest::Method::DELETE, &path, &[], ())
+        .await
+        .is(204);
+    assert_eq!(revoked.cost(), cost(3, 3, 2.0 + 4.0));
+}
+
+#[tokio::test]
+async fn ten_thousand_conversations_are_listed_for_what_ten_are() {
+    let world = World::awake().await;
+    let mut measured = Vec::new();
+    for (size, reader) in [
+        (10, world.newcomer("few").await),
+        (10_000, world.newcomer("many").await),
+    ] {
+        reader.gets("/v1/me").await.is(200);
+        let ids: Vec<_> = (1..=size + 1)
+            .map(|number| MessageId::new(Micros(1_000_000 * number), ConversationId::random()))
+            .collect();
+        import_messages(&world, ids.iter().copied(), world.kevin.id);
+        import_conversations(&world, &ids, &reader);
+        import(
+            &world,
+            "MembershipsTable",
+            ids.iter().map(|id| {
+                [
+                    ("contact_id", s(&reader.id)),
+                    ("conversation_id", s(&id.conversation())),
+                    ("place", s(&format!("o{id}"))),
+                    ("joined_at", n(1)),
+                ]
+                .into()
+            }),
+        );
+        let first = reader.conversations("limit=5").await.is(200);
+        assert_eq!(
+            (first.ids().len(), &first.json()["has_more"]),
+            (5, &true.into())
+        );
+        let middle = ids[ids.len() - 3].conversation();
+        let deep = reader
+            .conversations(&format!("limit=5&starting_after={middle}"))
+            .await
+            .is(200);
+        assert_eq!(deep.ids().len(), 5);
+        measured.push([first.cost(), deep.cost()]);
+    }
+    assert_eq!(measured[0], measured[1]);
+    // token; six memberships; six conversations and their messages, all unread; two contacts
+    assert_eq!(measured[1][0], cost(10, 4, 1.0 + 1.0 + 12.0 + 6.0 + 2.0));
+}
+
 #[tokio::test]
 async fn a_page_of_ten_short_messages_costs_what_the_readme_says() {
-    let world = World::new().await;
+    let world = World::awake().await;
     for _ in 0..10 {
         world.kevin.sends("hello").await;
     }
@@ -116,7 +274,7 @@ async fn a_page_of_ten_short_messages_costs_what_the_readme_says() {
 
 #[tokio::test]
 async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     assert_eq!(world.nobody.reads(&id).await.is(401).cost().calls, 0);
     for answer in [
@@ -139,7 +297,7 @@ async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
 
 #[tokio::test]
 async fn thousands_of_usernames_cost_what_one_does() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let names: Vec<_> = (0..10_000).map(|number| format!("name{number}")).collect();
     let change = Json(serde_json::json!({"reactions": {"heart": names}}));
@@ -169,7 +327,7 @@ async fn costs(person: &Person, everything: bool, deep: MessageId) -> Vec<Cost> 
 
 #[tokio::test]
 async fn a_hundred_thousand_messages_cost_what_a_hundred_do() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let mut measured = Vec::new();
     for size in [100, 100_000] {
         let conversation = world.conversation_of(&[&world.kevin, &world.kate]).await;
@@ -182,7 +340,7 @@ async fn a_hundred_thousand_messages_cost_what_a_hundred_do() {
 
 #[tokio::test]
 async fn ten_thousand_conversations_cost_what_a_hundred_do() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let mut measured = Vec::new();
     for (size, reader) in [
         (100, world.newcomer("few").await),
@@ -199,28 +357,33 @@ async fn ten_thousand_conversations_cost_what_a_hundred_do() {
             ids.iter()
                 .map(|id| [("contact_id", s(&reader.id)), ("message_id", s(id))].into()),
         );
-        import(
-            &world,
-            "ConversationsTable",
-            ids.iter().map(|id| {
-                let participants =
-                    AttributeValue::SS(vec![reader.id.to_string(), world.kevin.id.to_string()]);
-                [
-                    ("id", s(&id.conversation())),
-                    ("participants", participants),
-                    ("created_at", n(1)),
-                ]
-                .into()
-            }),
-        );
+        import_conversations(&world, &ids, &reader);
         let deep = ids[ids.len() / 2];
         measured.push(costs(&reader, true, deep).await);
     }
     assert_eq!(measured[0], measured[1]);
 }
 
+/// Puts a conversation of `reader` and Kevin into the engine for each of these messages.
+fn import_conversations(world: &World, ids: &[MessageId], reader: &Person) {
+    import(
+        world,
+        "ConversationsTable",
+        ids.iter().map(|id| {
+            let participants =
+                AttributeValue::SS(vec![reader.id.to_string(), world.kevin.id.to_string()]);
+            [
+                ("id", s(&id.conversation())),
+                ("participants", participants),
+                ("created_at", n(1)),
+            ]
+            .into()
+        }),
+    );
+}
+
 /// Puts messages into the engine without sending them.
-fn import_messages(world: &World, ids: impl Iterator<Item = MessageId>, author: ContactId) {
+pub fn import_messages(world: &World, ids: impl Iterator<Item = MessageId>, author: ContactId) {
     import(
         world,
         "MessagesTable",
@@ -237,7 +400,7 @@ fn import_messages(world: &World, ids: impl Iterator<Item = MessageId>, author: 
     );
 }
 
-fn import<'a>(
+pub fn import<'a>(
     world: &World,
     table: &str,
     items: impl Iterator<Item = std::collections::HashMap<&'a str, AttributeValue>>,
@@ -258,7 +421,7 @@ fn import<'a>(
     assert_eq!(result.items_imported, count);
 }
 
-fn s(text: &impl ToString) -> AttributeValue {
+pub fn s(text: &impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
 }
 

@@ -114,3 +114,24 @@ async fn a_send_whose_answer_got_lost_on_the_way_from_dynamodb_is_kept_once() {
     assert_eq!(world.kate.lists("").await.texts(), ["once"]);
     assert_eq!(world.kate.lists_all("").await.texts(), ["once"]);
 }
+
+#[tokio::test]
+async fn a_message_whose_move_comes_late_brings_nothing_back_that_was_archived_after_it() {
+    let world = World::awake().await;
+    let (proxy, kevin) = behind(&world).await;
+    kevin.sends("first").await;
+    proxy.will("UpdateItem", 3, Fault::Delays(1500));
+    let put_aside = async {
+        while world.kate.lists("").await.texts() != ["late", "first"] {}
+        world.linnie.sends("last").await;
+        world.kate.sets("archived=true").await.is(200).json()
+    };
+    let (_, archived) = futures_util::future::join(kevin.sends("late"), put_aside).await;
+    assert!(proxy.is_done());
+    let seen = world.kate.opens().await.is(200).json();
+    assert_eq!(seen["archived_at"], archived["archived_at"]);
+    assert_eq!(
+        world.kate.conversations("archived=true").await.ids().len(),
+        1
+    );
+}

@@ -6,7 +6,7 @@ use crate::harness::{World, whole_log};
 
 #[tokio::test]
 async fn each_request_leaves_one_line_that_says_what_it_cost() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let line = world.kate.reads(&id).await.is(200).log_line();
     assert_eq!(line["operation"], "get-message");
@@ -22,7 +22,7 @@ async fn each_request_leaves_one_line_that_says_what_it_cost() {
 
 #[tokio::test]
 async fn a_request_that_fails_says_why_by_its_code() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let line = world.kevin.lists("limit=0").await.is(400).log_line();
     assert_eq!(
         (&line["error"], &line["contact_id"]),
@@ -37,7 +37,7 @@ async fn a_request_that_fails_says_why_by_its_code() {
 
 #[tokio::test]
 async fn a_failure_of_the_store_is_told_to_the_log_and_not_to_the_client() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let request = serde_json::from_value(json!({"TableName": "ContactsTable"})).unwrap();
     world.engine().database().delete_table(request).unwrap();
@@ -56,7 +56,7 @@ async fn a_failure_of_the_store_is_told_to_the_log_and_not_to_the_client() {
 
 #[tokio::test]
 async fn the_log_has_no_token_no_phone_number_and_no_text() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let text = "hush-hush-this-is-private";
     let id = world.kevin.sends(text).await;
     world.kate.reads(&id).await.is(200);

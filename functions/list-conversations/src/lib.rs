@@ -1,0 +1,40 @@
+//! `GET /v1/conversations`
+
+use serde::Deserialize;
+use shared::http::{Request, Response};
+use shared::id::ConversationId;
+use shared::page::{Cursor, Limit};
+use shared::{Result, Store};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListConversations {
+    #[serde(default)]
+    archived: bool,
+    limit: Option<Limit>,
+    starting_after: Option<ConversationId>,
+    ending_before: Option<ConversationId>,
+}
+
+/// Answers with a page of the caller's open conversations, or of those that it has archived.
+///
+/// # Errors
+///
+/// 400 if the cursor is not the id of a conversation of the caller's.
+pub async fn handle(store: Store, request: Request) -> Result<Response> {
+    let caller = request.caller()?;
+    let list: ListConversations = request.query()?;
+    let cursor = Cursor::of(list.starting_after, list.ending_before)?;
+
+    let limit = list.limit.unwrap_or_default();
+    let page = store
+        .conversations(caller, list.archived, cursor, limit)
+        .await?;
+
+    Ok(Response::page(
+        &request,
+        &page,
+        cursor.as_ref(),
+        |conversation| conversation.id,
+    ))
+}

@@ -1,0 +1,33 @@
+//! `GET /v1/tokens`
+
+use serde::Deserialize;
+use shared::http::{Request, Response};
+use shared::id::TokenId;
+use shared::page::{Cursor, Limit};
+use shared::{Result, Store};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListTokens {
+    limit: Option<Limit>,
+    starting_after: Option<TokenId>,
+    ending_before: Option<TokenId>,
+}
+
+/// Answers with a page of the caller's tokens, without their secrets.
+///
+/// # Errors
+///
+/// Only what every endpoint has.
+pub async fn handle(store: Store, request: Request) -> Result<Response> {
+    let caller = request.caller()?;
+    let list: ListTokens = request.query()?;
+    let cursor = Cursor::of(list.starting_after, list.ending_before)?;
+
+    let limit = list.limit.unwrap_or_default();
+    let page = store.own_tokens(caller, cursor, limit).await?;
+
+    Ok(Response::page(&request, &page, cursor.as_ref(), |token| {
+        token.id
+    }))
+}

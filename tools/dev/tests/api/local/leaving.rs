@@ -1,0 +1,216 @@
+//! Leaving a long conversation: in steps, which can be interrupted and gone on with.
+
+use dynoxide::types::AttributeValue;
+use serde_json::json;
+use shared::id::{ConversationId, MessageId};
+use shared::time::{Clock, Micros};
+
+use super::cost::{import, import_messages, s};
+use crate::harness::{Fault, Person, Proxy, World};
+
+/// Three steps.
+const MANY: u64 = 1200;
+
+/// A conversation of these in which Kevin has said very much.
+async fn long_conversation(world: &World, people: &[&Person]) -> ConversationId {
+    let conversation = world.conversation_of(people).await;
+    let now = Clock::system().now().0;
+    let ids: Vec<_> = (0..MANY)
+        .map(|number| MessageId::new(Micros(now + number), conversation))
+        .collect();
+    import_messages(world, ids.iter().copied(), world.kevin.id);
+    for person in people {
+        let entries = ids
+            .iter()
+            .map(|id| [("contact_id", s(&person.id)), ("message_id", s(id))].into());
+        import(world, "InboxTable", entries);
+    }
+    conversation
+}
+
+/// How many items a table has with this value.
+fn count(world: &World, table: &str, name: &str, value: &str) -> u64 {
+    let request = json!({
+        "TableName": table,
+        "Select": "COUNT",
+        "FilterExpression": "contains(#name, :value)",
+        "ExpressionAttributeNames": {"#name": name},
+        "ExpressionAttributeValues": {":value": AttributeValue::S(value.to_owned())},
+    });
+    let (mut total, mut start) = (0, None);
+    loop {
+        let mut request = request.clone();
+        if let Some(start) = start {
+            request["ExclusiveStartKey"] = start;
+        }
+        let request = serde_json::from_value(request).unwrap();
+        let page = world.engine().database().scan(request).unwrap();
+        let page = serde_json::to_value(page).unwrap();
+        total += page["Count"].as_u64().unwrap();
+        match page.get("LastEvaluatedKey") {
+            Some(key) if !key.is_null() => start = Some(key.clone()),
+            _ => return total,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_last_to_leave_takes_all_messages_along_even_if_interrupted() {
+    let world = World::new().await;
+    let conversation = long_conversation(&world, &[&world.kevin]).await;
+    let proxy = Proxy::before(world.engine()).await;
+    let kevin = world
+        .kevin
+        .within(conversation)
+        .at(&world.host_behind(&proxy).await);
+    proxy.will("BatchWriteItem", 2, Fault::Unprocessed);
+    proxy.will("BatchWriteItem", 3, Fault::Refuses("AccessDeniedException"));
+    kevin.leaves().await.is(500);
+    let id = conversation.to_string();
+    assert!(count(&world, "MessagesTable", "conversation_id", &id) > 0);
+    kevin.opens().await.is(404);
+    kevin.tries_to_send("back again?").await.is(404);
+    kevin.leaves().await.is(204);
+    assert!(proxy.is_done());
+    for (table, name) in [
+        ("MessagesTable", "conversation_id"),
+        ("InboxTable", "message_id"),
+        ("ConversationsTable", "id"),
+    ] {
+        assert_eq!(count(&world, table, name, &id), 0, "{table}");
+    }
+    kevin.leaves().await.is(204);
+}
+
+#[tokio::test]
+async fn whoever_leaves_takes_its_inbox_along_even_if_interrupted() {
+    let world = World::new().await;
+    let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
+    let proxy = Proxy::before(world.engine()).await;
+    let kate = world
+        .kate
+        .within(conversation)
+        .at(&world.host_behind(&proxy).await);
+    proxy.will("BatchWriteItem", 1, Fault::Refuses("AccessDeniedException"));
+    kate.leaves().await.is(500);
+    kate.opens().await.is(404);
+    kate.leaves().await.is(204);
+    let kates = world.kate.id.to_string();
+    assert_eq!(count(&world, "InboxTable", "contact_id", &kates), 0);
+    assert_eq!(
+        count(
+            &world,
+            "InboxTable",
+            "contact_id",
+            &world.kevin.id.to_string()
+        ),
+        MANY
+    );
+    assert_eq!(
+        count(
+            &world,
+            "MessagesTable",
+            "conversation_id",
+            &conversation.to_string()
+        ),
+        MANY
+    );
+}
+
+#[tokio::test]
+async fn what_a_leaver_could_not_take_along_goes_when_it_is_met() {
+    let world = World::new().await;
+    let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
+    let proxy = Proxy::before(world.engine()).await;
+    let kate = world
+        .kate
+        .within(conversation)
+        .at(&world.host_behind(&proxy).await);
+    proxy.will("BatchWriteItem", 1, Fault::Refuses("AccessDeniedException"));
+    kate.leaves().await.is(500);
+    // The last takes the messages along, by which alone her entries could be found.
+    world.kevin.within(conversation).leaves().await.is(204);
+    kate.leaves().await.is(204);
+    let kates = world.kate.id.to_string();
+    assert!(count(&world, "InboxTable", "contact_id", &kates) > 0);
+    assert!(
+        world
+            .kate
+            .lists_all("limit=100")
+            .await
+            .is(200)
+            .texts()
+            .is_empty()
+    );
+    assert_eq!(count(&world, "InboxTable", "contact_id", &kates), 0);
+}
+
+#[tokio::test]
+async fn what_takes_longer_than_a_request_is_gone_on_with_by_the_next() {
+    let world = World::new().await;
+    let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
+    let proxy = Proxy::before(world.engine()).await;
+    let host = world.host_behind(&proxy).await;
+    for person in [&world.kate, &world.kevin] {
+        let person = person.within(conversation).at(&host);
+        // 20 calls, 16 at once, take two delays.
+        proxy.will("BatchWriteItem", 40, Fault::Delays(1300));
+        let answer = person.leaves().await.fails(503, "unfinished", ());
+        assert_eq!(answer.header("retry-after"), "1");
+        person.opens().await.is(404);
+        let again = person.leaves().await.is(204);
+        assert!(
+            again.cost().calls > 10,
+            "there was more to do: {:?}",
+            again.cost()
+        );
+    }
+    assert_eq!(
+        count(
+            &world,
+            "InboxTable",
+            "message_id",
+            &conversation.to_string()
+        ),
+        0
+    );
+    assert_eq!(
+        count(
+            &world,
+            "MessagesTable",
+            "conversation_id",
+            &conversation.to_string()
+        ),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_mark_covers_a_thousand_messages_and_the_next_one_goes_on() {
+    let world = World::new().await;
+    let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
+    let last = world.kevin.within(conversation).sends("the last").await;
+    let kate = world.kate.within(conversation);
+    let read = format!("read_up_to={last}");
+    assert_eq!(kate.sets(&read).await.is(200).json()["unread_count"], 100);
+    assert_eq!(kate.reads(&last).await.json()["read_at"], json!(null));
+    assert_eq!(kate.sets(&read).await.is(200).json()["unread_count"], 0);
+    assert!(kate.reads(&last).await.json()["read_at"].is_u64());
+    assert_eq!(count_unread(&world, conversation), 0);
+}
+
+/// How many messages of a conversation nobody has read.
+fn count_unread(world: &World, conversation: ConversationId) -> u64 {
+    let request = json!({
+        "TableName": "MessagesTable",
+        "Select": "COUNT",
+        "KeyConditionExpression": "conversation_id = :conversation",
+        "FilterExpression": "attribute_not_exists(read_at)",
+        "ExpressionAttributeValues": {":conversation": s(&conversation)},
+    });
+    let request = serde_json::from_value(request).unwrap();
+    let page = world.engine().database().query(request).unwrap();
+    serde_json::to_value(page).unwrap()["Count"]
+        .as_u64()
+        .unwrap()
+}

@@ -1,0 +1,530 @@
+//! After any sequence of operations by several contacts, every list agrees with a simple model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::Value;
+use shared::id::ConversationId;
+
+use crate::harness::{Answer, Person, World};
+
+/// Who, of four; what, of those that there are.
+#[derive(Clone, Debug)]
+enum Operation {
+    Begin {
+        others: BTreeSet<usize>,
+        named: bool,
+    },
+    Send(Index),
+    Delete(Index),
+    ReadUpTo(Index),
+    Archive(Index, bool),
+    Mute(Index, bool),
+    Pin(Index, bool),
+    Name(Index),
+    Add(Index, usize),
+    Remove(Index, usize),
+    Leave(Index),
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let index = any::<Index>;
+    prop_oneof![
+        2 => (prop::collection::btree_set(0..4_usize, 1..4), any::<bool>())
+            .prop_map(|(others, named)| Operation::Begin { others, named }),
+        6 => index().prop_map(Operation::Send),
+        2 => index().prop_map(Operation::Delete),
+        3 => index().prop_map(Operation::ReadUpTo),
+        2 => (index(), any::<bool>()).prop_map(|(which, to)| Operation::Archive(which, to)),
+        1 => (index(), any::<bool>()).prop_map(|(which, to)| Operation::Mute(which, to)),
+        1 => (index(), any::<bool>()).prop_map(|(which, to)| Operation::Pin(which, to)),
+        1 => index().prop_map(Operation::Name),
+        2 => (index(), 0..4_usize).prop_map(|(which, who)| Operation::Add(which, who)),
+        2 => (index(), 0..4_usize).prop_map(|(which, who)| Operation::Remove(which, who)),
+        2 => index().prop_map(Operation::Leave),
+    ]
+}
+
+/// All that is known, by numbers: people, conversations and messages in the order in which they came.
+#[derive(Default)]
+struct Model {
+    conversations: Vec<Conversation>,
+    messages: Vec<Message>,
+    /// Counts what happens, so that it has an order.
+    clock: usize,
+}
+
+struct Conversation {
+    id: ConversationId,
+    name: Option<String>,
+    creator: Option<usize>,
+    is_pair: bool,
+    members: BTreeMap<usize, Member>,
+    /// Who took part once: their leaving again is no error.
+    left: BTreeSet<usize>,
+}
+
+#[derive(Clone, Default)]
+struct Member {
+    active: usize,
+    joined: usize,
+    read: usize,
+    sent: usize,
+    archived: bool,
+    muted: bool,
+    pinned: bool,
+}
+
+struct Message {
+    id: String,
+    conversation: usize,
+    author: usize,
+    sent: usize,
+    read: bool,
+    deleted: bool,
+}
+
+impl Conversation {
+    fn is_named_by(&self, who: usize) -> bool {
+        let creator = self
+            .creator
+            .filter(|creator| self.members.contains_key(creator));
+        creator.is_none_or(|creator| creator == who)
+    }
+
+    fn is_managed_by(&self, who: usize) -> bool {
+        self.name.is_some() && self.is_named_by(who)
+    }
+
+    fn loses(&mut self, who: usize) {
+        self.members.remove(&who);
+        self.left.insert(who);
+        self.is_pair = false;
+    }
+}
+
+impl Model {
+    fn tick(&mut self) -> usize {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn begins(
+        &mut self,
+        id: ConversationId,
+        creator: Option<usize>,
+        people: &BTreeSet<usize>,
+        name: Option<String>,
+    ) {
+        let now = self.tick();
+        let member = Member {
+            active: now,
+            joined: now,
+            read: now,
+            ..Member::default()
+        };
+        self.conversations.push(Conversation {
+            id,
+            is_pair: creator.is_some() && name.is_none() && people.len() == 2,
+            name,
+            creator,
+            members: people.iter().map(|&who| (who, member.clone())).collect(),
+            left: BTreeSet::new(),
+        });
+    }
+
+    /// The messages of a conversation that are there, the newest first.
+    fn messages_in(&self, conversation: usize) -> impl Iterator<Item = &Message> {
+        let there =
+            move |message: &&Message| message.conversation == conversation && !message.deleted;
+        self.messages.iter().rev().filter(there)
+    }
+
+    /// What somebody's list of conversations shows, the open or the archived ones.
+    fn list(&self, who: usize, archived: bool, people: &[&Person; 4]) -> Vec<Value> {
+        let all = self.conversations.iter().enumerate();
+        let mut listed: Vec<_> = all
+            .filter_map(|(number, conversation)| {
+                Some((number, conversation, conversation.members.get(&who)?))
+            })
+            .filter(|(_, _, member)| member.archived == archived)
+            .collect();
+        listed.sort_by_key(|(_, _, member)| std::cmp::Reverse(member.active));
+        let shown = listed.into_iter().map(|(number, conversation, member)| {
+            let newest = self.messages_in(number).next();
+            let seen = member.read.max(member.sent);
+            let unread = self
+                .messages_in(number)
+                .filter(|message| message.sent > seen && message.author != who);
+            let mut contacts: Vec<_> = conversation
+                .members
+                .keys()
+                .map(|&who| people[who].id)
+                .collect();
+            contacts.sort_unstable();
+            serde_json::json!({
+                "id": conversation.id,
+                "name": conversation.name,
+                "contacts": contacts,
+                "last_message": newest.map(|message| &message.id),
+                "unread_count": unread.count(),
+                "is_muted": member.muted,
+                "is_pinned": member.pinned,
+                "archived": member.archived,
+            })
+        });
+        shown.collect()
+    }
+
+    /// The ids of all messages that came to somebody and are there, the newest first.
+    fn inbox(&self, who: usize) -> Vec<String> {
+        let there = self
+            .messages
+            .iter()
+            .rev()
+            .filter(|message| !message.deleted);
+        let came = there.filter(|message| {
+            let member = self.conversations[message.conversation].members.get(&who);
+            member.is_some_and(|member| message.sent > member.joined)
+        });
+        came.map(|message| message.id.clone()).collect()
+    }
+
+    /// Those who share a conversation with somebody.
+    fn acquaintances(&self, who: usize, people: &[&Person; 4]) -> Vec<String> {
+        let shared = self
+            .conversations
+            .iter()
+            .filter(|conversation| conversation.members.contains_key(&who));
+        let others: BTreeSet<_> = shared
+            .flat_map(|conversation| conversation.members.keys())
+            .filter(|&&other| other != who)
+            .collect();
+        let mut ids: Vec<_> = others
+            .into_iter()
+            .map(|&other| people[other].id.to_string())
+            .collect();
+        ids.sort();
+        ids
+    }
+}
+
+/// Does an operation by `who`, and the same in the model; what is answered is what the model says.
+#[expect(clippy::too_many_lines, reason = "an arm for each operation")]
+async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &mut Model) {
+    let person = people[who];
+    let number = |index: &Index| index.index(model.conversations.len());
+    match operation {
+        Operation::Begin { others, named } => {
+            let mut all = others.clone();
+            all.insert(who);
+            let others: Vec<_> = others.iter().map(|&other| people[other]).collect();
+            let more = if *named { "name=N" } else { "" };
+            let answer = person.tries_to_begin(&others, more).await;
+            let existing = model.conversations.iter().find(|conversation| {
+                conversation.is_pair && !named && conversation.members.keys().eq(all.iter())
+            });
+            if let Some(existing) = existing {
+                assert_eq!(answer.is(200).json()["id"], serde_json::json!(existing.id));
+            } else {
+                let id = answer.is(201).json()["id"]
+                    .as_str()
+                    .unwrap()
+                    .parse()
+                    .unwrap();
+                model.begins(id, Some(who), &all, named.then(|| "N".to_owned()));
+            }
+        }
+        Operation::Send(index) => {
+            let number = number(index);
+            let person = person.within(model.conversations[number].id);
+            let answer = person.tries_to_send("text").await;
+            if !model.conversations[number].members.contains_key(&who) {
+                answer.is(404);
+                return;
+            }
+            let now = model.tick();
+            for (&other, member) in &mut model.conversations[number].members {
+                member.active = now;
+                member.archived = false;
+                if other == who {
+                    member.sent = now;
+                }
+            }
+            model.messages.push(Message {
+                id: answer.is(201).json()["id"].as_str().unwrap().to_owned(),
+                conversation: number,
+                author: who,
+                sent: now,
+                read: false,
+                deleted: false,
+            });
+        }
+        Operation::Delete(index) => {
+            if model.messages.is_empty() {
+                return;
+            }
+            let number = index.index(model.messages.len());
+            let message = &mut model.messages[number];
+            let answer = person.deletes(&message.id).await;
+            let takes_part = model.conversations[message.conversation]
+                .members
+                .contains_key(&who);
+            if !takes_part {
+                answer.is(404);
+            } else if message.author == who || message.deleted {
+                answer.is(204);
+                message.deleted = true;
+            } else {
+                answer.is(403);
+            }
+        }
+        Operation::ReadUpTo(index) => {
+            if model.messages.is_empty() {
+                return;
+            }
+            let number = index.index(model.messages.len());
+            let (conversation, sent) = (
+                model.messages[number].conversation,
+                model.messages[number].sent,
+            );
+            let id = &model.messages[number].id;
+            let person = person.within(model.conversations[conversation].id);
+            let answer = person.sets(&format!("read_up_to={id}")).await;
+            let newest = model
+                .messages_in(conversation)
+                .next()
+                .map(|message| message.sent);
+            let Some(member) = model.conversations[conversation].members.get_mut(&who) else {
+                answer.is(404);
+                return;
+            };
+            answer.is(200);
+            let Some(newest) = newest else { return };
+            let up_to = sent.min(newest);
+            for message in &mut model.messages {
+                let covered = message.sent > member.read && message.sent <= up_to;
+                if message.conversation == conversation && message.author != who && covered {
+                    message.read = true;
+                }
+            }
+            member.read = member.read.max(up_to);
+        }
+        Operation::Archive(index, to) => {
+            let number = number(index);
+            let form = format!("archived={to}");
+            own(
+                &mut model.conversations[number],
+                who,
+                person,
+                &form,
+                |member| member.archived = *to,
+            )
+            .await;
+        }
+        Operation::Mute(index, to) => {
+            let number = number(index);
+            let form = format!("is_muted={to}");
+            own(
+                &mut model.conversations[number],
+                who,
+                person,
+                &form,
+                |member| member.muted = *to,
+            )
+            .await;
+        }
+        Operation::Pin(index, to) => {
+            let number = number(index);
+            let form = format!("is_pinned={to}");
+            own(
+                &mut model.conversations[number],
+                who,
+                person,
+                &form,
+                |member| member.pinned = *to,
+            )
+            .await;
+        }
+        Operation::Name(index) => {
+            let number = number(index);
+            let conversation = &mut model.conversations[number];
+            let answer = person.within(conversation.id).sets("name=New").await;
+            let may = conversation.is_named_by(who);
+            if refused(conversation, who, may, &answer) {
+                return;
+            }
+            answer.is(200);
+            conversation.name = Some("New".to_owned());
+            conversation.is_pair = false;
+        }
+        Operation::Add(index, other) => {
+            let number = number(index);
+            let now = model.tick();
+            let conversation = &mut model.conversations[number];
+            let answer = person.within(conversation.id).adds(people[*other]).await;
+            let may = conversation.is_managed_by(who);
+            if refused(conversation, who, may, &answer) {
+                return;
+            }
+            answer.is(200);
+            conversation.members.entry(*other).or_insert(Member {
+                active: now,
+                joined: now,
+                read: now,
+                ..Member::default()
+            });
+        }
+        Operation::Remove(index, other) if *other != who => {
+            let number = number(index);
+            let conversation = &mut model.conversations[number];
+            let answer = person.within(conversation.id).removes(people[*other]).await;
+            let may = conversation.is_managed_by(who);
+            if refused(conversation, who, may, &answer) {
+                return;
+            }
+            let was_there =
+                conversation.members.contains_key(other) || conversation.left.contains(other);
+            answer.is(if was_there { 204 } else { 404 });
+            conversation.loses(*other);
+            if !was_there {
+                conversation.left.remove(other);
+            }
+        }
+        Operation::Remove(index, _) | Operation::Leave(index) => {
+            let number = number(index);
+            let conversation = &mut model.conversations[number];
+            let answer = person.within(conversation.id).leaves().await;
+            let took_part =
+                conversation.members.contains_key(&who) || conversation.left.contains(&who);
+            answer.is(if took_part { 204 } else { 404 });
+            if conversation.members.contains_key(&who) {
+                conversation.loses(who);
+            }
+        }
+    }
+}
+
+/// Changes what is somebody's own of a conversation.
+async fn own(
+    conversation: &mut Conversation,
+    who: usize,
+    person: &Person,
+    form: &str,
+    change: impl FnOnce(&mut Member),
+) {
+    let answer = person.within(conversation.id).sets(form).await;
+    match conversation.members.get_mut(&who) {
+        None => {
+            answer.is(404);
+        }
+        Some(member) => {
+            answer.is(200);
+            change(member);
+        }
+    }
+}
+
+/// Whether the model refuses, and so does the API.
+fn refused(conversation: &Conversation, who: usize, may: bool, answer: &Answer) -> bool {
+    let expected = match (conversation.members.contains_key(&who), may) {
+        (false, _) => 404,
+        (true, false) => 403,
+        (true, true) => return false,
+    };
+    assert_eq!(answer.status.as_u16(), expected, "{answer:?}");
+    true
+}
+
+/// Compares all that everybody sees with what the model says.
+async fn agrees(model: &Model, people: &[&Person; 4]) {
+    for (who, person) in people.iter().enumerate() {
+        for archived in [false, true] {
+            let page = person
+                .conversations(&format!("archived={archived}&limit=100"))
+                .await
+                .is(200);
+            let data = page.json()["data"].clone();
+            let shown: Vec<_> = data.as_array().unwrap().iter().map(essence).collect();
+            assert_eq!(
+                shown,
+                model.list(who, archived, people),
+                "{who}, archived: {archived}"
+            );
+        }
+        let everything = person.lists_all("limit=100").await.is(200);
+        assert_eq!(everything.ids(), model.inbox(who), "{who}");
+        assert_eq!(
+            person.gets("/v1/contacts?limit=100").await.is(200).ids(),
+            model.acquaintances(who, people)
+        );
+        for (number, conversation) in model.conversations.iter().enumerate() {
+            let person = person.within(conversation.id);
+            let list = person.lists("limit=100").await;
+            if !conversation.members.contains_key(&who) {
+                list.is(404);
+                person.opens().await.is(404);
+                continue;
+            }
+            let list = list.is(200);
+            let expected: Vec<_> = model.messages_in(number).collect();
+            let ids: Vec<_> = expected.iter().map(|message| message.id.clone()).collect();
+            assert_eq!(list.ids(), ids);
+            let data = list.json()["data"].clone();
+            let read: Vec<_> = data
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|message| message["read_at"].is_u64())
+                .collect();
+            let expected: Vec<_> = expected.iter().map(|message| message.read).collect();
+            assert_eq!(read, expected);
+            let archived = conversation.members[&who].archived;
+            let opened = essence(&person.opens().await.is(200).json());
+            assert!(
+                model.list(who, archived, people).contains(&opened),
+                "{opened}"
+            );
+        }
+    }
+}
+
+/// Of a conversation, what the model knows.
+fn essence(conversation: &Value) -> Value {
+    let contacts = conversation["contacts"].as_array().unwrap().iter();
+    let contacts: Vec<_> = contacts.map(|contact| contact["id"].clone()).collect();
+    let last = &conversation["last_message"];
+    serde_json::json!({
+        "id": conversation["id"],
+        "name": conversation["name"],
+        "contacts": contacts,
+        "last_message": if last.is_null() { last } else { &last["id"] },
+        "unread_count": conversation["unread_count"],
+        "is_muted": conversation["is_muted"],
+        "is_pinned": conversation["is_pinned"],
+        "archived": !conversation["archived_at"].is_null(),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_list_agrees_with_the_model(operations in prop::collection::vec((0..4_usize, operation()), 1..60)) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let world = World::new().await;
+            let people = [&world.kevin, &world.kate, &world.linnie, &world.buzz];
+            let mut model = Model::default();
+            model.begins(world.conversation, None, &BTreeSet::from([0, 1, 2]), None);
+            model.begins(world.buzz.conversation, None, &BTreeSet::from([3]), None);
+            for (number, (who, operation)) in operations.iter().enumerate() {
+                does(operation, *who, &people, &mut model).await;
+                if number % 20 == 19 {
+                    agrees(&model, &people).await;
+                }
+            }
+            agrees(&model, &people).await;
+        });
+    }
+}

@@ -1,0 +1,145 @@
+//! Who takes part: others come, and are shown out.
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn whoever_comes_sees_what_was_said_and_gets_what_is_said_from_now_on() {
+    let world = World::new().await;
+    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    kevin.sends("before").await;
+    let seen = kevin.adds(&world.buzz).await.is(200).json();
+    assert_eq!(seen["contacts"].as_array().unwrap().len(), 3);
+    let buzz = world.buzz.within(kevin.conversation);
+    assert_eq!(buzz.opens().await.is(200).json()["unread_count"], 0);
+    assert_eq!(buzz.lists("").await.texts(), ["before"]);
+    assert!(buzz.lists_all("").await.texts().is_empty());
+    kevin.sends("after").await;
+    assert_eq!(buzz.lists("").await.texts(), ["after", "before"]);
+    assert_eq!(buzz.lists_all("").await.texts(), ["after"]);
+    assert_eq!(buzz.opens().await.json()["unread_count"], 1);
+    assert_eq!(
+        buzz.conversations("").await.ids()[0],
+        kevin.conversation.to_string()
+    );
+}
+
+#[tokio::test]
+async fn whoever_takes_part_already_stays() {
+    let world = World::new().await;
+    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    world
+        .kate
+        .within(kevin.conversation)
+        .sets("is_pinned=true")
+        .await
+        .is(200);
+    kevin.adds(&world.kate).await.is(200);
+    let seen = world.kate.within(kevin.conversation).opens().await.json();
+    assert_eq!(seen["is_pinned"], true);
+    assert_eq!(seen["contacts"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn only_the_creator_of_a_conversation_with_a_name_says_who_takes_part() {
+    let world = World::new().await;
+    let named = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let kate = world.kate.within(named.conversation);
+    kate.adds(&world.buzz)
+        .await
+        .fails(403, "not_the_creator", ());
+    kate.removes(&world.kevin)
+        .await
+        .fails(403, "not_the_creator", ());
+    let unnamed = world.kevin.begins(&[&world.kate, &world.linnie], "").await;
+    unnamed
+        .adds(&world.buzz)
+        .await
+        .fails(403, "conversation_without_name", ());
+    unnamed
+        .removes(&world.kate)
+        .await
+        .fails(403, "conversation_without_name", ());
+    assert_eq!(
+        unnamed.opens().await.json()["contacts"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let kates = world.kate.within(unnamed.conversation);
+    kates
+        .adds(&world.buzz)
+        .await
+        .fails(403, "not_the_creator", ());
+    named.leaves().await.is(204);
+    kate.adds(&world.buzz).await.is(200);
+}
+
+#[tokio::test]
+async fn whoever_is_shown_out_is_out() {
+    let world = World::new().await;
+    let kevin = world
+        .kevin
+        .begins(&[&world.kate, &world.linnie], "name=Home")
+        .await;
+    let kate = world.kate.within(kevin.conversation);
+    kate.sends("hello").await;
+    kevin.removes(&world.kate).await.is(204);
+    kate.opens().await.is(404);
+    assert!(kate.lists_all("").await.texts().is_empty());
+    kevin.removes(&world.kate).await.is(204);
+    kevin
+        .removes(&world.buzz)
+        .await
+        .fails(404, "contact_not_found", "contact_id");
+    let path = format!(
+        "/v1/conversations/{}/participants/nonsense",
+        kevin.conversation
+    );
+    let answer = kevin
+        .requests(reqwest::Method::DELETE, &path, &[], ())
+        .await;
+    answer.fails(404, "contact_not_found", "contact_id");
+    kevin.adds(&world.kate).await.is(200);
+    assert_eq!(kate.lists("").await.is(200).texts(), ["hello"]);
+    assert!(kate.lists_all("").await.texts().is_empty(), "from now on");
+}
+
+#[tokio::test]
+async fn anybody_may_show_oneself_out() {
+    let world = World::new().await;
+    world.kate.removes(&world.kate).await.is(204);
+    world.kate.opens().await.is(404);
+    world.kate.removes(&world.kate).await.is(204);
+    let buzz = world.buzz.within(world.conversation);
+    buzz.removes(&world.buzz)
+        .await
+        .fails(404, "conversation_not_found", "id");
+}
+
+#[tokio::test]
+async fn many_who_come_at_once_all_come() {
+    let world = World::new().await;
+    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let crowd = world.crowd(20).await;
+    let adds = crowd.iter().map(|one| kevin.adds(one));
+    for answer in futures_util::future::join_all(adds).await {
+        answer.is(200);
+    }
+    assert_eq!(
+        kevin.opens().await.json()["contacts"]
+            .as_array()
+            .unwrap()
+            .len(),
+        22
+    );
+    kevin.sends("welcome").await;
+    for one in &crowd {
+        assert!(
+            one.lists_all("")
+                .await
+                .texts()
+                .contains(&"welcome".to_owned())
+        );
+    }
+}

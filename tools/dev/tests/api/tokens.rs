@@ -1,0 +1,138 @@
+//! Tokens: issuing, listing and revoking one's own.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Person, World};
+
+async fn revokes(person: &Person, id: &str) -> Answer {
+    person
+        .requests(Method::DELETE, &format!("/v1/tokens/{id}"), &[], ())
+        .await
+}
+
+#[tokio::test]
+async fn a_token_is_told_once_and_lets_one_in_until_it_is_revoked() {
+    let world = World::new().await;
+    let issued = world
+        .kevin
+        .posts("/v1/tokens", "label=laptop")
+        .await
+        .is(201)
+        .json();
+    let secret = issued["token"].as_str().unwrap();
+    assert_eq!(
+        (&issued["label"], &issued["expires_at"]),
+        (&json!("laptop"), &Value::Null)
+    );
+    let laptop = world.kevin.with_token(secret);
+    assert_eq!(
+        laptop.gets("/v1/me").await.is(200).json()["id"],
+        json!(world.kevin.id)
+    );
+    let list = laptop.gets("/v1/tokens").await.is(200);
+    assert!(!list.text.contains(secret));
+    let mut expected = issued.clone();
+    expected.as_object_mut().unwrap().remove("token");
+    assert_eq!(list.json()["data"][0], expected, "the newest first");
+    assert_eq!(list.ids().len(), 2);
+    let id = issued["id"].as_str().unwrap();
+    revokes(&world.kevin, id).await.is(204);
+    laptop.gets("/v1/me").await.fails(401, "token_invalid", ());
+    revokes(&world.kevin, id)
+        .await
+        .fails(404, "token_not_found", "id");
+    assert_eq!(world.kevin.gets("/v1/tokens").await.ids().len(), 1);
+}
+
+#[tokio::test]
+async fn tokens_are_ones_own() {
+    let world = World::new().await;
+    let id = world.kevin.gets("/v1/tokens").await.ids().remove(0);
+    for id in [id.as_str(), "0000000000000000", "nonsense"] {
+        revokes(&world.kate, id)
+            .await
+            .fails(404, "token_not_found", "id");
+    }
+    world.kevin.gets("/v1/me").await.is(200);
+    assert!(!world.kate.gets("/v1/tokens").await.ids().contains(&id));
+}
+
+#[tokio::test]
+async fn tokens_are_listed_in_pages() {
+    let world = World::new().await;
+    for number in 0..4 {
+        world
+            .kevin
+            .posts("/v1/tokens", format!("label={number}"))
+            .await
+            .is(201);
+    }
+    let all = world.kevin.gets("/v1/tokens").await.ids();
+    assert_eq!(all.len(), 5);
+    let page = world
+        .kevin
+        .gets(&format!("/v1/tokens?limit=2&starting_after={}", all[0]))
+        .await;
+    assert_eq!(
+        (page.ids(), &page.json()["has_more"]),
+        (all[1..3].to_vec(), &json!(true))
+    );
+    let back = world
+        .kevin
+        .gets(&format!("/v1/tokens?limit=2&ending_before={}", all[2]))
+        .await;
+    assert_eq!(
+        (back.ids(), &back.json()["has_more"]),
+        (all[0..2].to_vec(), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn no_token_outlives_the_one_that_issues_it() {
+    let world = World::new().await;
+    let short = world
+        .kevin
+        .posts("/v1/tokens", "expires_in=3600")
+        .await
+        .is(201)
+        .json();
+    let kevin = world.kevin.with_token(short["token"].as_str().unwrap());
+    let long = kevin.posts("/v1/tokens", "expires_in=7200").await;
+    long.fails(400, "parameter_invalid", "expires_in");
+    let as_long = kevin
+        .posts("/v1/tokens", "label=as+long")
+        .await
+        .is(201)
+        .json();
+    assert_eq!(as_long["expires_at"], short["expires_at"]);
+    let shorter = kevin
+        .posts("/v1/tokens", "expires_in=60")
+        .await
+        .is(201)
+        .json();
+    assert!(shorter["expires_at"].as_u64() < short["expires_at"].as_u64());
+}
+
+#[tokio::test]
+async fn what_no_token_can_have_is_refused() {
+    let world = World::new().await;
+    for (form, code, param) in [
+        ("expires_in=0", "parameter_invalid", "expires_in"),
+        ("expires_in=315360001", "parameter_invalid", "expires_in"),
+        ("expires_in=soon", "parameter_invalid", "expires_in"),
+        ("label=%0A", "parameter_invalid", "label"),
+        ("scope=all", "parameter_unknown", "scope"),
+    ] {
+        world
+            .kevin
+            .posts("/v1/tokens", form)
+            .await
+            .fails(400, code, param);
+    }
+    assert_eq!(
+        world.kevin.gets("/v1/tokens").await.ids().len(),
+        1,
+        "none was issued"
+    );
+}

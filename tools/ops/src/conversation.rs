@@ -1,0 +1,74 @@
+//! `cargo ops conversation …`
+
+mod export;
+
+use clap::Subcommand;
+use dev::Error;
+use shared::Store;
+use shared::store::Record;
+
+use crate::say;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Lists all conversations: id, name, how many take part, when it began (reads the whole table)
+    List,
+    /// Shows a conversation, and the id and username of each participant
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Writes the messages of a conversation as JSON lines, the oldest first, as the API shows them
+    Export(export::Export),
+}
+
+pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
+    match command {
+        Command::List => {
+            let list = store.each_conversation(|record| say(&line(&record)));
+            Ok(list.await?)
+        }
+        Command::Show { id } => show(&find(&id, store).await?, store).await,
+        Command::Export(export) => export.run(store).await,
+    }
+}
+
+/// The conversation with this id.
+async fn find(text: &str, store: &Store) -> Result<Record, Error> {
+    let record = match text.parse() {
+        Ok(id) => store.conversation_record(id).await?,
+        Err(_) => None,
+    };
+    record.ok_or_else(|| format!("{text}: no conversation has this id").into())
+}
+
+async fn show(record: &Record, store: &Store) -> Result<(), Error> {
+    let field = |name, value: &str| say(&format!("{name:15} {value}"));
+    let id = |id: Option<shared::id::ContactId>| id.map(|id| id.to_string()).unwrap_or_default();
+    field("id", &record.id.to_string());
+    field("name", record.name.as_deref().unwrap_or_default());
+    field("creator", &id(record.creator));
+    if record.closed_by.is_some() {
+        field("closed_by", &id(record.closed_by));
+    }
+    field("created_at", &seconds(record));
+    let mut contacts = store.contacts(&record.participants).await?;
+    for id in &record.participants {
+        let username = contacts.remove(id).and_then(|contact| contact.username);
+        field(
+            "participant",
+            &format!("{id} {}", username.unwrap_or_default()),
+        );
+    }
+    Ok(())
+}
+
+fn line(record: &Record) -> String {
+    let name = record.name.as_deref().unwrap_or_default();
+    let participants = record.participants.len();
+    format!("{}\t{name}\t{participants}\t{}", record.id, seconds(record))
+}
+
+fn seconds(record: &Record) -> String {
+    shared::time::Seconds::from(record.created_at).0.to_string()
+}

@@ -1,0 +1,82 @@
+//! `cargo ops conversation export`
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use dev::Error;
+use indicatif::{ProgressBar, ProgressStyle};
+use shared::Store;
+use shared::message::Message;
+use shared::time::Micros;
+
+use super::find;
+
+#[derive(Args)]
+pub struct Export {
+    /// Its id
+    id: String,
+    /// Where to write them; a file that is there is replaced [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Export {
+    pub async fn run(self, store: &Store) -> Result<(), Error> {
+        let conversation = find(&self.id, store).await?.id;
+        let newest = store.latest_message_at(conversation).await?;
+        // Among lines on the same terminal it would only be in the way.
+        let bar = match &self.output {
+            None if io::stdout().is_terminal() => ProgressBar::hidden(),
+            _ => bar()?,
+        };
+        let mut output = self.output()?;
+        let mut count = 0;
+        let mut first = None;
+        let mut from = Micros(0);
+        loop {
+            let messages = store.messages_from(conversation, from).await?;
+            let Some(last) = messages.last() else {
+                break;
+            };
+            let first = *first.get_or_insert(messages[0].id.created_at().0);
+            from = Micros(last.id.created_at().0 + 1);
+            match write(&mut output, &messages) {
+                // Whoever has stopped reading misses the rest.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                written => written.map_err(|error| format!("cannot write it all: {error}"))?,
+            }
+            count += messages.len();
+            let newest = newest.map_or(from.0, |newest| newest.0);
+            bar.set_length(newest.max(from.0) - first);
+            bar.set_position(from.0 - first);
+            bar.set_message(format!("{count} messages"));
+        }
+        bar.finish();
+        Ok(())
+    }
+
+    fn output(&self) -> Result<Box<dyn Write>, Error> {
+        let Some(path) = &self.output else {
+            return Ok(Box::new(BufWriter::new(io::stdout())));
+        };
+        let file = File::create(path);
+        let file = file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Ok(Box::new(BufWriter::new(file)))
+    }
+}
+
+/// How much of the conversation's time has been written: nobody has counted its messages.
+fn bar() -> Result<ProgressBar, Error> {
+    let style = ProgressStyle::with_template("{wide_bar} {percent:>3}% {msg}")?;
+    Ok(ProgressBar::new(0).with_style(style))
+}
+
+fn write(output: &mut impl Write, messages: &[Message]) -> io::Result<()> {
+    for message in messages {
+        serde_json::to_writer(&mut *output, message)?;
+        output.write_all(b"\n")?;
+    }
+    output.flush()
+}

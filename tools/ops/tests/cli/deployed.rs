@@ -1,0 +1,94 @@
+//! `cargo ops --stack …`
+
+use std::process::Command;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use dev::stack::Stack;
+
+/// A stand-in for CloudFormation, which knows one stack, and for DynamoDB at one address.
+async fn aws(engine: String) -> String {
+    async fn answers(State(engine): State<String>, headers: HeaderMap, body: Bytes) -> Response {
+        if let Some(target) = headers.get("x-amz-target") {
+            let request = reqwest::Client::new().post(&engine).body(body);
+            let request = request
+                .header("x-amz-target", target)
+                .header("authorization", &headers["authorization"]);
+            let request = request
+                .header("content-type", "application/x-amz-json-1.0")
+                .header("x-amz-date", &headers["x-amz-date"]);
+            return request
+                .send()
+                .await
+                .unwrap()
+                .bytes()
+                .await
+                .unwrap()
+                .into_response();
+        }
+        if !String::from_utf8_lossy(&body).contains("StackName=chat") {
+            let error = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
+                <Message>Stack does not exist</Message></Error></ErrorResponse>";
+            return (StatusCode::BAD_REQUEST, error).into_response();
+        }
+        let tables = [
+            "Messages",
+            "Inbox",
+            "Conversations",
+            "Memberships",
+            "Contacts",
+            "Tokens",
+            "TokenIds",
+        ];
+        let outputs = tables.map(|table| {
+            format!("<member><OutputKey>{table}Table</OutputKey><OutputValue>{table}Table</OutputValue></member>")
+        });
+        format!(
+            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>chat</StackName>\
+            <Outputs>{}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+            outputs.concat()
+        )
+        .into_response()
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(answers).with_state(engine);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployed_stack_is_found_by_its_name() {
+    let stack = Stack::start(None).await.unwrap();
+    let url = aws(stack.engine.url()).await;
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ops"));
+        command
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &url)
+            .env("AWS_REGION", "eu-west-1");
+        command
+            .env("AWS_ACCESS_KEY_ID", "local")
+            .env("AWS_SECRET_ACCESS_KEY", "local")
+            .output()
+            .unwrap()
+    };
+    let added = run(&["--stack", "chat", "contact", "add", "ann"]);
+    assert!(added.status.success(), "{added:?}");
+    let id = String::from_utf8(added.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(stack.store.contact(id).await.unwrap().is_some());
+    let missing = run(&["--stack", "other", "contact", "list"]);
+    assert_eq!(missing.status.code(), Some(1));
+    let error = String::from_utf8(missing.stderr).unwrap();
+    assert!(
+        error.contains("other") && error.contains("does not exist"),
+        "{error}"
+    );
+}

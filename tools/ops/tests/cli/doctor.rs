@@ -1,0 +1,188 @@
+//! `cargo ops doctor`
+
+mod damage;
+mod ward;
+
+use serde_json::json;
+use shared::caller::Caller;
+
+use crate::harness::{World, error, ops, run, s};
+use damage::{DAMAGES, REMEDIES};
+use ward::Ward;
+
+/// How many of each kind a doctor finds that finds something.
+fn findings(world: &World) -> Vec<(String, usize)> {
+    let output = run(&world.data, &["doctor"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().skip(7).map(|line| {
+        let (kind, count) = line.rsplit_once(' ').unwrap();
+        (kind.to_owned(), count.parse().unwrap())
+    });
+    let found: Vec<_> = lines.filter(|&(_, count)| count > 0).collect();
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(!found.is_empty())),
+        "{text}"
+    );
+    found
+}
+
+#[tokio::test]
+async fn a_store_with_data_is_healthy() {
+    let ward = Ward::new().await;
+    ward.world.reacts("cat", ward.first, "heart").await;
+    let report = ops(&ward.world.data, &["doctor"]);
+    let tables = [
+        "messages 2",
+        "inbox 6",
+        "conversations 4",
+        "memberships 8",
+        "contacts 6",
+        "tokens 3",
+        "token_ids 3",
+    ];
+    assert_eq!(report.lines().take(7).collect::<Vec<_>>(), tables);
+    let kinds: Vec<_> = report.lines().skip(7).collect();
+    assert!(kinds.iter().all(|line| line.ends_with(" 0")), "{report}");
+    for (kind, _) in DAMAGES {
+        assert!(kinds.contains(&format!("{kind} 0").as_str()), "{kind}");
+    }
+    let mended = ops(&ward.world.data, &["doctor", "--mend"]);
+    assert_eq!(mended, report, "nothing to ask about");
+}
+
+#[tokio::test]
+async fn every_kind_of_damage_is_found_and_mended() {
+    for (kind, damage) in DAMAGES {
+        let ward = Ward::new().await;
+        damage(&ward);
+        let found = findings(&ward.world);
+        assert_eq!(found, [(kind.to_owned(), 1)]);
+        let mended = ops(&ward.world.data, &["doctor", "--mend", "--yes"]);
+        assert!(mended.ends_with("mended 1"), "{kind}: {mended}");
+        assert_eq!(findings(&ward.world), [], "{kind}");
+        for message in [ward.first, ward.newest] {
+            let shown = ward
+                .world
+                .store
+                .message(&Caller::with_token("bob"), message)
+                .await;
+            assert!(shown.is_ok(), "{kind}: living messages stay");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_mended_works_again() {
+    let ward = Ward::new().await;
+    let damage = |wanted| {
+        let named = DAMAGES.into_iter().filter(|&(kind, _)| kind == wanted);
+        named.for_each(|(_, damage)| damage(&ward));
+    };
+    damage("participants without a membership");
+    damage("conversations without their pair");
+    damage("contacts whose username is not theirs");
+    damage("tokens that are not listed");
+    ops(&ward.world.data, &["doctor", "--mend", "--yes"]);
+    let pair = ops(
+        &ward.world.data,
+        &["conversation", "show", &ward.pair.to_string()],
+    );
+    assert!(pair.contains("ann"), "{pair}");
+    ward.world.leaves("bob", ward.pair).await;
+    let cat = Caller::with_token("cat");
+    let limit = shared::page::Limit::default();
+    let list = ward.world.store.conversations(&cat, false, None, limit);
+    let list = list.await.unwrap().data;
+    assert_eq!(list[0].id, ward.world.house);
+    assert_eq!(list[0].last_active_at, ward.newest.created_at().into());
+    assert_eq!(
+        ops(&ward.world.data, &["token", "list", "ann"])
+            .lines()
+            .count(),
+        1
+    );
+    ward.world.leaves("cat", ward.world.house).await;
+    assert_eq!(findings(&ward.world), []);
+}
+
+#[tokio::test]
+async fn nothing_is_mended_unasked() {
+    let ward = Ward::new().await;
+    DAMAGES[0].1(&ward);
+    let before = ward.world.mentions("");
+    let refused = error(&ward.world.data, &["doctor", "--mend"]);
+    assert!(refused.contains("--yes"), "{refused}");
+    let found = error(&ward.world.data, &["doctor"]);
+    assert!(found.contains("--mend"), "{found}");
+    assert_eq!(ward.world.mentions(""), before);
+}
+
+#[tokio::test]
+async fn ids_are_told_on_demand() {
+    let ward = Ward::new().await;
+    DAMAGES[0].1(&ward);
+    let bob = ward.world.id("bob").to_string();
+    for (flag, is_told) in [("--verbose", true), ("-v", true), ("--yes", false)] {
+        let output = run(&ward.world.data, &["doctor", flag]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.contains(&bob), is_told, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_in_flight_is_left_alone() {
+    const LATELY: u64 = 20_000_000;
+    let ward = Ward::of(World::since(LATELY).await).await;
+    let in_flight = [
+        "inbox entries whose message is gone",
+        "inbox entries of who does not take part",
+        "memberships without a part",
+        "participants without a membership",
+        "messages whose conversation is gone",
+        "former participants with inbox entries",
+        "conversations too low in a list",
+        "tokens that are not listed",
+        "listed tokens that let nobody in",
+    ];
+    // Not both of what excludes each other.
+    let together = DAMAGES.iter().filter(|(kind, _)| in_flight.contains(kind));
+    for (kind, damage) in together {
+        let ward = Ward::of(World::since(LATELY).await).await;
+        damage(&ward);
+        assert_eq!(findings(&ward.world), [], "{kind}");
+    }
+    assert_eq!(findings(&ward.world), []);
+}
+
+#[tokio::test]
+async fn what_has_come_right_meanwhile_is_left_alone() {
+    for (kind, remedy) in REMEDIES {
+        for (_, damage) in DAMAGES.into_iter().filter(|&(damage, _)| damage == kind) {
+            let ward = Ward::new().await;
+            damage(&ward);
+            let store = &ward.world.stack.store;
+            let survey = store.survey().await.unwrap();
+            assert_eq!(survey.findings().count(), 1, "{kind}");
+            remedy(&ward);
+            let before = ward.world.mentions("");
+            for finding in survey.findings() {
+                store.mend(finding).await.unwrap();
+            }
+            assert_eq!(ward.world.mentions(""), before, "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_contacts_with_one_username_are_for_somebody_to_decide() {
+    let ward = Ward::new().await;
+    let id = json!({ "id": s(ward.world.id("bob")) });
+    let name = json!({ ":name": s("Ann") });
+    ward.world
+        .updates("ContactsTable", &id, "SET username = :name", &name);
+    let still = error(&ward.world.data, &["doctor", "--mend", "--yes"]);
+    assert!(still.contains("1 still wrong"), "{still}");
+    let kind = "contacts whose username is not theirs".to_owned();
+    assert_eq!(findings(&ward.world), [(kind, 1)]);
+}

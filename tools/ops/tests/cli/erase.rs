@@ -1,0 +1,184 @@
+//! `cargo ops contact erase`
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
+use serde_json::json;
+use shared::caller::Caller;
+use shared::id::MessageId;
+
+use crate::harness::{World, error, ops, s};
+
+/// Ann has written, reacted, left and stayed; the message of Bob's to which she reacted.
+async fn busy() -> (World, MessageId) {
+    let world = World::new().await;
+    for text in ["one", "two", "three"] {
+        world.sends("ann", world.house, text).await;
+    }
+    let of_bob = world.sends("bob", world.house, "four").await;
+    for emoji in ["heart", "+1"] {
+        world.reacts("ann", of_bob, emoji).await;
+        world.reacts("bob", of_bob, emoji).await;
+    }
+    let attic = world.begins("bob", &["ann", "cat"], None).await;
+    world.sends("ann", attic, "I am off").await;
+    world.leaves("ann", attic).await;
+    let pair = world.begins("ann", &["bob"], None).await;
+    world.sends("bob", pair, "just us").await;
+    let alone = world.begins("ann", &["bob", "cat"], None).await;
+    world.sends("bob", alone, "bye").await;
+    world.leaves("bob", alone).await;
+    world.leaves("cat", alone).await;
+    (world, of_bob)
+}
+
+/// Nothing is left of Ann, and all of the others.
+async fn is_gone(world: &World, of_bob: MessageId) {
+    let mentions = world.mentions(&world.id("ann").to_string());
+    let creator = |item: &serde_json::Value| item["creator"] == s(world.id("ann"));
+    assert!(mentions.iter().all(creator), "{mentions:?}");
+    assert_eq!(world.items("MessagesTable").len(), 2, "Bob's");
+    let message = world
+        .store
+        .message(&Caller::with_token("cat"), of_bob)
+        .await;
+    let message = serde_json::to_value(message.unwrap()).unwrap();
+    assert_eq!(
+        message["reactions"],
+        json!([{ "+1": ["bob"] }, { "heart": ["bob"] }])
+    );
+    let doctor = ops(&world.data, &["doctor"]);
+    assert!(doctor.contains("contacts 4"), "{doctor}");
+}
+
+#[tokio::test]
+async fn an_erased_contact_leaves_nothing_behind() {
+    let (world, of_bob) = busy().await;
+    let erased = ops(&world.data, &["contact", "erase", "Ann", "--yes"]);
+    let expected = [
+        "tokens 1",
+        "messages 4",
+        "reactions 2",
+        "inbox entries 3",
+        "conversations left 3",
+        "memberships 4",
+        "pairs 0",
+        "usernames 1",
+        "contacts 1",
+        "remaining 0",
+    ];
+    assert_eq!(erased.lines().collect::<Vec<_>>(), expected);
+    is_gone(&world, of_bob).await;
+    assert!(error(&world.data, &["contact", "erase", "ann", "--yes"]).contains("ann"));
+    let again = ops(&world.data, &["contact", "add", "ann"]);
+    assert_ne!(again, world.id("ann").to_string(), "her name is free");
+}
+
+#[tokio::test]
+async fn nobody_is_erased_unasked() {
+    let (world, _) = busy().await;
+    let before = world.mentions("");
+    let refused = error(&world.data, &["contact", "erase", "ann"]);
+    let ann = world.id("ann").to_string();
+    for part in ["--yes", "ann", ann.as_str()] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    assert_eq!(world.mentions(""), before);
+}
+
+/// Fails once it has let so many writes through.
+#[derive(Debug)]
+struct Interruption(Arc<AtomicUsize>);
+
+impl Intercept for Interruption {
+    fn name(&self) -> &'static str {
+        "Interruption"
+    }
+
+    fn read_before_execution(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = context.input();
+        let is_write = input.downcast_ref::<TransactWriteItemsInput>().is_some()
+            || input.downcast_ref::<BatchWriteItemInput>().is_some()
+            || input.downcast_ref::<UpdateItemInput>().is_some();
+        if !is_write {
+            return Ok(());
+        }
+        let left = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        left.map(drop).map_err(|_| "interrupted".into())
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_that_is_interrupted_anywhere_can_be_gone_on_with() {
+    let mut writes = 0;
+    loop {
+        let (world, of_bob) = busy().await;
+        let before = world.items("MessagesTable");
+        let left = Arc::new(AtomicUsize::new(writes));
+        let store = world.store.clone().with_interceptor(Interruption(left));
+        let ann = world.id("ann");
+        if store.erase(ann, |_, _| {}).await.is_ok() {
+            break;
+        }
+        if world.items("MessagesTable") != before {
+            let caller = Caller::with_token("ann");
+            let known = world.store.authenticate(&caller).await;
+            assert!(known.is_err(), "the tokens go first");
+        }
+        world.store.erase(ann, |_, _| {}).await.unwrap();
+        is_gone(&world, of_bob).await;
+        writes += 1;
+    }
+    assert!(writes > 15, "{writes}");
+}
+
+#[tokio::test]
+async fn who_is_no_contact_any_more_is_erased_by_its_id() {
+    let (world, of_bob) = busy().await;
+    let ann = world.id("ann").to_string();
+    world.removes("ContactsTable", &json!({ "id": s(&ann) }));
+    world.removes("ContactsTable", &json!({ "id": s("@ann") }));
+    let erased = ops(&world.data, &["contact", "erase", &ann, "--yes"]);
+    assert!(erased.contains("messages 4\n"), "{erased}");
+    assert!(erased.ends_with("contacts 0\nremaining 0"), "{erased}");
+    is_gone(&world, of_bob).await;
+    let again = error(&world.data, &["contact", "erase", &ann, "--yes"]);
+    assert!(again.contains("nothing is stored"), "{again}");
+}
+
+#[tokio::test]
+async fn damage_does_not_keep_a_contact_from_being_erased() {
+    let (world, of_bob) = busy().await;
+    let ann = world.id("ann");
+    let pairs = world.items("ConversationsTable");
+    let pair = pairs
+        .iter()
+        .find(|item| item.get("conversation_id").is_some());
+    world.removes("ConversationsTable", &json!({ "id": pair.unwrap()["id"] }));
+    let key = json!({ "contact_id": s(ann), "conversation_id": s(world.house) });
+    world.removes("MembershipsTable", &key);
+    let tokens = world.items("TokenIdsTable");
+    let token = tokens.iter().find(|item| item["contact_id"] == s(ann));
+    let key = json!({ "contact_id": s(ann), "id": token.unwrap()["id"] });
+    world.removes("TokenIdsTable", &key);
+    let erased = ops(&world.data, &["contact", "erase", "ann", "--yes"]);
+    assert!(
+        erased.starts_with("tokens 1\n") && erased.ends_with("remaining 0"),
+        "{erased}"
+    );
+    is_gone(&world, of_bob).await;
+}

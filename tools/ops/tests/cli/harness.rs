@@ -1,0 +1,215 @@
+//! What an operator types, and a world in a file to type it about.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dev::stack::Stack;
+use serde_json::{Value, json};
+use shared::Store;
+use shared::caller::Caller;
+use shared::id::{ContactId, ConversationId, MessageId};
+use shared::store::{Begun, Change, NewContact, NewConversation};
+use shared::time::{Clock, Micros};
+use shared::token::Label;
+use tempfile::TempDir;
+
+/// What a command says, if it succeeds.
+pub fn ops(data: &Path, arguments: &[&str]) -> String {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = run(data, arguments);
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap().trim_end().to_owned()
+}
+
+/// What a command says that fails.
+pub fn error(data: &Path, arguments: &[&str]) -> String {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = run(data, arguments);
+    assert_eq!(
+        status.code(),
+        Some(1),
+        "{}",
+        String::from_utf8_lossy(&stdout)
+    );
+    let error = String::from_utf8(stderr).unwrap();
+    assert!(
+        error.starts_with("error: ") && error.lines().count() == 1,
+        "{error}"
+    );
+    error
+}
+
+pub fn run(data: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ops"))
+        .arg("--data")
+        .arg(data)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Ann, Bob and Cat, all of whose doings are an hour ago.
+pub struct World {
+    _folder: TempDir,
+    pub data: PathBuf,
+    pub stack: Stack,
+    pub store: Store,
+    /// The conversation of all three.
+    pub house: ConversationId,
+    people: BTreeMap<&'static str, ContactId>,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        const AN_HOUR: u64 = 3_600_000_000;
+        Self::since(AN_HOUR).await
+    }
+
+    /// The same, so many microseconds ago.
+    pub async fn since(ago: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("chat.db");
+        let stack = Stack::start(Some(&data)).await.unwrap();
+        let now = AtomicU64::new(Clock::system().now().0 - ago);
+        let clock = Clock::new(move || Micros(now.fetch_add(10, Ordering::Relaxed)));
+        let store = stack.store.clone().with_clock(clock.clone());
+        let mut people = BTreeMap::new();
+        for name in ["ann", "bob", "cat"] {
+            let id = ContactId::random();
+            people.insert(name, id);
+            let contact = NewContact {
+                id,
+                username: name.to_owned().try_into().unwrap(),
+                phone_number: None,
+                avatar_url: None,
+                last_active_at: None,
+                created_at: clock.now(),
+            };
+            store.add_contact(contact).await.unwrap();
+            let caller = Caller::with_token(name);
+            let token = store.add_token(&caller, id, Label::default(), None);
+            token.await.unwrap();
+        }
+        let mut world = Self {
+            _folder: folder,
+            data,
+            stack,
+            store,
+            house: ConversationId::random(),
+            people,
+        };
+        world.house = world.begins("ann", &["bob", "cat"], Some("house")).await;
+        world
+    }
+
+    pub fn id(&self, name: &str) -> ContactId {
+        self.people[name]
+    }
+
+    pub async fn begins(&self, who: &str, others: &[&str], name: Option<&str>) -> ConversationId {
+        let mention = |name: &&str| (*name).to_owned().try_into().unwrap();
+        let participants: Vec<_> = others.iter().map(mention).collect();
+        let new = NewConversation {
+            participants: participants.try_into().unwrap(),
+            name: name.map(|name| name.to_owned().try_into().unwrap()),
+        };
+        match self.store.begin(&Caller::with_token(who), new).await {
+            Ok(Begun::New(conversation)) => conversation.id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn sends(&self, who: &str, conversation: ConversationId, text: &str) -> MessageId {
+        let text = text.to_owned().try_into().unwrap();
+        let caller = Caller::with_token(who);
+        self.store
+            .send(&caller, conversation, text)
+            .await
+            .unwrap()
+            .id
+    }
+
+    pub async fn reacts(&self, who: &str, message: MessageId, emoji: &str) {
+        let emoji = emoji.to_owned().try_into().unwrap();
+        let change = Change {
+            reactions: [(emoji, vec![who.to_owned().try_into().unwrap()])].into(),
+            ..Change::default()
+        };
+        let caller = Caller::with_token(who);
+        self.store.change(&caller, message, &change).await.unwrap();
+    }
+
+    pub async fn leaves(&self, who: &str, conversation: ConversationId) {
+        let caller = Caller::with_token(who);
+        self.store.leave(&caller, conversation).await.unwrap();
+    }
+
+    /// All items of a table.
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let scan = serde_json::from_value(json!({ "TableName": table })).unwrap();
+        let page = self.stack.engine.database().scan(scan).unwrap();
+        let Value::Array(items) = serde_json::to_value(page).unwrap()["Items"].take() else {
+            return Vec::new();
+        };
+        items
+    }
+
+    /// The items of all tables in which this text stands.
+    pub fn mentions(&self, text: &str) -> Vec<Value> {
+        let items = TABLES.iter().flat_map(|table| self.items(table));
+        items
+            .filter(|item| item.to_string().contains(text))
+            .collect()
+    }
+
+    /// Puts an item behind everybody's back.
+    pub fn puts(&self, table: &str, item: &Value) {
+        let put = serde_json::from_value(json!({ "TableName": table, "Item": item })).unwrap();
+        self.stack.engine.database().put_item(put).unwrap();
+    }
+
+    /// Takes an item away behind everybody's back.
+    pub fn removes(&self, table: &str, key: &Value) {
+        let delete = json!({ "TableName": table, "Key": key, "ReturnValues": "ALL_OLD" });
+        let delete = serde_json::from_value(delete).unwrap();
+        let removed = self.stack.engine.database().delete_item(delete).unwrap();
+        assert!(removed.attributes.is_some(), "{table} has {key}");
+    }
+
+    /// Changes an item behind everybody's back.
+    pub fn updates(&self, table: &str, key: &Value, expression: &str, values: &Value) {
+        let mut update = json!({ "TableName": table, "Key": key, "UpdateExpression": expression });
+        if !values.is_null() {
+            update["ExpressionAttributeValues"] = values.clone();
+        }
+        let update = serde_json::from_value(update).unwrap();
+        self.stack.engine.database().update_item(update).unwrap();
+    }
+}
+
+const TABLES: [&str; 7] = [
+    "MessagesTable",
+    "InboxTable",
+    "ConversationsTable",
+    "MembershipsTable",
+    "ContactsTable",
+    "TokensTable",
+    "TokenIdsTable",
+];
+
+/// A string as an attribute.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "ids are as small as references to them"
+)]
+pub fn s(text: impl ToString) -> Value {
+    json!({ "S": text.to_string() })
+}
