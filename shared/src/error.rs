@@ -20,6 +20,17 @@ pub enum Error {
     /// There is no such message, or the caller may not know that there is.
     #[error("no such message, or you do not take part in its conversation")]
     MessageNotFound,
+    /// What was sent under an idempotency key has been deleted since.
+    #[error("what you sent under this Idempotency-Key has been deleted")]
+    SentAndDeleted,
+    /// Something else was sent under the same idempotency key.
+    #[error(
+        "this Idempotency-Key was used for another request within the last day: take a new one"
+    )]
+    IdempotencyKeyReused,
+    /// The message is not in the version that the request was meant for.
+    #[error("the message has been changed since: get it again, and its ETag")]
+    PreconditionFailed,
     /// There is no such conversation, or the caller may not know that there is.
     #[error("no such conversation, or you do not take part in it")]
     ConversationNotFound {

@@ -4,6 +4,7 @@
 //! local stack hands the same `handle` to [`answer`].
 
 mod bearer;
+mod etag;
 mod form;
 mod params;
 mod request;

@@ -8,6 +8,8 @@
 //! - [`conversation`]: who takes part, and what one of them sees of it.
 //! - [`token`]: what can be told of a bearer token.
 //! - [`id`]: what names each of them; a message's id is its key.
+//! - [`version`]: which version of a message is meant.
+//! - [`idempotency`]: keys under which a request is carried out once.
 //! - [`page`]: which part of a list is asked for.
 //! - [`time`]: microseconds within, seconds for clients, and the clock.
 //! - [`error`]: all that can go wrong.
@@ -24,12 +26,14 @@ pub mod conversation;
 pub mod error;
 pub mod http;
 pub mod id;
+pub mod idempotency;
 pub mod log;
 pub mod message;
 pub mod page;
 pub mod store;
 pub mod time;
 pub mod token;
+pub mod version;
 
 pub use error::{Error, Result};
 pub use store::Store;

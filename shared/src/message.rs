@@ -11,6 +11,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::contact::Contact;
 use crate::id::{ConversationId, MessageId};
 use crate::time::Seconds;
+use crate::version::Version;
 
 /// A message, as clients see it: every key always present.
 #[derive(Debug, Serialize)]
@@ -33,6 +34,9 @@ pub struct Message {
     pub created_at: Seconds,
     /// When it was last changed.
     pub updated_at: Option<Seconds>,
+    /// How often it was, which is its `ETag`.
+    #[serde(skip)]
+    pub version: Version,
 }
 
 /// A message's text: 1 byte to 32 KiB of UTF-8, not only white space.

@@ -11,7 +11,7 @@
 //! | [`Store::message`] | token ‖ message and conversation, contacts |
 //! | [`Store::messages`] | token ‖ conversation ‖ messages, contacts |
 //! | [`Store::inbox`] | token, inbox, messages and conversations, contacts |
-//! | [`Store::send`] | token ‖ conversation ‖ newest key, transaction ‖ moves in the participants' lists, 16 at a time ‖ sender |
+//! | [`Store::send`] | token ‖ conversation ‖ newest key, transaction ‖ sender, moves in the participants' lists, 16 at a time |
 //! | [`Store::change`] | token ‖ message, conversation and usernames, update ‖ contacts |
 //! | [`Store::delete`] | token ‖ message and conversation, transaction |
 //! | [`Store::conversation`] | token ‖ conversation ‖ newest message, membership, contacts ‖ unread |
@@ -37,6 +37,7 @@ mod batch;
 mod contacts;
 mod conversations;
 mod failure;
+mod idempotency;
 mod inbox;
 mod memberships;
 mod messages;
@@ -64,7 +65,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 pub use contacts::{ChangeOfContact, NewContact};
 pub use conversations::{Begun, ChangeOfConversation, NewConversation, Record};
-pub use messages::Change;
+pub use messages::{Change, Sent};
 pub use upkeep::{Finding, Survey};
 
 use contacts::Activity;
@@ -94,6 +95,7 @@ pub struct Tables {
     contacts: String,
     tokens: String,
     token_ids: String,
+    idempotency: String,
 }
 
 impl Tables {
@@ -114,6 +116,7 @@ impl Tables {
             contacts: name("CONTACTS_TABLE")?,
             tokens: name("TOKENS_TABLE")?,
             token_ids: name("TOKEN_IDS_TABLE")?,
+            idempotency: name("IDEMPOTENCY_TABLE")?,
         })
     }
 }

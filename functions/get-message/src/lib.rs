@@ -3,7 +3,8 @@
 use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
-/// Answers with the message that has this id, to those who take part in its conversation.
+/// Answers with the message that has this id, to those who take part in its conversation; with 304 if
+/// they have it already.
 ///
 /// # Errors
 ///
@@ -11,9 +12,14 @@ use shared::{Error, Result, Store};
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     request.no_params()?;
+    let known = request.if_none_match()?;
     let id = request.id().ok_or(Error::MessageNotFound)?;
 
     let message = store.message(caller, id).await?;
 
-    Ok(Response::ok(&message))
+    let response = match known {
+        Some(known) if known.includes(message.version) => Response::not_modified(),
+        _ => Response::ok(&message),
+    };
+    Ok(response.tagged(message.version))
 }

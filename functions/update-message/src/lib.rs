@@ -24,15 +24,16 @@ struct UpdateMessage {
 /// # Errors
 ///
 /// 404 if there is no such message for the caller, 403 if it edits another's message or reacts as
-/// somebody else; then nothing is changed.
+/// somebody else, 412 if the message is not in a version that `If-Match` names; then nothing is changed.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
-    let change = request.body::<UpdateMessage>()?.into_change()?;
+    let mut change = request.body::<UpdateMessage>()?.into_change()?;
+    change.expected = request.if_match()?;
     let id = request.id().ok_or(Error::MessageNotFound)?;
 
     let message = store.change(caller, id, &change).await?;
 
-    Ok(Response::ok(&message))
+    Ok(Response::ok(&message).tagged(message.version))
 }
 
 impl UpdateMessage {
@@ -59,6 +60,7 @@ impl UpdateMessage {
                 message,
                 reactions: reactions.unwrap_or_default().0,
                 read: read.unwrap_or_default(),
+                expected: None,
             }),
         }
     }

@@ -9,9 +9,11 @@ use lambda_http::{RequestExt, http};
 use serde::de::DeserializeOwned;
 
 use super::params::{self, Value};
-use super::{bearer, form};
+use super::{bearer, etag, form};
 use crate::caller::Caller;
 use crate::error::{Error, Invalid, Result, Unauthenticated};
+use crate::idempotency::IdempotencyKey;
+use crate::version::Expected;
 
 /// The most that is read of a body, in bytes: the longest text with every byte escaped.
 const MAX_BODY: usize = 256 * 1024;
@@ -66,6 +68,44 @@ impl Request {
     #[must_use]
     pub fn id_named<T: FromStr>(&self, name: &str) -> Option<T> {
         self.event.path_parameters_ref()?.first(name)?.parse().ok()
+    }
+
+    /// The `Idempotency-Key`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`].
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>> {
+        const NAME: &str = "Idempotency-Key";
+        let mut values = self.event.headers().get_all(NAME).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            let param = NAME.to_owned();
+            return Err(Invalid::Repeated { param }.into());
+        }
+        let key = value.to_str().unwrap_or_default().trim().parse();
+        let key = key.map_err(|error| Invalid::value(NAME, error));
+        Ok(Some(key?))
+    }
+
+    /// The versions of a message that the request is meant for: `If-Match`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`].
+    pub fn if_match(&self) -> Result<Option<Expected>> {
+        Ok(etag::expected(self.event.headers(), "If-Match", false)?)
+    }
+
+    /// The versions of a message that the client has: `If-None-Match`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`].
+    pub fn if_none_match(&self) -> Result<Option<Expected>> {
+        Ok(etag::expected(self.event.headers(), "If-None-Match", true)?)
     }
 
     /// The parameters in the query of a request that has no body.

@@ -4,9 +4,10 @@ use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, http};
 use serde::Serialize;
 
-use super::Request;
+use super::{Request, etag};
 use crate::error::{Error, Invalid, Unauthenticated, chain};
 use crate::page::{Cursor, Page};
+use crate::version::Version;
 
 /// An answer on its way to the client.
 #[derive(Debug)]
@@ -65,6 +66,26 @@ impl Response {
     #[must_use]
     pub fn created(body: &impl Serialize) -> Self {
         Self::json(StatusCode::CREATED, body)
+    }
+
+    /// 304: the client has it already.
+    #[must_use]
+    pub fn not_modified() -> Self {
+        let mut response = Self::no_content();
+        *response.0.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    }
+
+    /// Says which version of a message it tells of, in `ETag`.
+    #[must_use]
+    pub fn tagged(self, version: Version) -> Self {
+        self.with(header::ETAG, &etag::tag(version))
+    }
+
+    /// Says that it tells of what an earlier request has done.
+    #[must_use]
+    pub fn replayed(self) -> Self {
+        self.with(HeaderName::from_static("idempotent-replayed"), "true")
     }
 
     /// Says where what the answer is about can be found from now on.
@@ -126,6 +147,8 @@ impl Response {
 
     pub(super) fn with_request_id(self, request_id: &str) -> http::Response<Body> {
         self.with(HeaderName::from_static("x-request-id"), request_id)
+            .with(header::CACHE_CONTROL, "no-store")
+            .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
             .0
     }
 
@@ -180,6 +203,9 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::NotYourself { .. } => (StatusCode::FORBIDDEN, "not_yourself"),
         Error::MessageNotFound => (StatusCode::NOT_FOUND, "message_not_found"),
         Error::ConversationNotFound { .. } => (StatusCode::NOT_FOUND, "conversation_not_found"),
+        Error::SentAndDeleted => (StatusCode::NOT_FOUND, "message_deleted"),
+        Error::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+        Error::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
         Error::ContactNotFound { .. } => (StatusCode::NOT_FOUND, "contact_not_found"),
         Error::TokenNotFound => (StatusCode::NOT_FOUND, "token_not_found"),
         Error::UsernameTaken => (StatusCode::CONFLICT, "username_taken"),
@@ -207,6 +233,8 @@ fn param(error: &Error) -> Option<&str> {
         Error::MessageNotFound | Error::TokenNotFound => Some("id"),
         Error::ContactNotFound { param, .. } | Error::ConversationNotFound { param } => Some(param),
         Error::UsernameTaken => Some("username"),
+        Error::SentAndDeleted | Error::IdempotencyKeyReused => Some("Idempotency-Key"),
+        Error::PreconditionFailed => Some("If-Match"),
         _ => None,
     }
 }

@@ -43,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`].
+    /// [`crate::Error::Unauthenticated`].
     pub async fn inbox(&self, caller: &Caller, window: &Window) -> Result<Page<Message>> {
         let contact = self.authenticate(caller).await?;
         let wanted = window.limit.get() + 1;

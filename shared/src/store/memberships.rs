@@ -295,7 +295,7 @@ impl Store {
     /// Moves the conversation of a new message to the top of its participants' lists, archived or not.
     ///
     /// Each list by itself, 16 at a time, and none that has moved further already, so sends do not wait
-    /// for each other. What fails to be sent after all has moved it up as well.
+    /// for each other.
     pub(super) async fn move_up(
         &self,
         id: MessageId,

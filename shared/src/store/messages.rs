@@ -19,6 +19,7 @@ use super::{Item, Store, n, read, s};
 use crate::contact::Contact;
 
 pub use change::Change;
+pub use send::Sent;
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -26,6 +27,7 @@ use crate::id::{ContactId, ConversationId, MessageId};
 use crate::message::{Message, Reactions};
 use crate::page::{Direction, Page, Window};
 use crate::time::Micros;
+use crate::version::{Expected, Version};
 
 const REACTION: &str = "reaction:";
 
@@ -39,7 +41,7 @@ pub(super) struct Row {
     read_at: Option<Micros>,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<Micros>,
-    version: u64,
+    version: Version,
     /// Each in an attribute of its own, `reaction:<emoji>`: `ADD` and `DELETE` know only top-level sets.
     #[serde(skip)]
     reactions: BTreeMap<String, BTreeSet<ContactId>>,
@@ -258,5 +260,15 @@ pub(super) fn shown(row: Row, contacts: &HashMap<ContactId, Contact>) -> Message
         read_at: row.read_at.map(Into::into),
         created_at: row.created_at.into(),
         updated_at: row.updated_at.map(Into::into),
+        version: row.version,
+    }
+}
+
+/// Whether the row is in one of the versions that a request is meant for.
+fn check_version(expected: Option<&Expected>, row: &Row) -> Result<()> {
+    if expected.is_none_or(|expected| expected.includes(row.version)) {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed)
     }
 }

@@ -142,6 +142,7 @@ async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> 
             kevin,
             conversation,
             parsed("It’s a nice night for a neck injury.")?,
+            None,
         )
         .await?;
     at(store, ANSWERED)
@@ -149,6 +150,7 @@ async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> 
             linnie,
             conversation,
             parsed("You’re what the French call ‘les incompetents.’")?,
+            None,
         )
         .await?;
     let kate_name = parsed::<Username>(PEOPLE[1].username)?;
@@ -157,11 +159,12 @@ async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> 
     at(store, READ)
         .change(
             kate,
-            sent.id,
+            sent.message.id,
             &Change {
                 reactions,
                 read: true,
                 message: None,
+                expected: None,
             },
         )
         .await?;

@@ -10,6 +10,7 @@ use clap::Parser;
 use dev::Error;
 use dev::demo::{self, PEOPLE};
 use dev::stack::{self, Stack};
+use futures_util::FutureExt;
 use shared::error::chain;
 
 /// Runs CityPay Messages on this machine, with demo data.
@@ -56,6 +57,8 @@ fn fail(problem: &str) -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Error> {
+    // From now on Ctrl-C is listened to: whoever reads the greeting may press it.
+    let _ = tokio::signal::ctrl_c().now_or_never();
     let default = if options.engine_only { 8000 } else { 3000 };
     let listener = stack::listen(&options.host, options.port.unwrap_or(default)).await?;
     let address = listener.local_addr()?;

@@ -21,6 +21,7 @@ const ALL: usize = i32::MAX as usize;
 const TOKENS: &str = "tokens";
 const MESSAGES: &str = "messages";
 const REACTIONS: &str = "reactions";
+const KEYS: &str = "idempotency keys";
 const INBOX_ENTRIES: &str = "inbox entries";
 const CONVERSATIONS: &str = "conversations left";
 const MEMBERSHIPS: &str = "memberships";
@@ -57,6 +58,7 @@ impl Store {
         removed(MESSAGES, written.messages());
         self.remove_reactions(contact, &written).await?;
         removed(REACTIONS, written.reactions());
+        removed(KEYS, self.forget_keys(contact).await?);
         let entries = self.empty_inbox(contact).await?;
         let conversations = self.parts_of(contact).await?.conversations;
         for &id in &conversations {
@@ -89,6 +91,7 @@ impl Store {
             (TOKENS, self.all_tokens_of(contact).await?.len()),
             (MESSAGES, written.messages()),
             (REACTIONS, written.reactions()),
+            (KEYS, self.keys_of(contact).await?.len()),
             (INBOX_ENTRIES, self.entries_of(contact).await?.len()),
             (CONVERSATIONS, parts.conversations.len()),
             (MEMBERSHIPS, self.membership_items(contact).await?.len()),

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use futures_util::future::join;
 
-use super::{REACTION, Row, key, shown};
+use super::{REACTION, Row, check_version, key, shown};
 use crate::caller::Caller;
 use crate::contact::Username;
 use crate::error::{Error, Invalid, Result};
@@ -15,6 +15,7 @@ use crate::message::{Emoji, Message, Text};
 use crate::store::failure::Backoff;
 use crate::store::{Store, n, s};
 use crate::time::Micros;
+use crate::version::Expected;
 
 /// A message takes this many different emoji, so that its item stays far below 400 KB.
 ///
@@ -30,6 +31,8 @@ pub struct Change {
     pub reactions: BTreeMap<Emoji, Vec<Username>>,
     /// Somebody other than the author has read it.
     pub read: bool,
+    /// Which versions of the message it is meant for, if not for any.
+    pub expected: Option<Expected>,
 }
 
 impl Store {
@@ -38,7 +41,8 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::Unauthenticated`]; [`Error::MessageNotFound`], also for those who do not take part;
-    /// [`Error::NotTheAuthor`] and [`Error::NotYourself`], before anything is changed.
+    /// [`Error::NotTheAuthor`], [`Error::NotYourself`] and [`Error::PreconditionFailed`], before anything
+    /// is changed.
     pub async fn change(&self, caller: &Caller, id: MessageId, change: &Change) -> Result<Message> {
         let usernames = change.first_usernames();
         let mut backoff = Backoff::default();
@@ -46,6 +50,7 @@ impl Store {
             let sight = self.look(caller, id, &usernames).await?;
             let row = sight.row.ok_or(Error::MessageNotFound)?;
             change.check(&row, sight.contact, &sight.usernames)?;
+            check_version(change.expected.as_ref(), &row)?;
             let now = self
                 .clock
                 .now()
@@ -163,7 +168,7 @@ struct Update {
     set: Vec<String>,
     add: Vec<String>,
     delete: Vec<String>,
-    condition: &'static str,
+    condition: String,
     names: HashMap<String, String>,
     values: Vec<(&'static str, AttributeValue)>,
 }
@@ -175,10 +180,14 @@ impl Update {
             set: vec!["updated_at = :now".to_owned()],
             add: vec!["version :one".to_owned()],
             delete: Vec::new(),
-            condition: "contact_id = :author",
+            condition: "contact_id = :author".to_owned(),
             names: HashMap::new(),
             values: vec![(":now", n(now.0)), (":author", s(row.contact_id))],
         };
+        if change.expected.is_some() {
+            update.condition += " AND version = :version";
+            update.values.push((":version", n(row.version.0)));
+        }
         let mut changes = 0;
         if let Some(text) = change
             .message
@@ -194,7 +203,7 @@ impl Update {
         }
         if change.read && row.read_at.is_none() && row.contact_id != contact {
             update.set.push("read_at = :now".to_owned());
-            update.condition = "contact_id = :author AND attribute_not_exists(read_at)";
+            update.condition += " AND attribute_not_exists(read_at)";
             changes += 1;
         }
         let different = |(emoji, reacting): &(&Emoji, &Vec<Username>)| {

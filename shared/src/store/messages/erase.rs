@@ -63,9 +63,10 @@ impl Store {
             let row = self.conversation_row(conversation).await?;
             let participants = row.map(|row| row.participants).unwrap_or_default();
             for ids in ids.chunks(STEP) {
+                let author = || ("contact_id", s(contact));
                 let removals = ids
                     .iter()
-                    .map(|&id| self.remove(id, contact, &participants));
+                    .map(|&id| self.remove(id, author(), &participants));
                 all(removals.collect()).await?;
             }
         }

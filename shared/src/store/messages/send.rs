@@ -1,33 +1,57 @@
 //! Sending: one transaction that writes the message and an inbox entry for each participant, and
-//! beside it the moves that bring the conversation to the top of their lists.
+//! after it the moves that bring the conversation to the top of their lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join3};
 
-use super::{Row, shown};
+use super::{Row, key, shown};
 use crate::caller::Caller;
 use crate::error::{Error, Result, chain};
-use crate::id::ConversationId;
+use crate::id::{ContactId, ConversationId, MessageId};
+use crate::idempotency::IdempotencyKey;
 use crate::message::{Message, Text};
+use crate::store::batch::Batch;
 use crate::store::conversations::visible;
 use crate::store::failure::Backoff;
+use crate::store::idempotency::Once;
 use crate::store::write::put;
 use crate::store::{Store, conversations};
 use crate::time::Micros;
+use crate::version::Version;
+
+/// What came of a send.
+#[derive(Debug)]
+pub struct Sent {
+    /// The message that is there now.
+    pub message: Message,
+    /// Whether it was sent before, under the same idempotency key.
+    pub replayed: bool,
+}
+
+/// What was written.
+enum Kept {
+    New(Row),
+    /// Nothing: this message was sent under the key before.
+    Before(MessageId),
+}
 
 impl Store {
-    /// Sends `text` to a conversation, behind every message acknowledged there before.
+    /// Sends `text` to a conversation, behind every message acknowledged there before; under a key once,
+    /// however often it is asked for within a day.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`]; [`Error::ConversationNotFound`], also for those who do not take part.
+    /// [`Error::Unauthenticated`]; [`Error::ConversationNotFound`], also for those who do not take part;
+    /// [`Error::IdempotencyKeyReused`]; [`Error::SentAndDeleted`].
     pub async fn send(
         &self,
         caller: &Caller,
         conversation: ConversationId,
         text: Text,
-    ) -> Result<Message> {
+        key: Option<IdempotencyKey>,
+    ) -> Result<Sent> {
+        let once = key.map(|key| Once::of(&key, conversation, &text));
         let reads = join3(
             self.authenticate(caller),
             self.conversation_row(conversation),
@@ -54,41 +78,89 @@ impl Store {
             message: text.into(),
             read_at: None,
             updated_at: None,
-            version: 1,
+            version: Version(1),
             reactions: BTreeMap::new(),
         };
         let ids = BTreeSet::from([author]);
-        let (row, contacts) = join(self.keep(row, &conversation), self.contacts(&ids)).await;
-        let row = row?;
-        // It is kept: an answer that says otherwise would have it sent again.
-        let contacts = match contacts {
-            Ok(contacts) => contacts,
-            Err(_) => self.contacts(&ids).await?,
-        };
-        Ok(shown(row, &contacts))
+        let writes = self.keep(row, &conversation, once.as_ref());
+        let (kept, contacts) = join(writes, self.contacts(&ids)).await;
+        match kept? {
+            Kept::New(row) => {
+                // It is kept: an answer that says otherwise would have it sent again.
+                let contacts = match contacts {
+                    Ok(contacts) => contacts,
+                    Err(_) => self.contacts(&ids).await?,
+                };
+                Ok(Sent {
+                    message: shown(row, &contacts),
+                    replayed: false,
+                })
+            }
+            Kept::Before(id) => Ok(Sent {
+                message: self.sent_before(id, author, &conversation).await?,
+                replayed: true,
+            }),
+        }
     }
 
-    /// Writes a new message and its inbox entries in one transaction; a taken microsecond is tried again later.
-    async fn keep(&self, mut row: Row, conversation: &conversations::Row) -> Result<Row> {
+    /// Writes a new message, its inbox entries and its key in one transaction; a taken microsecond is
+    /// tried again later.
+    async fn keep(
+        &self,
+        mut row: Row,
+        conversation: &conversations::Row,
+        once: Option<&Once>,
+    ) -> Result<Kept> {
         let mut backoff = Backoff::default();
         loop {
-            let put = put(&self.tables.messages, "conversation_id", &row)?;
-            let puts = self.puts(row.id(), &conversation.participants)?;
-            let items = [put].into_iter().chain(puts).collect();
-            let rise = self.move_up(row.id(), row.contact_id, &conversation.participants);
-            let (failed, risen) = join(self.transact(items), rise).await;
-            if failed?.is_empty() {
-                if let Err(error) = risen {
-                    // It is kept: an answer that says otherwise would have it sent again.
-                    tracing::warn!(error = chain(&error), "a list shows a conversation too low");
-                }
-                return Ok(row);
+            let mut items = vec![put(&self.tables.messages, "conversation_id", &row)?];
+            if let Some(once) = once {
+                items.push(self.remember(once, row.id(), row.contact_id)?);
             }
-            row.created_at = a_little_after(row.created_at);
+            items.extend(self.puts(row.id(), &conversation.participants)?);
+            let failed = self.transact(items).await?;
+            if failed.is_empty() {
+                let participants = &conversation.participants;
+                tell(self.move_up(row.id(), row.contact_id, participants).await);
+                return Ok(Kept::New(row));
+            }
+            if let Some(once) = once.filter(|_| failed.contains(&1)) {
+                if let Some(id) = self.sent_under(once, row.contact_id).await? {
+                    return Ok(Kept::Before(id));
+                }
+            } else {
+                row.created_at = a_little_after(row.created_at);
+            }
             backoff
                 .wait("every microsecond that was tried is taken")
                 .await?;
         }
+    }
+
+    /// The message that was sent under a key, if it is still there.
+    async fn sent_before(
+        &self,
+        id: MessageId,
+        author: ContactId,
+        conversation: &conversations::Row,
+    ) -> Result<Message> {
+        let batch = Batch::default().with(&self.tables.messages, [key(id)]);
+        let mut found = batch.get(&self.db).await?;
+        let row = self.take_messages(&mut found)?.remove(&id);
+        let row = row.ok_or(Error::SentAndDeleted)?;
+        // Whoever sent it first may have been cut off before the lists were moved.
+        let rise = self.move_up(id, author, &conversation.participants);
+        let (message, risen) = join(self.show_one(row), rise).await;
+        tell(risen);
+        message
+    }
+}
+
+/// That a list could not be moved is for the log: the message is kept, and an answer that says otherwise
+/// would have it sent again.
+fn tell(risen: Result<()>) {
+    if let Err(error) = risen {
+        tracing::warn!(error = chain(&error), "a list shows a conversation too low");
     }
 }
 

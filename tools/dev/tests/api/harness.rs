@@ -152,9 +152,10 @@ impl World {
         let text = Text::try_from(text.to_owned()).unwrap();
         let caller = Caller::with_token(&person.token);
         store
-            .send(&caller, person.conversation, text)
+            .send(&caller, person.conversation, text, None)
             .await
             .unwrap()
+            .message
             .id
             .to_string()
     }

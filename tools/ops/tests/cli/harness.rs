@@ -131,9 +131,10 @@ impl World {
         let text = text.to_owned().try_into().unwrap();
         let caller = Caller::with_token(who);
         self.store
-            .send(&caller, conversation, text)
+            .send(&caller, conversation, text, None)
             .await
             .unwrap()
+            .message
             .id
     }
 

@@ -191,11 +191,22 @@ impl Person {
 
     /// Tries to send a message.
     pub async fn tries_to_send(&self, text: &str) -> Answer {
+        self.tries_to_send_with(&[], text).await
+    }
+
+    /// Tries to send a message under an idempotency key.
+    pub async fn sends_under(&self, key: &str, text: &str) -> Answer {
+        self.tries_to_send_with(&[("idempotency-key", key)], text)
+            .await
+    }
+
+    async fn tries_to_send_with(&self, headers: &[(&str, &str)], text: &str) -> Answer {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("conversation_id", &self.conversation.to_string())
             .append_pair("message", text)
             .finish();
-        self.posts("/v1/messages", form).await
+        self.requests(Method::POST, "/v1/messages", headers, form)
+            .await
     }
 
     /// Sends a message; its id.

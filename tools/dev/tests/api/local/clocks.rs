@@ -217,3 +217,28 @@ async fn a_message_from_a_host_whose_clock_is_behind_is_unread_all_the_same() {
     kevin.sends("late").await;
     assert_eq!(buzz.opens().await.json()["unread_count"], 1);
 }
+
+#[tokio::test]
+async fn a_key_is_remembered_for_a_day_by_the_clock() {
+    let world = World::new().await;
+    let now = Clock::system().now().0;
+    let at = async |seconds: u64| {
+        let host = world
+            .host_at(move || Micros(now + seconds * 1_000_000))
+            .await;
+        world
+            .kevin
+            .at(&host)
+            .sends_under("key", "hello")
+            .await
+            .is(201)
+    };
+    let first = at(0).await;
+    let replayed = at(24 * 60 * 60 - 1).await;
+    assert_eq!(replayed.json()["id"], first.json()["id"]);
+    let forgotten = at(24 * 60 * 60 + 1).await;
+    assert_ne!(forgotten.json()["id"], first.json()["id"]);
+    assert_eq!(forgotten.header("idempotent-replayed"), "");
+    let again = at(24 * 60 * 60 + 2).await;
+    assert_eq!(again.json()["id"], forgotten.json()["id"]);
+}

@@ -21,7 +21,7 @@ async fn each_operation_costs_what_the_design_says() {
     // moves to the top of a list: the membership, and its index once to take out and once to put in
     let send = Cost {
         calls: 8,
-        round_trips: 2,
+        round_trips: 3,
         capacity_units: 4.0 + 8.0 + 9.0,
     };
     assert_eq!(second.cost(), send);
@@ -29,6 +29,9 @@ async fn each_operation_costs_what_the_design_says() {
         (first.calls, first.round_trips),
         (send.calls, send.round_trips)
     );
+    // the same, and the key, twice
+    let under_a_key = kevin.sends_under("key", "third").await.is(201).cost();
+    assert_eq!(under_a_key, cost(8, 3, send.capacity_units + 2.0));
     // token, message, conversation, contact
     assert_eq!(
         kevin.reads(&id).await.is(200).cost(),
@@ -47,13 +50,13 @@ async fn each_operation_costs_what_the_design_says() {
             capacity_units: 4.0
         }
     );
-    // token, inbox, two messages, conversation, contact
+    // token, inbox, three messages, conversation, contact
     assert_eq!(
         kevin.lists_all("").await.is(200).cost(),
         Cost {
             calls: 4,
             round_trips: 4,
-            capacity_units: 6.0
+            capacity_units: 7.0
         }
     );
     // token, message, conversation, username, update, author and reacting contact

@@ -135,3 +135,37 @@ async fn a_message_whose_move_comes_late_brings_nothing_back_that_was_archived_a
         1
     );
 }
+
+#[tokio::test]
+async fn a_send_that_was_cut_off_is_repeated_under_its_key_without_a_second_message() {
+    let world = World::new().await;
+    let (proxy, kevin) = behind(&world).await;
+    proxy.will("TransactWriteItems", 10, Fault::NeverAnswers);
+    kevin
+        .sends_under("key", "once")
+        .await
+        .fails(503, "unavailable", ());
+    let (_, kevin) = behind(&world).await;
+    let again = kevin.sends_under("key", "once").await.is(201);
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(world.kate.lists("").await.texts(), ["once"]);
+    assert_eq!(world.kate.lists_all("").await.texts(), ["once"]);
+}
+
+#[tokio::test]
+async fn a_send_that_fails_moves_nothing() {
+    let world = World::awake().await;
+    world.kevin.sends("news").await;
+    world.kate.sets("archived=true").await.is(200);
+    let proxy = Proxy::before(world.engine()).await;
+    let kate = world.kate.at(&world.host_behind(&proxy).await);
+    let before = world.kate.opens().await.json();
+    assert_eq!(before["unread_count"], 1);
+    proxy.will(
+        "TransactWriteItems",
+        1,
+        Fault::Refuses("AccessDeniedException"),
+    );
+    kate.tries_to_send("not kept").await.is(500);
+    assert_eq!(world.kate.opens().await.json(), before);
+}

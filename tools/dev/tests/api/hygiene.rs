@@ -1,0 +1,61 @@
+//! What every answer has, and what none has.
+
+use reqwest::Method;
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn no_answer_is_kept_by_caches_or_taken_for_another_type() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    for answer in [
+        world.kevin.tries_to_send("hello").await.is(201),
+        world.kevin.reads(&id).await.is(200),
+        world.kevin.lists("").await.is(200),
+        world.kevin.gets("/v1/me").await.is(200),
+        world.kevin.deletes(&id).await.is(204),
+        world.kevin.reads(&id).await.is(404),
+        world.kevin.lists("limit=0").await.is(400),
+        world.nobody.lists("").await.is(401),
+        world.kevin.gets("/nowhere").await.is(404),
+        world
+            .kevin
+            .requests(Method::PATCH, "/v1/messages", &[], ())
+            .await
+            .is(405),
+    ] {
+        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            "nosniff",
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_is_sent_comes_back_in_a_header() {
+    let world = World::new().await;
+    let needle = "needle";
+    for answer in [
+        world
+            .kevin
+            .lists(&format!("limit=1&{needle}={needle}"))
+            .await,
+        world.kevin.lists(&format!("limit={needle}")).await,
+        world.kevin.gets(&format!("/{needle}")).await,
+        world.kevin.sends_under(needle, needle).await,
+        world.kevin.with_token(needle).lists("").await,
+        world
+            .kevin
+            .requests(Method::GET, "/v1/me", &[("x-request-id", needle)], ())
+            .await,
+    ] {
+        for (name, value) in &answer.headers {
+            assert!(
+                !value.to_str().unwrap().contains(needle),
+                "{name}: {answer:?}"
+            );
+        }
+    }
+}

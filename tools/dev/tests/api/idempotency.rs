@@ -1,0 +1,166 @@
+//! `Idempotency-Key`: a send is carried out once, however often it is asked for.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::harness::{Json, World};
+
+#[tokio::test]
+async fn a_repeat_is_answered_with_the_first_message_and_stores_nothing() {
+    let world = World::new().await;
+    let first = world.kevin.sends_under("key-1", "once").await.is(201);
+    assert_eq!(first.header("idempotent-replayed"), "");
+    for key in ["key-1", "\"key-1\""] {
+        let again = world.kevin.sends_under(key, "once").await.is(201);
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert_eq!(again.header("location"), first.header("location"));
+        assert_eq!(again.header("etag"), first.header("etag"));
+        assert_eq!(again.json()["id"], first.json()["id"]);
+    }
+    world.kevin.sends_under("key-2", "once").await.is(201);
+    assert_eq!(world.kate.lists("").await.texts(), ["once", "once"]);
+    assert_eq!(world.kate.lists_all("").await.texts(), ["once", "once"]);
+    assert_eq!(world.kate.opens().await.json()["unread_count"], 2);
+}
+
+#[tokio::test]
+async fn a_repeat_moves_nothing() {
+    let world = World::new().await;
+    world.kate.sends_under("key", "once").await.is(201);
+    world.kevin.sends("news").await;
+    world.linnie.sets("archived=true").await.is(200);
+    let before = (
+        world.kate.opens().await.json(),
+        world.linnie.opens().await.json(),
+    );
+    assert_eq!(before.0["unread_count"], 1);
+    world.kate.sends_under("key", "once").await.is(201);
+    world.kate.sends_under("key", "other").await.is(422);
+    let after = (
+        world.kate.opens().await.json(),
+        world.linnie.opens().await.json(),
+    );
+    for name in ["unread_count", "last_active_at", "archived_at"] {
+        assert_eq!(
+            (&after.0[name], &after.1[name]),
+            (&before.0[name], &before.1[name]),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_in_json_is_the_same_as_in_a_form() {
+    let world = World::new().await;
+    let first = world.kevin.sends_under("key", "ünder a key").await.is(201);
+    let object = json!({"message": "ünder a key", "conversation_id": world.conversation});
+    let headers = [("idempotency-key", "key")];
+    let post = reqwest::Method::POST;
+    let again = world
+        .kevin
+        .requests(post, "/v1/messages", &headers, Json(object))
+        .await;
+    assert_eq!(again.is(201).json()["id"], first.json()["id"]);
+}
+
+#[tokio::test]
+async fn a_key_stands_for_one_content() {
+    let world = World::new().await;
+    world.kevin.sends_under("key", "one").await.is(201);
+    let other_text = world.kevin.sends_under("key", "another").await;
+    other_text.fails(422, "idempotency_key_reused", "Idempotency-Key");
+    let elsewhere = world.kevin.begins(&[&world.kate], "").await;
+    let other_place = elsewhere.sends_under("key", "one").await;
+    other_place.fails(422, "idempotency_key_reused", "Idempotency-Key");
+    assert_eq!(world.kate.lists_all("").await.texts(), ["one"]);
+}
+
+#[tokio::test]
+async fn a_key_is_ones_own() {
+    let world = World::new().await;
+    let kevins = world.kevin.sends_under("key", "hello").await.is(201);
+    let kates = world.kate.sends_under("key", "hello").await.is(201);
+    assert_eq!(kates.header("idempotent-replayed"), "");
+    assert_ne!(kevins.json()["id"], kates.json()["id"]);
+}
+
+#[tokio::test]
+async fn fifty_at_once_under_one_key_are_one_message() {
+    let world = World::new().await;
+    let sends = (0..50).map(|_| world.kevin.sends_under("key", "once"));
+    let answers = futures_util::future::join_all(sends).await;
+    let ids: BTreeSet<_> = answers
+        .into_iter()
+        .map(|answer| answer.is(201).json()["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(world.kate.lists("").await.texts(), ["once"]);
+    for person in [&world.kevin, &world.kate, &world.linnie] {
+        assert_eq!(person.lists_all("").await.texts(), ["once"]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_not_sent_again() {
+    let world = World::new().await;
+    let sent = world.kevin.sends_under("key", "oops").await.is(201).json();
+    world
+        .kevin
+        .deletes(sent["id"].as_str().unwrap())
+        .await
+        .is(204);
+    let again = world.kevin.sends_under("key", "oops").await;
+    again.fails(404, "message_deleted", "Idempotency-Key");
+    assert!(world.kate.lists("").await.texts().is_empty());
+}
+
+#[tokio::test]
+async fn a_repeat_shows_the_message_as_it_is_now() {
+    let world = World::new().await;
+    let sent = world.kevin.sends_under("key", "helo").await.is(201).json();
+    let id = sent["id"].as_str().unwrap();
+    world.kevin.changes(id, "message=hello").await.is(200);
+    let again = world.kevin.sends_under("key", "helo").await.is(201);
+    assert_eq!(again.json(), world.kevin.reads(id).await.json());
+}
+
+#[tokio::test]
+async fn whoever_may_not_send_any_more_is_told_so_on_a_repeat_too() {
+    let world = World::new().await;
+    world.kate.sends_under("key", "hello").await.is(201);
+    world.kate.leaves().await.is(204);
+    let again = world.kate.sends_under("key", "hello").await;
+    again.fails(404, "conversation_not_found", "conversation_id");
+    let revoked = world.kate.with_token("unknown");
+    revoked
+        .sends_under("key", "hello")
+        .await
+        .fails(401, "token_invalid", ());
+}
+
+#[tokio::test]
+async fn a_refused_send_leaves_its_key_free() {
+    let world = World::new().await;
+    world.kevin.sends_under("key", "").await.is(400);
+    let buzz = world.buzz.within(world.conversation);
+    buzz.sends_under("key", "hello").await.is(404);
+    let first = world.kevin.sends_under("key", "hello").await.is(201);
+    assert_eq!(first.header("idempotent-replayed"), "");
+}
+
+#[tokio::test]
+async fn what_is_no_key_is_refused() {
+    let world = World::new().await;
+    let long = "a".repeat(256);
+    for key in ["", "two words", "\"open", &long] {
+        let answer = world.kevin.sends_under(key, "hello").await;
+        answer.fails(400, "parameter_invalid", "Idempotency-Key");
+    }
+    world
+        .kevin
+        .sends_under(&"a".repeat(255), "hello")
+        .await
+        .is(201);
+    assert_eq!(world.kate.lists("").await.texts(), ["hello"]);
+}

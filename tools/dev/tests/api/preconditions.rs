@@ -1,0 +1,167 @@
+//! `ETag`, `If-Match` and `If-None-Match`: changing only what one has seen.
+
+use reqwest::Method;
+
+use crate::harness::{Answer, Person, World};
+
+async fn changes_if(person: &Person, id: &str, tag: &str, form: &str) -> Answer {
+    let headers = [("if-match", tag)];
+    person
+        .requests(Method::PUT, &format!("/v1/messages/{id}"), &headers, form)
+        .await
+}
+
+async fn deletes_if(person: &Person, id: &str, tag: &str) -> Answer {
+    let headers = [("if-match", tag)];
+    person
+        .requests(Method::DELETE, &format!("/v1/messages/{id}"), &headers, ())
+        .await
+}
+
+async fn reads_unless(person: &Person, id: &str, tag: &str) -> Answer {
+    let headers = [("if-none-match", tag)];
+    person
+        .requests(Method::GET, &format!("/v1/messages/{id}"), &headers, ())
+        .await
+}
+
+#[tokio::test]
+async fn every_change_of_a_message_gives_it_another_tag() {
+    let world = World::new().await;
+    let sent = world.kevin.tries_to_send("1").await.is(201);
+    let id = sent.json()["id"].as_str().unwrap().to_owned();
+    let mut tags = vec![sent.header("etag").to_owned()];
+    assert!(
+        tags[0].starts_with('"') && tags[0].ends_with('"'),
+        "{tags:?}"
+    );
+    for (person, form) in [
+        (&world.kevin, "message=2".to_owned()),
+        (
+            &world.kate,
+            format!("reactions[heart][]={}", world.kate.username),
+        ),
+        (&world.kate, "read=true".to_owned()),
+        (&world.kate, "reactions[heart]=".to_owned()),
+    ] {
+        let changed = person.changes(&id, form).await.is(200);
+        assert_eq!(
+            world.linnie.reads(&id).await.header("etag"),
+            changed.header("etag")
+        );
+        assert!(
+            !tags.contains(&changed.header("etag").to_owned()),
+            "{tags:?}"
+        );
+        tags.push(changed.header("etag").to_owned());
+    }
+    let nothing = world.kate.changes(&id, "read=true").await.is(200);
+    assert_eq!(nothing.header("etag"), tags[4], "nothing was changed");
+    world.linnie.sets(&format!("read_up_to={id}")).await.is(200);
+    assert_eq!(
+        world.linnie.reads(&id).await.header("etag"),
+        tags[4],
+        "it was read already"
+    );
+}
+
+#[tokio::test]
+async fn a_message_that_the_client_has_is_not_sent_again() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let tag = world.kate.reads(&id).await.header("etag").to_owned();
+    for tags in [
+        tag.clone(),
+        format!("W/{tag}"),
+        format!("\"x\", {tag}"),
+        "*".to_owned(),
+    ] {
+        let answer = reads_unless(&world.kate, &id, &tags).await.is(304);
+        assert_eq!(
+            (answer.text.as_str(), answer.header("etag")),
+            ("", tag.as_str())
+        );
+    }
+    reads_unless(&world.kate, &id, "\"x\"").await.is(200);
+    world.kevin.changes(&id, "message=changed").await.is(200);
+    let answer = reads_unless(&world.kate, &id, &tag).await.is(200);
+    assert_eq!(answer.json()["message"], "changed");
+    reads_unless(&world.buzz, &id, "*").await.is(404);
+}
+
+#[tokio::test]
+async fn an_older_tag_changes_nothing() {
+    let world = World::new().await;
+    let id = world.kevin.sends("1").await;
+    let old = world.kevin.reads(&id).await.header("etag").to_owned();
+    world.kate.reacts(&id, "heart").await.is(200);
+    let before = world.kate.reads(&id).await;
+    for tag in [old.as_str(), "\"x\"", "W/\"2\""] {
+        let answer = changes_if(&world.kevin, &id, tag, "message=2").await;
+        answer.fails(412, "precondition_failed", "If-Match");
+        deletes_if(&world.kevin, &id, tag)
+            .await
+            .fails(412, "precondition_failed", "If-Match");
+    }
+    assert_eq!(world.kate.reads(&id).await.json(), before.json());
+    let tags = format!("{old}, {}", before.header("etag"));
+    let changed = changes_if(&world.kevin, &id, &tags, "message=2")
+        .await
+        .is(200);
+    assert_eq!(changed.json()["message"], "2");
+    changes_if(&world.kevin, &id, "*", "message=3")
+        .await
+        .is(200);
+}
+
+#[tokio::test]
+async fn of_many_edits_of_one_version_one_is_made() {
+    let world = World::new().await;
+    let id = world.kevin.sends("0").await;
+    for round in 0..5 {
+        let tag = world.kevin.reads(&id).await.header("etag").to_owned();
+        let forms: Vec<_> = (0..10)
+            .map(|number| format!("message={round}.{number}"))
+            .collect();
+        let edits = forms
+            .iter()
+            .map(|form| changes_if(&world.kevin, &id, &tag, form));
+        let answers = futures_util::future::join_all(edits).await;
+        let made: Vec<_> = answers
+            .iter()
+            .filter(|answer| answer.status == 200)
+            .collect();
+        assert_eq!(made.len(), 1, "{answers:?}");
+        assert!(
+            answers
+                .iter()
+                .all(|answer| [200, 412].contains(&answer.status.as_u16()))
+        );
+        assert_eq!(world.kate.reads(&id).await.json(), made[0].json());
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_deleted_in_the_version_that_was_meant() {
+    let world = World::new().await;
+    let id = world.kevin.sends("1").await;
+    let tag = world.kevin.reads(&id).await.header("etag").to_owned();
+    deletes_if(&world.kevin, &id, &tag).await.is(204);
+    world.kevin.reads(&id).await.is(404);
+    deletes_if(&world.kevin, &id, &tag).await.is(204);
+    deletes_if(&world.buzz, &id, &tag).await.is(404);
+}
+
+#[tokio::test]
+async fn what_is_no_tag_is_refused_and_who_may_not_is_told_that_first() {
+    let world = World::new().await;
+    let id = world.kevin.sends("1").await;
+    for tag in ["1", "\"1", "", "\"1\" \"2\""] {
+        let answer = changes_if(&world.kevin, &id, tag, "message=2").await;
+        answer.fails(400, "parameter_invalid", "If-Match");
+        let answer = reads_unless(&world.kevin, &id, tag).await;
+        answer.fails(400, "parameter_invalid", "If-None-Match");
+    }
+    let theirs = changes_if(&world.kate, &id, "\"9\"", "message=2").await;
+    theirs.fails(403, "not_the_author", "message");
+}
