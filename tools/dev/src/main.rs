@@ -57,8 +57,9 @@ fn fail(problem: &str) -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Error> {
-    // From now on Ctrl-C is listened to: whoever reads the greeting may press it.
-    let _ = tokio::signal::ctrl_c().now_or_never();
+    let interrupted = tokio::signal::ctrl_c().map(drop).boxed().shared();
+    // From now on it is listened to: whoever reads the greeting may press it at once.
+    let _ = interrupted.clone().now_or_never();
     let default = if options.engine_only { 8000 } else { 3000 };
     let listener = stack::listen(&options.host, options.port.unwrap_or(default)).await?;
     let address = listener.local_addr()?;
@@ -69,14 +70,14 @@ async fn run(options: Options) -> Result<(), Error> {
     }
     if options.engine_only {
         say(&functions_greeting(address, &stack));
-        let served = stack.engine.serve(listener, interrupted());
-        until_the_end(served).await
+        let served = stack.engine.serve(listener, interrupted.clone());
+        until_the_end(served, interrupted).await
     } else {
         let api = stack.api(&stack.store)?;
         shared::log::init();
         say(&greeting(address, is_new)?);
-        let served = axum::serve(listener, api).with_graceful_shutdown(interrupted());
-        until_the_end(async { Ok(served.await?) }).await
+        let served = axum::serve(listener, api).with_graceful_shutdown(interrupted.clone());
+        until_the_end(async { Ok(served.await?) }, interrupted).await
     }
 }
 
@@ -85,14 +86,13 @@ fn say(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-async fn interrupted() {
-    let _ = tokio::signal::ctrl_c().await;
-}
-
 /// Lets what is under way end, and waits for no client that does not.
-async fn until_the_end(served: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+async fn until_the_end(
+    served: impl Future<Output = Result<(), Error>>,
+    interrupted: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let patience = async {
-        interrupted().await;
+        interrupted.await;
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
     tokio::select! {
