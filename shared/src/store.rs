@@ -55,6 +55,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Intercept;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -154,6 +155,7 @@ impl Store {
         let config = aws_sdk_dynamodb::config::Builder::from(config)
             .interceptor(metering::Metering)
             .timeout_config(timeouts())
+            .retry_config(retries())
             .build();
         Self {
             db: Client::from_conf(config),
@@ -176,6 +178,17 @@ impl Store {
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
+}
+
+/// What passes is tried again at once, at the pace of DynamoDB's milliseconds: up to three times, each
+/// time up to twice as late and never half a second. A sick store thus costs a client 4 s at the most for
+/// each of the calls that follow each other, and 8 s in all ([`crate::http`]), before Lambda ends the
+/// function after 10 (`template.yaml`).
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(4)
+        .with_initial_backoff(Duration::from_millis(50))
+        .with_max_backoff(Duration::from_millis(500))
 }
 
 /// DynamoDB answers within milliseconds; what takes seconds is tried again, or given up in time for

@@ -1,6 +1,7 @@
 //! A world to test in: an API, three people in a conversation, and one who is not in it.
 
 mod answer;
+mod chaos;
 mod logs;
 mod person;
 mod proxy;
@@ -18,6 +19,7 @@ use shared::time::{Clock, Micros};
 use shared::token::Label;
 
 pub use answer::{Answer, Cost};
+pub use chaos::Chaos;
 pub use logs::all as whole_log;
 pub use person::{Body, Json, Person};
 pub use proxy::{Fault, Proxy};
@@ -127,7 +129,12 @@ impl World {
 
     /// The same API on a host that reaches DynamoDB only through a proxy.
     pub async fn host_behind(&self, proxy: &Proxy) -> String {
-        serve(self.stack(), &self.store_at(proxy.url())).await
+        self.host_through(proxy.url()).await
+    }
+
+    /// The same API on a host that knows nothing of what others have done, and reaches DynamoDB here.
+    pub async fn host_through(&self, url: &str) -> String {
+        serve(self.stack(), &self.store_at(url)).await
     }
 
     /// The same API on a host that knows nothing of what others have done, with this clock.

@@ -3,6 +3,7 @@
 //! `--skip local::` leaves these out where `API_URL` names an API that runs elsewhere.
 
 mod activity;
+mod chaos;
 mod clocks;
 mod cost;
 mod demo_data;
