@@ -5,11 +5,13 @@
 
 mod bearer;
 mod etag;
+mod event;
 mod form;
 mod params;
 mod request;
 mod response;
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +19,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use lambda_http::{RequestExt, service_fn};
+use lambda_http::{Adapter, RequestExt, Service, lambda_runtime, service_fn};
 
+pub use event::fit;
 pub use request::Request;
 pub use response::Response;
 
@@ -43,11 +46,11 @@ where
 {
     log::init();
     let store = Store::from_env().await?;
-    lambda_http::run(service_fn(move |event| {
+    let mut adapter = Adapter::from(service_fn(move |event| {
         let store = store.clone();
-        async move { Ok::<_, std::convert::Infallible>(answer(operation, store, event, handle).await) }
-    }))
-    .await
+        async move { Ok::<_, Infallible>(answer(operation, store, event, handle).await) }
+    }));
+    lambda_runtime::run(service_fn(move |event| adapter.call(fit(event)))).await
 }
 
 /// Answers one event with `handle`, and writes its log line; whatever happens, there is an answer.

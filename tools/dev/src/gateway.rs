@@ -301,7 +301,7 @@ async fn invoke(handler: Handler, store: Store, event: String) -> Result<Respons
         async { Ok::<_, Infallible>(answer.await) }
     });
     let answer = Adapter::from(service)
-        .call(LambdaEvent { payload, context })
+        .call(shared::http::fit(LambdaEvent { payload, context }))
         .await?;
     let answer = serde_json::to_string(&answer)?;
     if answer.len() > MAX_EVENT {

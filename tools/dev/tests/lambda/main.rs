@@ -2,6 +2,8 @@
 //!
 //! The events are those of API Gateway, payload format 2.0, letter for letter.
 
+mod hostile;
+mod killed;
 mod runtime_api;
 
 use dev::stack::Stack;
@@ -27,10 +29,14 @@ impl World {
     }
 
     async fn function(&self, binary: &str) -> Function {
-        let endpoint = self.stack.engine.url();
+        self.function_at(binary, &self.stack.engine.url()).await
+    }
+
+    /// The same, over DynamoDB at this address.
+    async fn function_at(&self, binary: &str, endpoint: &str) -> Function {
         let variables = self.stack.variables();
         let variables = variables.chain([
-            ("DYNAMODB_ENDPOINT", endpoint.as_str()),
+            ("DYNAMODB_ENDPOINT", endpoint),
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),

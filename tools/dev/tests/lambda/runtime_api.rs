@@ -85,6 +85,11 @@ impl Function {
             .collect()
     }
 
+    /// Kills the function (SIGKILL).
+    pub async fn is_killed(mut self) {
+        self.process.kill().await.unwrap();
+    }
+
     /// What a function says that ends before its first event.
     pub async fn fails(binary: &str, variables: Vec<(&str, &str)>) -> String {
         let function = Self::start(binary, variables).await;

@@ -1,0 +1,87 @@
+//! Events with what no well-behaved client sends: there is always an answer, and a documented one.
+
+use serde_json::{Value, json};
+
+use crate::{World, event};
+
+/// A list of messages with this changed.
+fn list(change: impl FnOnce(&mut Value)) -> Value {
+    let mut event = event("GET /v1/messages", "/v1/messages", "citypay_demo_kevin");
+    change(&mut event);
+    event
+}
+
+#[tokio::test]
+async fn whatever_is_in_an_event_there_is_an_answer() {
+    let world = World::new().await;
+    let mut function = world.function("list-messages").await;
+    for query in [
+        "limit=\"1\"",
+        "limit=<1>",
+        "limit=1 2",
+        "limit=%",
+        "limit=%zz",
+        "limit=%00",
+        "limit=%ff",
+        "a[b[c]]=1",
+        "[]=1",
+        "limit[]=1",
+        "=1",
+        "&&&",
+        "limit=1&limit=2",
+        "limit=1\u{0}",
+        "limit=ü",
+        "limit={1}",
+        "limit=1|2",
+        "limit=1\\2",
+        "limit=1^2",
+        "limit=1`2",
+        "#limit=1",
+        "?limit=1",
+        "limit=\r\nX: y",
+        "limit=\u{202e}1",
+        "created_at[gte]=99999999999999999999",
+    ] {
+        let answer = function
+            .answers(&list(|event| event["rawQueryString"] = json!(query)))
+            .await;
+        let status = answer["statusCode"].as_u64().unwrap_or_default();
+        assert!([200, 400].contains(&status), "{query:?}: {answer}");
+    }
+    for path in [
+        "/v1/messages\"",
+        "/v1/me ssages",
+        "/v1/<>",
+        "",
+        "//",
+        "/v1/messages?x",
+        "/ü",
+        "/%",
+        "/\u{0}",
+    ] {
+        let answer = function
+            .answers(&list(|event| event["rawPath"] = json!(path)))
+            .await;
+        assert!(
+            answer["statusCode"]
+                .as_u64()
+                .is_some_and(|status| status < 500),
+            "{path:?}: {answer}"
+        );
+    }
+    for (name, value) in [
+        ("authorization", "Bearer ü"),
+        ("authorization", ""),
+        ("content-type", "ü"),
+        ("host", "not a host"),
+        ("host", ""),
+        ("x-forwarded-proto", "\""),
+        ("x-forwarded-port", "x"),
+    ] {
+        let answer = function
+            .answers(&list(|event| event["headers"][name] = json!(value)))
+            .await;
+        let status = answer["statusCode"].as_u64().unwrap_or_default();
+        assert!((200..500).contains(&status), "{name}: {value:?}: {answer}");
+    }
+}
