@@ -30,3 +30,23 @@ fn is_b64token(token: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     !characters.is_empty() && characters.bytes().all(allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_header_names_a_caller_or_is_refused(value in prop::collection::vec(32..=255_u8, 0..60)) {
+            prop_assume!(!value.contains(&127));
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_bytes(&value).unwrap());
+            if caller(&headers).is_ok() {
+                prop_assert!(value[..6].eq_ignore_ascii_case(b"bearer") || value.starts_with(b" "));
+            }
+        }
+    }
+}

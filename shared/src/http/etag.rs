@@ -52,3 +52,49 @@ pub fn expected(
     }
     Ok(Some(Expected::OneOf(versions)))
 }
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(value: &[u8], weakly: bool) -> Result<Option<Expected>, Invalid> {
+        let mut headers = HeaderMap::new();
+        headers.insert("if-match", HeaderValue::from_bytes(value).unwrap());
+        expected(&headers, "If-Match", weakly)
+    }
+
+    #[test]
+    fn only_tags_that_are_ours_count() {
+        let versions = |text: &str, weakly| -> Vec<u64> {
+            match read(text.as_bytes(), weakly).unwrap() {
+                Some(Expected::OneOf(versions)) => versions.into_iter().map(|one| one.0).collect(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let none: Vec<u64> = Vec::new();
+        assert_eq!(versions("\"1\", \"22\"", false), [1, 22]);
+        assert_eq!(versions("W/\"1\"", true), [1]);
+        for text in ["W/\"1\"", "\"01\"", "\"+1\"", "\"x\"", "\"\""] {
+            assert_eq!(versions(text, false), none, "{text}");
+        }
+        assert_eq!(read(b"*", false).unwrap(), Some(Expected::Any));
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_or_refused(value in prop::collection::vec(32..=255_u8, 0..60), weakly: bool) {
+            prop_assume!(!value.contains(&127));
+            let _ = read(&value, weakly);
+        }
+
+        #[test]
+        fn a_tag_names_its_version(version: u64) {
+            let expected = read(tag(Version(version)).as_bytes(), false).unwrap().unwrap();
+            prop_assert!(expected.includes(Version(version)));
+            prop_assert!(!expected.includes(Version(version.wrapping_add(1))));
+        }
+    }
+}

@@ -126,3 +126,61 @@ fn entry<'a>(map: &'a mut Vec<(String, Value)>, key: &str) -> &'a mut Value {
         });
     &mut map[index].1
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// How many bytes of text there are in a value, and how deep it nests.
+    fn size(value: &Value) -> (usize, usize) {
+        match value {
+            Value::Text(text) => (text.len(), 0),
+            Value::List(list) => list
+                .iter()
+                .map(size)
+                .fold((0, 1), |all, one| (all.0 + one.0, all.1.max(one.1 + 1))),
+            Value::Map(map) => map.iter().fold((0, 1), |all, (key, value)| {
+                let (bytes, depth) = size(value);
+                (all.0 + key.len() + bytes, all.1.max(depth + 1))
+            }),
+            _ => (0, 0),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_form_or_are_refused_and_grow_no_larger(
+            input in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..200),
+                "[a-c\\[\\]=&%+0-9]{0,200}".prop_map(String::into_bytes),
+            ]
+        ) {
+            if let Ok(value) = parse(&input) {
+                let (bytes, depth) = size(&value);
+                prop_assert!(bytes <= input.len(), "{value:?}");
+                prop_assert!(depth <= MAX_DEPTH + 2, "{value:?}");
+            }
+        }
+
+        #[test]
+        fn what_is_encoded_comes_back(pairs in prop::collection::btree_map("[a-z_]{1,8}", ".{0,20}", 0..8)) {
+            let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let Value::Map(parsed) = parse(form.as_bytes()).unwrap() else {
+                panic!("a form is a map");
+            };
+            let parsed: std::collections::BTreeMap<_, _> = parsed.into_iter().collect();
+            let expected = pairs.into_iter().map(|(name, value)| (name, Value::Text(value))).collect();
+            prop_assert_eq!(parsed, expected);
+        }
+    }
+
+    #[test]
+    fn hostile_forms_are_refused_at_the_cost_of_their_bytes() {
+        let deep = format!("a{}=1", "[b]".repeat(50_000));
+        assert!(parse(deep.as_bytes()).is_err());
+        assert!(parse("&a=1".repeat(50_000).as_bytes()).is_err());
+        assert!(parse("[".repeat(200_000).as_bytes()).is_err());
+    }
+}

@@ -217,3 +217,32 @@ fn json(body: &[u8]) -> Result<Value, Invalid> {
         Err(error) => Err(Invalid::Syntax(format!("the body is not JSON: {error}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_json_or_are_refused(
+            input in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..100),
+                "[\\[\\]{}\",:0-9a-z ]{0,100}".prop_map(String::into_bytes),
+            ]
+        ) {
+            if let Ok(value) = json(&input) {
+                prop_assert!(matches!(value, Value::Map(_)));
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_json_is_refused() {
+        let deep = "{\"a\":".repeat(100_000);
+        assert!(json(deep.as_bytes()).is_err());
+        let lists = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        assert!(json(lists.as_bytes()).is_err());
+    }
+}

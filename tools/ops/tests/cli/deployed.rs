@@ -42,6 +42,7 @@ async fn aws(engine: String) -> String {
             "Contacts",
             "Tokens",
             "TokenIds",
+            "Idempotency",
         ];
         let outputs = tables.map(|table| {
             format!("<member><OutputKey>{table}Table</OutputKey><OutputValue>{table}Table</OutputValue></member>")

@@ -65,6 +65,7 @@ async fn an_erased_contact_leaves_nothing_behind() {
         "tokens 1",
         "messages 4",
         "reactions 2",
+        "idempotency keys 4",
         "inbox entries 3",
         "conversations left 3",
         "memberships 4",

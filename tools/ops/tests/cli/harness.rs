@@ -128,10 +128,11 @@ impl World {
     }
 
     pub async fn sends(&self, who: &str, conversation: ConversationId, text: &str) -> MessageId {
+        let key = ConversationId::random().to_string().parse().unwrap();
         let text = text.to_owned().try_into().unwrap();
         let caller = Caller::with_token(who);
         self.store
-            .send(&caller, conversation, text, None)
+            .send(&caller, conversation, text, Some(key))
             .await
             .unwrap()
             .message
