@@ -1,0 +1,85 @@
+//! `cargo load`: many contacts talk to a local stack of its own, and it is told how long they waited.
+//!
+//! The whole stack runs in this process, its data in a temporary file; requests go over loopback only.
+//! It ends by itself, with 1 if anything was answered with a 5xx or not at all.
+
+mod measure;
+mod people;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use dev::Error;
+use dev::stack::{self, Stack};
+use futures_util::future::join_all;
+use shared::error::chain;
+
+use measure::{Measured, memory};
+use people::{Talker, people};
+
+/// How often it says how things go.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Lets many contacts talk to a local stack, and tells how long they waited.
+#[derive(Parser)]
+#[command(name = "cargo load")]
+struct Options {
+    /// For how many seconds, up to 900
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=900))]
+    seconds: u64,
+    /// How many contacts talk, each to ten others in conversations of its own, up to 1000
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    contacts: u16,
+    /// How many of them wait for an answer at the same time, up to 64
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    at_once: u8,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything was answered as it should be.
+async fn run(options: Options) -> Result<bool, Error> {
+    let folder = tempfile::tempdir()?;
+    let stack = Stack::start(Some(&folder.path().join("load.db"))).await?;
+    let people = people(&stack.store, options.contacts.into()).await?;
+    let listener = stack::listen("127.0.0.1", 0).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let api = stack.api(&stack.store)?;
+    tokio::spawn(async move { axum::serve(listener, api).await });
+
+    let began = Instant::now();
+    let until = began + Duration::from_secs(options.seconds);
+    let measured = Measured::default();
+    let talkers = (0..options.at_once).map(|_| Talker::new(&url, &people, &measured));
+    let talk = join_all(talkers.map(|talker| talker.talks(until)));
+    let watch = async {
+        println!("seconds  requests  memory");
+        loop {
+            let seconds = began.elapsed().as_secs();
+            println!("{seconds:7}  {:8}  {:3} MiB", measured.count(), memory());
+            tokio::time::sleep(INTERVAL).await;
+        }
+    };
+    tokio::select! {
+        _ = talk => {}
+        () = watch => {}
+    }
+    println!(
+        "{:7}  {:8}  {:3} MiB",
+        began.elapsed().as_secs(),
+        measured.count(),
+        memory()
+    );
+    Ok(measured.report(began.elapsed()))
+}
