@@ -59,7 +59,8 @@ impl Store {
             key: once.key.clone(),
             message_id: message,
             fingerprint: once.fingerprint.clone(),
-            expires_at: Seconds(now.0 + VALID_FOR),
+            // A second more: now has been cut to a whole one.
+            expires_at: Seconds(now.0 + VALID_FOR + 1),
         };
         let put = Put::builder()
             .table_name(&self.tables.idempotency)

@@ -184,7 +184,7 @@ impl Update {
             names: HashMap::new(),
             values: vec![(":now", n(now.0)), (":author", s(row.contact_id))],
         };
-        if change.expected.is_some() {
+        if matches!(change.expected, Some(Expected::OneOf(_))) {
             update.condition += " AND version = :version";
             update.values.push((":version", n(row.version.0)));
         }

@@ -43,8 +43,8 @@ impl Store {
             }
             check_version(expected, &row)?;
             let condition = match expected {
-                Some(_) => ("version", n(row.version.0)),
-                None => ("contact_id", s(row.contact_id)),
+                Some(Expected::OneOf(_)) => ("version", n(row.version.0)),
+                _ => ("contact_id", s(row.contact_id)),
             };
             let participants = &conversation.participants;
             if self.remove(id, condition, participants).await? || expected.is_none() {

@@ -147,6 +147,8 @@ impl Store {
         let batch = Batch::default().with(&self.tables.messages, [key(id)]);
         let mut found = batch.get(&self.db).await?;
         let row = self.take_messages(&mut found)?.remove(&id);
+        // Of a message that has been deleted, the id may in the end be another's.
+        let row = row.filter(|row| row.contact_id == author);
         let row = row.ok_or(Error::SentAndDeleted)?;
         // Whoever sent it first may have been cut off before the lists were moved.
         let rise = self.move_up(id, author, &conversation.participants);
