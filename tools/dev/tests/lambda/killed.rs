@@ -97,7 +97,7 @@ async fn kills_at(world: &World, number: usize, carried_out: bool, key: usize) -
         }
         () = gate.reached.notified() => true,
     };
-    function.is_killed().await;
+    function.dies().await;
     is_killed
 }
 

@@ -86,7 +86,7 @@ impl Function {
     }
 
     /// Kills the function (SIGKILL).
-    pub async fn is_killed(mut self) {
+    pub async fn dies(mut self) {
         self.process.kill().await.unwrap();
     }
 
