@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 
@@ -209,13 +210,8 @@ impl Store {
         }
         let prefix = Place::prefix(archived);
         let query = self
-            .db
-            .query()
-            .table_name(&self.tables.memberships)
-            .index_name("by_place")
-            .consistent_read(true)
+            .by_place(contact)
             .key_condition_expression("contact_id = :contact AND place BETWEEN :first AND :last")
-            .expression_attribute_values(":contact", s(contact))
             .expression_attribute_values(":first", s(format_args!("{prefix}{}", span.first)))
             .expression_attribute_values(":last", s(format_args!("{prefix}{}", span.last)))
             .scan_index_forward(span.direction == Direction::Newer);
@@ -230,13 +226,8 @@ impl Store {
             conversation_id: ConversationId,
         }
         let query = self
-            .db
-            .query()
-            .table_name(&self.tables.memberships)
-            .index_name("by_place")
-            .consistent_read(true)
+            .by_place(contact)
             .key_condition_expression("contact_id = :contact")
-            .expression_attribute_values(":contact", s(contact))
             .projection_expression("conversation_id")
             .scan_index_forward(false);
         let items = super::query(query, MAX_LOOKED_THROUGH).await?;
@@ -244,6 +235,16 @@ impl Store {
             .into_iter()
             .map(|item| Ok(read::<Key>(item)?.conversation_id));
         ids.collect()
+    }
+
+    /// A query of the list of `contact`, which still wants its condition.
+    fn by_place(&self, contact: ContactId) -> QueryFluentBuilder {
+        self.db
+            .query()
+            .table_name(&self.tables.memberships)
+            .index_name("by_place")
+            .consistent_read(true)
+            .expression_attribute_values(":contact", s(contact))
     }
 
     /// The part of a transaction that lets these contacts take part from `now` on.

@@ -133,16 +133,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let query = self
-            .db
-            .query()
-            .table_name(&self.tables.messages)
-            .consistent_read(true)
-            .key_condition_expression(
-                "conversation_id = :conversation AND created_at BETWEEN :first AND :last",
-            )
-            .expression_attribute_values(":conversation", s(conversation))
-            .expression_attribute_values(":first", n(first))
-            .expression_attribute_values(":last", n(end - 1))
+            .between(conversation, Micros(first), Micros(end - 1))
             .scan_index_forward(window.direction() == Direction::Newer);
         let items = super::query(query, window.limit.get() + 1).await?;
         items.into_iter().map(Row::of).collect()

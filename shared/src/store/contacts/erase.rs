@@ -11,7 +11,7 @@ use crate::page::{Limit, Window};
 use crate::store::conversations::{self, Pair, pair_key};
 use crate::store::span::Span;
 use crate::store::write::{delete, delete_if};
-use crate::store::{Store, inbox, memberships, read, s};
+use crate::store::{Store, memberships, read, s};
 use crate::time::Micros;
 
 /// As many as there are.
@@ -113,9 +113,7 @@ impl Store {
 
     async fn empty_inbox(&self, contact: ContactId) -> Result<usize> {
         let ids = self.entries_of(contact).await?;
-        let keys = ids.iter().map(|&id| inbox::key(contact, id));
-        let keys = keys.map(|key| (self.tables.inbox.as_str(), key));
-        self.delete_all(keys.collect()).await?;
+        self.remove_from_inbox(contact, &ids).await?;
         Ok(ids.len())
     }
 

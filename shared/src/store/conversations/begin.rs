@@ -93,7 +93,6 @@ impl Store {
         if participants.is_empty() {
             return Err(too_many(0).into());
         }
-        check_size(&participants)?;
         let row = Row {
             id,
             participants,
