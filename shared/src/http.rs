@@ -21,6 +21,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use lambda_http::{Adapter, RequestExt, Service, lambda_runtime, service_fn};
 
+pub use etag::Known;
 pub use event::fit;
 pub use request::Request;
 pub use response::Response;
@@ -34,7 +35,7 @@ use crate::store::Store;
 /// client gets an answer that tells nothing.
 const DEADLINE: Duration = Duration::from_secs(8);
 
-/// Runs `handle` as the Lambda function `operation`, until Lambda ends it.
+/// Runs `handle` as the Lambda function `operation`, connected to the store, until Lambda ends it.
 ///
 /// # Errors
 ///
@@ -45,7 +46,37 @@ where
     F: Future<Output = Result<Response>> + Send + 'static,
 {
     log::init();
-    let store = Store::from_env().await?;
+    let store = Store::from_env()?;
+    store.connect().await;
+    run(operation, store, handle).await
+}
+
+/// The same for a function that asks nothing of the store.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_unconnected<H, F>(
+    operation: &'static str,
+    handle: H,
+) -> Result<(), lambda_http::Error>
+where
+    H: Fn(Store, Request) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = Result<Response>> + Send + 'static,
+{
+    log::init();
+    run(operation, Store::from_env()?, handle).await
+}
+
+async fn run<H, F>(
+    operation: &'static str,
+    store: Store,
+    handle: H,
+) -> Result<(), lambda_http::Error>
+where
+    H: Fn(Store, Request) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = Result<Response>> + Send + 'static,
+{
     let mut adapter = Adapter::from(service_fn(move |event| {
         let store = store.clone();
         async move { Ok::<_, Infallible>(answer(operation, store, event, handle).await) }

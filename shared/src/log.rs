@@ -50,8 +50,10 @@ struct Cost {
     round_trips: u32,
     /// The longest chain of calls that have ended.
     ended: u32,
-    /// Read and write capacity units.
-    capacity: f64,
+    /// Read capacity units.
+    read: f64,
+    /// Write capacity units.
+    written: f64,
 }
 
 tokio::task_local! {
@@ -84,11 +86,12 @@ impl Meter {
         .unwrap_or_default()
     }
 
-    /// The call at this `place` has ended and used so much `capacity`.
-    pub(crate) fn call_ends(place: u32, capacity: f64) {
+    /// The call at this `place` has ended and used so many read and write capacity units.
+    pub(crate) fn call_ends(place: u32, read: f64, written: f64) {
         Self::current(|cost| {
             cost.ended = cost.ended.max(place);
-            cost.capacity += capacity;
+            cost.read += read;
+            cost.written += written;
         });
     }
 
@@ -126,7 +129,8 @@ impl Line<'_> {
                     duration_ms,
                     dynamodb_calls = cost.calls,
                     round_trips = cost.round_trips,
-                    capacity_units = cost.capacity,
+                    read_units = cost.read,
+                    write_units = cost.written,
                     cold_start = self.cold_start,
                     error = self.error.as_deref(),
                     "request"

@@ -11,7 +11,7 @@
 //! | [`Store::message`] | token ‖ message and conversation, contacts |
 //! | [`Store::messages`] | token ‖ conversation ‖ messages, contacts |
 //! | [`Store::inbox`] | token, inbox, messages and conversations, contacts |
-//! | [`Store::send`] | token ‖ conversation ‖ newest key, transaction ‖ sender, moves in the participants' lists, 16 at a time |
+//! | [`Store::send`] | token ‖ conversation ‖ newest key, transaction ‖ sender, moves in the participants' lists, 16 at a time; of what was sent before under a key: the same in vain, key, message, contacts ‖ moves |
 //! | [`Store::change`] | token ‖ message, conversation and usernames, update ‖ contacts |
 //! | [`Store::delete`] | token ‖ message and conversation, transaction |
 //! | [`Store::conversation`] | token ‖ conversation ‖ newest message, membership, contacts ‖ unread |
@@ -34,6 +34,7 @@
 //! [`Caller`]: crate::caller::Caller
 
 mod batch;
+mod connection;
 mod contacts;
 mod conversations;
 mod failure;
@@ -50,16 +51,12 @@ mod write;
 use std::collections::HashMap;
 use std::env;
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Intercept;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
@@ -123,30 +120,15 @@ impl Tables {
 }
 
 impl Store {
-    /// The store that the environment names: tables, region, credentials, and `DYNAMODB_ENDPOINT` if it is
-    /// another than that of AWS.
+    /// The store that the environment of a Lambda function names: tables, region, credentials, and
+    /// `DYNAMODB_ENDPOINT` if it is another than that of AWS.
     ///
     /// # Errors
     ///
     /// Names the variable that is missing.
-    pub async fn from_env() -> Result<Self, Cause> {
+    pub fn from_env() -> Result<Self, Cause> {
         let tables = Tables::from_vars(|name| env::var(name).ok())?;
-        Ok(Self::new(&Self::config_from_env().await, tables))
-    }
-
-    /// How the environment says that AWS is reached.
-    pub async fn config_from_env() -> SdkConfig {
-        let tls = tls::Provider::Rustls(CryptoMode::Ring);
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls)
-            .build_https();
-        let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-        let config = config.load().await;
-        // A template can set a variable, and not leave it out: empty means AWS.
-        match env::var("DYNAMODB_ENDPOINT") {
-            Ok(url) if !url.is_empty() => config.into_builder().endpoint_url(url).build(),
-            _ => config,
-        }
+        Ok(Self::new(&connection::from_env()?, tables))
     }
 
     /// The store in `tables`, reached as `config` says.
@@ -154,8 +136,8 @@ impl Store {
     pub fn new(config: &SdkConfig, tables: Tables) -> Self {
         let config = aws_sdk_dynamodb::config::Builder::from(config)
             .interceptor(metering::Metering)
-            .timeout_config(timeouts())
-            .retry_config(retries())
+            .timeout_config(connection::timeouts())
+            .retry_config(connection::retries())
             .build();
         Self {
             db: Client::from_conf(config),
@@ -178,27 +160,6 @@ impl Store {
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
-}
-
-/// What passes is tried again at once, at the pace of DynamoDB's milliseconds: up to three times, each
-/// time up to twice as late and never half a second. A sick store thus costs a client 4 s at the most for
-/// each of the calls that follow each other, and 8 s in all ([`crate::http`]), before Lambda ends the
-/// function after 10 (`template.yaml`).
-fn retries() -> RetryConfig {
-    RetryConfig::standard()
-        .with_max_attempts(4)
-        .with_initial_backoff(Duration::from_millis(50))
-        .with_max_backoff(Duration::from_millis(500))
-}
-
-/// DynamoDB answers within milliseconds; what takes seconds is tried again, or given up in time for
-/// the client to be told.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(Duration::from_secs(4))
-        .build()
 }
 
 /// The first `limit` items of a query: a page of DynamoDB's may end early, so it goes on until there are.

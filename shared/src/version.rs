@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How often a message has been changed, counting its sending. What its sender and those who reacted
-/// say of themselves is no part of it.
+/// How often a message has been changed, counting its sending. That its sender or those who reacted say
+/// something else of themselves is no change of it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Version(pub u64);
 

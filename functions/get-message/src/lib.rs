@@ -17,9 +17,7 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
 
     let message = store.message(caller, id).await?;
 
-    let response = match known {
-        Some(known) if known.includes(message.version) => Response::not_modified(),
-        _ => Response::ok(&message),
-    };
-    Ok(response.tagged(message.version))
+    Ok(Response::ok(&message)
+        .tagged(message.version)
+        .unless(&known))
 }

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve("unknown-route", unknown_route::handle).await
+    shared::http::serve_unconnected("unknown-route", unknown_route::handle).await
 }

@@ -8,8 +8,9 @@ use lambda_http::http::header;
 use lambda_http::{RequestExt, http};
 use serde::de::DeserializeOwned;
 
+use super::etag::{self, Known};
 use super::params::{self, Value};
-use super::{bearer, etag, form};
+use super::{bearer, form};
 use crate::caller::Caller;
 use crate::error::{Error, Invalid, Result, Unauthenticated};
 use crate::idempotency::IdempotencyKey;
@@ -96,16 +97,16 @@ impl Request {
     ///
     /// [`Error::Invalid`].
     pub fn if_match(&self) -> Result<Option<Expected>> {
-        Ok(etag::expected(self.event.headers(), "If-Match", false)?)
+        Ok(etag::expected(self.event.headers())?)
     }
 
-    /// The versions of a message that the client has: `If-None-Match`.
+    /// The answers that the client has: `If-None-Match`.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`].
-    pub fn if_none_match(&self) -> Result<Option<Expected>> {
-        Ok(etag::expected(self.event.headers(), "If-None-Match", true)?)
+    pub fn if_none_match(&self) -> Result<Known> {
+        Ok(Known::of(self.event.headers())?)
     }
 
     /// The parameters in the query of a request that has no body.

@@ -4,7 +4,8 @@ use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, http};
 use serde::Serialize;
 
-use super::{Request, etag};
+use super::Request;
+use super::etag::{self, Known};
 use crate::error::{Error, Invalid, Unauthenticated, chain};
 use crate::page::{Cursor, Page};
 use crate::version::Version;
@@ -68,18 +69,25 @@ impl Response {
         Self::json(StatusCode::CREATED, body)
     }
 
-    /// 304: the client has it already.
-    #[must_use]
-    pub fn not_modified() -> Self {
-        let mut response = Self::no_content();
-        *response.0.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    }
-
-    /// Says which version of a message it tells of, in `ETag`.
+    /// Says in `ETag` which version of a message it shows, and how.
     #[must_use]
     pub fn tagged(self, version: Version) -> Self {
-        self.with(header::ETAG, &etag::tag(version))
+        let tag = etag::tag(version, self.0.body());
+        self.with(header::ETAG, &tag)
+    }
+
+    /// 304 in its place, if it is one that the client has.
+    #[must_use]
+    pub fn unless(self, known: &Known) -> Self {
+        match self.0.headers().get(header::ETAG) {
+            Some(tag) if known.includes(tag) => {
+                let mut response = Self::no_content();
+                *response.0.status_mut() = StatusCode::NOT_MODIFIED;
+                response.0.headers_mut().insert(header::ETAG, tag.clone());
+                response
+            }
+            _ => self,
+        }
     }
 
     /// Says that it tells of what an earlier request has done.

@@ -21,9 +21,10 @@ pub use records::Record;
 
 pub(super) use begin::{Pair, pair_key};
 
-use super::batch::Found;
+use super::batch::{Batch, Found};
 use super::write::delete_if;
 use super::{Item, Store, read, s};
+use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId};
 use crate::time::Micros;
@@ -84,6 +85,22 @@ impl Store {
     /// The conversations of a batch.
     pub(super) fn take_conversations(&self, found: &mut Found) -> Result<Vec<Row>> {
         found.take(&self.tables.conversations)
+    }
+
+    /// The caller, and the conversation, if there is one; not yet for the caller's eyes. One round trip.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`].
+    pub(super) async fn caller_and_row(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+    ) -> Result<(ContactId, Option<Row>)> {
+        let batch = Batch::default().with(&self.tables.conversations, [key(id)]);
+        let mut found = self.with_caller(batch, caller).get(&self.db).await?;
+        let contact = self.take_caller(&mut found, caller)?;
+        Ok((contact, self.take_conversations(&mut found)?.pop()))
     }
 
     /// The conversation, if there is one; not yet for the eyes of anybody. One round trip.

@@ -9,7 +9,7 @@ mod send;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures_util::future::{join, join3};
+use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value;
 
@@ -81,20 +81,19 @@ impl Store {
         conversation: ConversationId,
         window: &Window,
     ) -> Result<Page<Message>> {
-        let reads = join3(
-            self.authenticate(caller),
-            self.conversation_row(conversation),
+        let reads = join(
+            self.caller_and_row(caller, conversation),
             self.rows(conversation, window),
         );
-        let (contact, conversation, rows) = reads.await;
-        let contact = contact?;
-        visible(conversation?, contact).ok_or(Error::ConversationNotFound {
+        let (read, rows) = reads.await;
+        let (contact, conversation) = read?;
+        visible(conversation, contact).ok_or(Error::ConversationNotFound {
             param: "conversation_id",
         })?;
         self.page(rows?, window).await
     }
 
-    /// Token ‖ message, conversation and usernames: all that a participant needs to know to act.
+    /// Token, message, conversation and usernames: all that a participant needs to know to act.
     async fn look(
         &self,
         caller: &Caller,
@@ -108,9 +107,8 @@ impl Store {
                 [conversations::key(id.conversation())],
             );
         let batch = self.with_usernames(batch, usernames);
-        let (contact, found) = join(self.authenticate(caller), batch.get(&self.db)).await;
-        let contact = contact?;
-        let mut found = found?;
+        let mut found = self.with_caller(batch, caller).get(&self.db).await?;
+        let contact = self.take_caller(&mut found, caller)?;
         let conversation = self.take_conversations(&mut found)?.pop();
         Ok(Sight {
             contact,

@@ -95,30 +95,27 @@ impl Intercept for Metering {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let mut capacity = 0.0;
+        let (mut read, mut written) = (0.0, 0.0);
         if let Some(Ok(output)) = context.output_or_error() {
-            let mut add = |consumed: &ConsumedCapacity| {
-                capacity += consumed.capacity_units.unwrap_or_default();
-            };
             macro_rules! tell {
-                ($($type:ty),*) => {
+                ($units:ident: $($type:ty),*) => {
                     $(if let Some(output) = output.downcast_ref::<$type>() {
-                        output.consumed_capacity.each(&mut add);
+                        output.consumed_capacity.each(|consumed| {
+                            $units += consumed.capacity_units.unwrap_or_default();
+                        });
                     })*
                 };
             }
+            tell!(read: GetItemOutput, BatchGetItemOutput, QueryOutput);
             tell!(
-                GetItemOutput,
-                BatchGetItemOutput,
-                BatchWriteItemOutput,
-                QueryOutput,
+                written: BatchWriteItemOutput,
                 PutItemOutput,
                 UpdateItemOutput,
                 TransactWriteItemsOutput
             );
         }
         if let Some(Place(place)) = bag.load::<Place>() {
-            Meter::call_ends(*place, capacity);
+            Meter::call_ends(*place, read, written);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod erase;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 
+use super::batch::{Batch, Found};
 use super::write::{delete, put};
 use super::{Item, Store, query, read, s};
 use crate::caller::{Caller, Known};
@@ -57,21 +58,31 @@ impl Store {
     ///
     /// [`Error::Unauthenticated`] if the token is unknown or has expired.
     pub async fn authenticate(&self, caller: &Caller) -> Result<ContactId> {
+        let batch = self.with_caller(Batch::default(), caller);
+        let mut found = batch.get(&self.db).await?;
+        self.take_caller(&mut found, caller)
+    }
+
+    /// What tells who the caller is, to be read in a batch; nothing more, if that is known already.
+    pub(super) fn with_caller(&self, batch: Batch, caller: &Caller) -> Batch {
+        let is_unknown = caller.contact().is_none();
+        batch.with(
+            &self.tables.tokens,
+            is_unknown.then(|| hash_key(caller.token_hash())),
+        )
+    }
+
+    /// The contact whose token the caller holds, as such a batch tells.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`] if the token is unknown or has expired.
+    pub(super) fn take_caller(&self, found: &mut Found, caller: &Caller) -> Result<ContactId> {
         if let Some(contact) = caller.contact() {
             return Ok(contact);
         }
-        let get = self
-            .db
-            .get_item()
-            .table_name(&self.tables.tokens)
-            .key("token_hash", s(caller.token_hash()));
-        let item = get
-            .consistent_read(true)
-            .send()
-            .await?
-            .item
-            .ok_or(Unauthenticated::TokenInvalid)?;
-        let row: Row = read(item)?;
+        let row: Option<Row> = found.take(&self.tables.tokens)?.pop();
+        let row = row.ok_or(Unauthenticated::TokenInvalid)?;
         // TTL deletes days late, so the clock decides.
         if row
             .expires_at
@@ -227,9 +238,8 @@ impl Store {
     }
 
     fn revocation(&self, listed: &Listed) -> Result<Vec<TransactWriteItem>> {
-        let by_hash = Item::from([("token_hash".to_owned(), s(&listed.token_hash))]);
         Ok(vec![
-            delete(&self.tables.tokens, by_hash)?,
+            delete(&self.tables.tokens, hash_key(&listed.token_hash))?,
             delete(&self.tables.token_ids, id_key(listed.contact_id, listed.id))?,
         ])
     }
@@ -261,6 +271,10 @@ impl Store {
         let items = query(listed, limit).await?;
         items.into_iter().map(read).collect()
     }
+}
+
+pub(super) fn hash_key(hash: &str) -> Item {
+    Item::from([("token_hash".to_owned(), s(hash))])
 }
 
 pub(super) fn id_key(contact: ContactId, id: TokenId) -> Item {

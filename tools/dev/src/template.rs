@@ -97,6 +97,7 @@ struct BuildProperties {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct FunctionProperties {
+    code_uri: String,
     events: BTreeMap<String, Event>,
     #[serde(default)]
     policies: Vec<Policy>,
@@ -247,6 +248,11 @@ impl Function {
             .ok_or(format!("template.yaml: {name} has no Metadata"))?;
         let properties: FunctionProperties = serde_json::from_value(resource.properties)
             .map_err(|error| format!("template.yaml: {name}: {error}"))?;
+        let binary = metadata.build_properties.binary;
+        if properties.code_uri != format!("functions/{binary}") {
+            let folder = properties.code_uri;
+            return Err(format!("template.yaml: {name} builds {binary} from {folder}").into());
+        }
         let routes = properties
             .events
             .into_values()
@@ -277,7 +283,7 @@ impl Function {
             );
         }
         Ok(Self {
-            binary: metadata.build_properties.binary,
+            binary,
             routes: routes.collect::<Result<_, Error>>()?,
             permissions,
         })

@@ -1,7 +1,7 @@
 //! `cargo load`: many contacts talk to a local stack of its own, and it is told how long they waited.
 //!
 //! The whole stack runs in this process, its data in a temporary file; requests go over loopback only.
-//! It ends by itself, with 1 if anything was answered with a 5xx or not at all.
+//! It ends by itself, with 1 if anything was not answered with success, whole and as JSON.
 
 mod measure;
 mod people;
@@ -28,7 +28,7 @@ struct Options {
     /// For how many seconds, up to 900
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=900))]
     seconds: u64,
-    /// How many contacts talk, each to ten others in conversations of its own, up to 1000
+    /// How many contacts talk, in conversations of three, up to 1000
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(2..=1000))]
     contacts: u16,
     /// How many of them wait for an answer at the same time, up to 64

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use dev::Error;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use shared::Store;
 use shared::id::{ContactId, ConversationId};
@@ -178,12 +178,13 @@ impl<'a> Talker<'a> {
                 .body(form),
         };
         let began = Instant::now();
-        let (status, text) = match request.send().await {
-            Ok(answer) => (answer.status(), answer.text().await.unwrap_or_default()),
-            Err(_) => (StatusCode::BAD_GATEWAY, String::new()),
+        let json = match request.send().await.and_then(Response::error_for_status) {
+            Ok(answer) => answer.text().await.ok(),
+            Err(_) => None,
         };
+        let json = json.and_then(|text| serde_json::from_str(&text).ok());
         self.measured
-            .add(operation, began.elapsed(), status.is_success());
-        serde_json::from_str(&text).unwrap_or_default()
+            .add(operation, began.elapsed(), json.is_some());
+        json.unwrap_or_default()
     }
 }

@@ -15,7 +15,6 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use dev::Error;
 use dev::stack::Stack;
-use shared::Store;
 use shared::error::chain;
 
 /// Looks after CityPay Messages: its people, their tokens, and what is stored of their conversations.
@@ -96,7 +95,7 @@ async fn run(
         }
         (Some(path), _) => Stack::start(Some(&path)).await?.store,
         (None, Some(name)) => stack::store(&name).await?,
-        (None, None) => Store::from_env().await.map_err(|error| {
+        (None, None) => stack::store_from_env().await.map_err(|error| {
             format!("say --data FILE or --stack NAME, or set what names the tables: {error}")
         })?,
     };

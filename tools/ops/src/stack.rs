@@ -1,18 +1,40 @@
 //! The tables of a deployed stack: its outputs name them.
 
 use std::collections::HashMap;
+use std::env;
 
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::Stack;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use dev::Error;
 use dev::template::Template;
 use shared::Store;
 use shared::error::chain;
 use shared::store::Tables;
 
+/// The store whose tables the environment names, in the account and region that it says.
+pub async fn store_from_env() -> Result<Store, Error> {
+    let tables = Tables::from_vars(|name| env::var(name).ok())?;
+    Ok(Store::new(&config().await, tables))
+}
+
+/// How an operator's machine says that AWS is reached: by variables, profiles, a login.
+async fn config() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    let config = config.load().await;
+    match env::var("DYNAMODB_ENDPOINT") {
+        Ok(url) if !url.is_empty() => config.into_builder().endpoint_url(url).build(),
+        _ => config,
+    }
+}
+
 /// The store of the stack with this name, in the account and region that the environment says.
 pub async fn store(name: &str) -> Result<Store, Error> {
-    let config = Store::config_from_env().await;
+    let config = config().await;
     let stacks = Client::new(&config)
         .describe_stacks()
         .stack_name(name)

@@ -1,7 +1,7 @@
 //! Changing what a conversation is called, and what of it is the caller's own.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::{join, join3};
+use futures_util::future::join;
 
 use super::{Row, key, visible};
 use crate::caller::Caller;
@@ -47,14 +47,10 @@ impl Store {
     ) -> Result<Conversation> {
         let mut backoff = Backoff::default();
         loop {
-            let reads = join3(
-                self.authenticate(caller),
-                self.conversation_row(id),
-                self.newest_message(id),
-            );
-            let (contact, row, newest) = reads.await;
-            let contact = contact?;
-            let row = visible(row?, contact).ok_or(Error::ConversationNotFound { param: "id" })?;
+            let reads = join(self.caller_and_row(caller, id), self.newest_message(id));
+            let (read, newest) = reads.await;
+            let (contact, row) = read?;
+            let row = visible(row, contact).ok_or(Error::ConversationNotFound { param: "id" })?;
             if change.name.is_some() && !row.is_named_by(contact) {
                 return Err(Error::NotTheCreator {
                     param: Some("name"),

@@ -34,9 +34,8 @@ impl Store {
     /// [`Error::Unauthenticated`]; [`Error::ConversationNotFound`], also for those who do not take part;
     /// [`Error::Unfinished`] after leaving, if traces are left: the same again goes on with them.
     pub async fn leave(&self, caller: &Caller, id: ConversationId) -> Result<()> {
-        let (contact, row) = join(self.authenticate(caller), self.conversation_row(id)).await;
-        let contact = contact?;
-        self.depart(row?, id, contact).await
+        let (contact, row) = self.caller_and_row(caller, id).await?;
+        self.depart(row, id, contact).await
     }
 
     /// Ends the part of `contact`, who takes part, or did within the last day.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::{join, join4};
+use futures_util::future::{join, join3};
 
 use super::begin::check_size;
 use super::{Row, key, visible};
@@ -33,15 +33,14 @@ impl Store {
     ) -> Result<Conversation> {
         let mut backoff = Backoff::default();
         loop {
-            let reads = join4(
-                self.authenticate(caller),
-                self.conversation_row(id),
+            let reads = join3(
+                self.caller_and_row(caller, id),
                 self.newest_message(id),
                 self.mentioned(others.as_slice()),
             );
-            let (contact, row, newest, mentioned) = reads.await;
-            let contact = contact?;
-            let row = visible(row?, contact).ok_or(Error::ConversationNotFound { param: "id" })?;
+            let (read, newest, mentioned) = reads.await;
+            let (contact, row) = read?;
+            let row = visible(row, contact).ok_or(Error::ConversationNotFound { param: "id" })?;
             row.check_is_managed_by(contact)?;
             let new: BTreeSet<_> = mentioned?.difference(&row.participants).copied().collect();
             let participants = row.participants.union(&new).copied().collect();
@@ -78,12 +77,11 @@ impl Store {
         id: ConversationId,
         participant: Option<ContactId>,
     ) -> Result<()> {
-        let (contact, row) = join(self.authenticate(caller), self.conversation_row(id)).await;
-        let contact = contact?;
+        let (contact, row) = self.caller_and_row(caller, id).await?;
         if participant == Some(contact) {
-            return self.depart(row?, id, contact).await;
+            return self.depart(row, id, contact).await;
         }
-        let row = visible(row?, contact).ok_or(Error::ConversationNotFound { param: "id" })?;
+        let row = visible(row, contact).ok_or(Error::ConversationNotFound { param: "id" })?;
         row.check_is_managed_by(contact)?;
         let nobody = || Error::ContactNotFound {
             param: "contact_id",

@@ -31,9 +31,10 @@ impl Store {
     ///
     /// [`Error::Unauthenticated`]; [`Error::ConversationNotFound`], also for those who do not take part.
     pub async fn conversation(&self, caller: &Caller, id: ConversationId) -> Result<Conversation> {
-        let parts = join(self.conversation_row(id), self.newest_message(id));
-        let (contact, (row, newest)) = join(self.authenticate(caller), parts).await;
-        self.seen_by(contact?, id, row?, newest?).await
+        let reads = join(self.caller_and_row(caller, id), self.newest_message(id));
+        let (read, newest) = reads.await;
+        let (contact, row) = read?;
+        self.seen_by(contact, id, row, newest?).await
     }
 
     /// A page of the caller's open or archived conversations, the most recently active first.

@@ -50,14 +50,16 @@ impl Store {
             let sight = self.look(caller, id, &usernames).await?;
             let row = sight.row.ok_or(Error::MessageNotFound)?;
             change.check(&row, sight.contact, &sight.usernames)?;
-            check_version(change.expected.as_ref(), &row)?;
             let now = self
                 .clock
                 .now()
                 .max(row.updated_at.unwrap_or(row.created_at));
+            // What has been done is done, in whatever version: the answer that said so may have been lost,
+            // the client's or the SDK's (RFC 9110, section 13.1.1, has it so).
             let Some(update) = Update::of(change, &row, sight.contact, now) else {
                 return self.show_one(row).await;
             };
+            check_version(change.expected.as_ref(), &row)?;
             let people = row.people().into_iter().chain([sight.contact]).collect();
             let (updated, contacts) = join(self.update(id, update), self.contacts(&people)).await;
             match updated? {

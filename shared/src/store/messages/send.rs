@@ -2,8 +2,9 @@
 //! after it the moves that bring the conversation to the top of their lists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use futures_util::future::{join, join3};
+use futures_util::future::join;
 
 use super::{Row, key, shown};
 use crate::caller::Caller;
@@ -19,6 +20,9 @@ use crate::store::write::put;
 use crate::store::{Store, conversations};
 use crate::time::Micros;
 use crate::version::Version;
+
+/// How long the answer to a send waits for the participants' lists.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What came of a send.
 #[derive(Debug)]
@@ -52,15 +56,14 @@ impl Store {
         key: Option<IdempotencyKey>,
     ) -> Result<Sent> {
         let once = key.map(|key| Once::of(&key, conversation, &text));
-        let reads = join3(
-            self.authenticate(caller),
-            self.conversation_row(conversation),
+        let reads = join(
+            self.caller_and_row(caller, conversation),
             self.newest(conversation),
         );
-        let (contact, conversation, newest) = reads.await;
-        let author = contact?;
+        let (read, newest) = reads.await;
+        let (author, conversation) = read?;
         let now = self.clock.now();
-        let conversation = visible(conversation?, author).ok_or(Error::ConversationNotFound {
+        let conversation = visible(conversation, author).ok_or(Error::ConversationNotFound {
             param: "conversation_id",
         })?;
         // Behind whatever is there, though another host's clock may be ahead.
@@ -120,8 +123,7 @@ impl Store {
             items.extend(self.puts(row.id(), &conversation.participants)?);
             let failed = self.transact(items).await?;
             if failed.is_empty() {
-                let participants = &conversation.participants;
-                tell(self.move_up(row.id(), row.contact_id, participants).await);
+                self.rise(row.id(), row.contact_id, conversation).await;
                 return Ok(Kept::New(row));
             }
             if let Some(once) = once.filter(|_| failed.contains(&1)) {
@@ -151,23 +153,27 @@ impl Store {
         let row = row.filter(|row| row.contact_id == author);
         let row = row.ok_or(Error::SentAndDeleted)?;
         // Whoever sent it first may have been cut off before the lists were moved.
-        let rise = self.move_up(id, author, &conversation.participants);
-        let (message, risen) = join(self.show_one(row), rise).await;
-        tell(risen);
-        message
+        let rise = self.rise(id, author, conversation);
+        join(self.show_one(row), rise).await.0
     }
-}
 
-/// That a list could not be moved is for the log: the message is kept, and an answer that says otherwise
-/// would have it sent again.
-fn tell(risen: Result<()>) {
-    if let Err(error) = risen {
-        tracing::warn!(error = chain(&error), "a list shows a conversation too low");
+    /// Moves the conversation up in the lists of its participants, as far as that can be done soon.
+    ///
+    /// That it cannot is for the log: the message is kept, and an answer that says otherwise would have it
+    /// sent again.
+    async fn rise(&self, id: MessageId, author: ContactId, conversation: &conversations::Row) {
+        let moves = self.move_up(id, author, &conversation.participants);
+        let problem = match tokio::time::timeout(PATIENCE, moves).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => chain(&error),
+            Err(late) => chain(&late),
+        };
+        tracing::warn!(error = problem, "a list shows a conversation too low");
     }
 }
 
 /// Up to a millisecond later, by chance: those who meet at one microsecond part, and where the clock
-/// is behind, the id of a message that has been deleted is not given to the next one.
+/// is behind, the id of a message that has been deleted is hardly ever given to the next one.
 fn a_little_after(moment: Micros) -> Micros {
     Micros(moment.0 + fastrand::u64(1..1000)).min(Micros::MAX)
 }

@@ -51,9 +51,7 @@ impl World {
     pub async fn new() -> Self {
         logs::collect();
         if let Ok(url) = std::env::var("API_URL") {
-            let store = Store::from_env()
-                .await
-                .expect("the environment names the store");
+            let store = Store::from_env().expect("the environment names the store");
             return Self::populated(&url, store, None).await;
         }
         let stack = Stack::start(None).await.expect("the stack starts");

@@ -59,3 +59,21 @@ async fn nothing_that_is_sent_comes_back_in_a_header() {
         }
     }
 }
+
+/// A link repeats the query: what of it was taken, and encoded anew.
+#[tokio::test]
+async fn a_link_has_nothing_that_could_end_it() {
+    let world = World::new().await;
+    for text in ["1", "2"] {
+        world.kevin.sends(text).await;
+    }
+    let conversation = world.conversation;
+    let query = format!("limit=1&created_at%5bgte%5d=0&conversation%5Fid={conversation}");
+    let page = world.kevin.gets(&format!("/v1/messages?{query}")).await;
+    let query = format!("limit=1&created_at%5Bgte%5D=0&conversation_id={conversation}");
+    let cursor = &page.ids()[0];
+    assert_eq!(
+        page.header("link"),
+        format!("</v1/messages?{query}&starting_after={cursor}>; rel=\"next\"")
+    );
+}

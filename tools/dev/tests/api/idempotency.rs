@@ -143,8 +143,8 @@ async fn whoever_may_not_send_any_more_is_told_so_on_a_repeat_too() {
 async fn a_refused_send_leaves_its_key_free() {
     let world = World::new().await;
     world.kevin.sends_under("key", "").await.is(400);
-    let buzz = world.buzz.within(world.conversation);
-    buzz.sends_under("key", "hello").await.is(404);
+    let elsewhere = world.kevin.within(world.buzz.conversation);
+    elsewhere.sends_under("key", "hello").await.is(404);
     let first = world.kevin.sends_under("key", "hello").await.is(201);
     assert_eq!(first.header("idempotent-replayed"), "");
 }

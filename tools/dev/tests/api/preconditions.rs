@@ -4,13 +4,6 @@ use reqwest::Method;
 
 use crate::harness::{Answer, Person, World};
 
-async fn changes_if(person: &Person, id: &str, tag: &str, form: &str) -> Answer {
-    let headers = [("if-match", tag)];
-    person
-        .requests(Method::PUT, &format!("/v1/messages/{id}"), &headers, form)
-        .await
-}
-
 async fn deletes_if(person: &Person, id: &str, tag: &str) -> Answer {
     let headers = [("if-match", tag)];
     person
@@ -27,7 +20,7 @@ async fn reads_unless(person: &Person, id: &str, tag: &str) -> Answer {
 
 #[tokio::test]
 async fn every_change_of_a_message_gives_it_another_tag() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let sent = world.kevin.tries_to_send("1").await.is(201);
     let id = sent.json()["id"].as_str().unwrap().to_owned();
     let mut tags = vec![sent.header("etag").to_owned()];
@@ -66,8 +59,36 @@ async fn every_change_of_a_message_gives_it_another_tag() {
 }
 
 #[tokio::test]
-async fn a_message_that_the_client_has_is_not_sent_again() {
+async fn whoever_says_something_else_of_oneself_changes_the_tag_and_not_the_version() {
+    let world = World::awake().await;
+    let id = world.kevin.sends("hello").await;
+    let old = world.kate.reads(&id).await.header("etag").to_owned();
+    let form = "phone_number=1-800-759-3000";
+    world.kevin.puts("/v1/me", form).await.is(200);
+    let answer = reads_unless(&world.kate, &id, &old).await.is(200);
+    assert_ne!(answer.header("etag"), old);
+    world
+        .kevin
+        .changes_if(&id, &old, "message=edited")
+        .await
+        .is(200);
+}
+
+#[tokio::test]
+async fn a_change_that_is_made_already_is_no_conflict() {
     let world = World::new().await;
+    let id = world.kevin.sends("1").await;
+    let old = world.kevin.reads(&id).await.header("etag").to_owned();
+    let first = world.kevin.changes_if(&id, &old, "message=2").await.is(200);
+    let again = world.kevin.changes_if(&id, &old, "message=2").await.is(200);
+    assert_eq!(again.json(), first.json());
+    let other = world.kevin.changes_if(&id, &old, "message=3").await;
+    other.fails(412, "precondition_failed", "If-Match");
+}
+
+#[tokio::test]
+async fn a_message_that_the_client_has_is_not_sent_again() {
+    let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let tag = world.kate.reads(&id).await.header("etag").to_owned();
     for tags in [
@@ -96,8 +117,9 @@ async fn an_older_tag_changes_nothing() {
     let old = world.kevin.reads(&id).await.header("etag").to_owned();
     world.kate.reacts(&id, "heart").await.is(200);
     let before = world.kate.reads(&id).await;
-    for tag in [old.as_str(), "\"x\"", "W/\"2\""] {
-        let answer = changes_if(&world.kevin, &id, tag, "message=2").await;
+    let weak = format!("W/{}", before.header("etag"));
+    for tag in [old.as_str(), "\"x\"", &weak] {
+        let answer = world.kevin.changes_if(&id, tag, "message=2").await;
         answer.fails(412, "precondition_failed", "If-Match");
         deletes_if(&world.kevin, &id, tag)
             .await
@@ -105,13 +127,13 @@ async fn an_older_tag_changes_nothing() {
     }
     assert_eq!(world.kate.reads(&id).await.json(), before.json());
     let tags = format!("{old}, {}", before.header("etag"));
-    let changed = changes_if(&world.kevin, &id, &tags, "message=2")
+    let changed = world
+        .kevin
+        .changes_if(&id, &tags, "message=2")
         .await
         .is(200);
     assert_eq!(changed.json()["message"], "2");
-    changes_if(&world.kevin, &id, "*", "message=3")
-        .await
-        .is(200);
+    world.kevin.changes_if(&id, "*", "message=3").await.is(200);
 }
 
 #[tokio::test]
@@ -125,7 +147,7 @@ async fn of_many_edits_of_one_version_one_is_made() {
             .collect();
         let edits = forms
             .iter()
-            .map(|form| changes_if(&world.kevin, &id, &tag, form));
+            .map(|form| world.kevin.changes_if(&id, &tag, form));
         let answers = futures_util::future::join_all(edits).await;
         let made: Vec<_> = answers
             .iter()
@@ -157,11 +179,11 @@ async fn what_is_no_tag_is_refused_and_who_may_not_is_told_that_first() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
     for tag in ["1", "\"1", "", "\"1\" \"2\""] {
-        let answer = changes_if(&world.kevin, &id, tag, "message=2").await;
+        let answer = world.kevin.changes_if(&id, tag, "message=2").await;
         answer.fails(400, "parameter_invalid", "If-Match");
         let answer = reads_unless(&world.kevin, &id, tag).await;
         answer.fails(400, "parameter_invalid", "If-None-Match");
     }
-    let theirs = changes_if(&world.kate, &id, "\"9\"", "message=2").await;
+    let theirs = world.kate.changes_if(&id, "\"9\"", "message=2").await;
     theirs.fails(403, "not_the_author", "message");
 }

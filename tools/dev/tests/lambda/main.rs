@@ -2,15 +2,16 @@
 //!
 //! The events are those of API Gateway, payload format 2.0, letter for letter.
 
+mod function;
 mod hostile;
 mod killed;
-mod runtime_api;
+mod trust;
 
 use dev::stack::Stack;
 use dev::{demo, functions};
 use serde_json::{Value, json};
 
-use runtime_api::Function;
+use function::Function;
 
 /// The demo data, and the functions beside it.
 struct World {
@@ -34,7 +35,12 @@ impl World {
 
     /// The same, over DynamoDB at this address.
     async fn function_at(&self, binary: &str, endpoint: &str) -> Function {
-        let variables = self.stack.variables();
+        self.function_with(binary, endpoint, &[]).await
+    }
+
+    /// The same, with these variables too.
+    async fn function_with(&self, binary: &str, endpoint: &str, more: &[(&str, &str)]) -> Function {
+        let variables = self.stack.variables().chain(more.iter().copied());
         let variables = variables.chain([
             ("DYNAMODB_ENDPOINT", endpoint),
             ("AWS_REGION", "eu-west-1"),

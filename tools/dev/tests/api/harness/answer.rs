@@ -118,7 +118,8 @@ impl Answer {
         Cost {
             calls: line["dynamodb_calls"].as_u64().unwrap(),
             round_trips: line["round_trips"].as_u64().unwrap(),
-            capacity_units: line["capacity_units"].as_f64().unwrap(),
+            capacity_units: line["read_units"].as_f64().unwrap()
+                + line["write_units"].as_f64().unwrap(),
         }
     }
 }

@@ -220,6 +220,12 @@ impl Person {
         self.puts(&format!("/v1/messages/{id}"), body).await
     }
 
+    /// Changes a message, if `If-Match` says so.
+    pub async fn changes_if(&self, id: &str, tag: &str, form: &str) -> Answer {
+        let (path, headers) = (format!("/v1/messages/{id}"), [("if-match", tag)]);
+        self.requests(Method::PUT, &path, &headers, form).await
+    }
+
     /// Reacts to a message.
     pub async fn reacts(&self, id: &str, emoji: &str) -> Answer {
         self.changes(id, format!("reactions[{emoji}][]={}", self.username))

@@ -116,6 +116,31 @@ async fn a_send_whose_answer_got_lost_on_the_way_from_dynamodb_is_kept_once() {
 }
 
 #[tokio::test]
+async fn an_edit_of_a_version_whose_answer_got_lost_on_the_way_from_dynamodb_is_made() {
+    let world = World::new().await;
+    let (proxy, kevin) = behind(&world).await;
+    let id = kevin.sends("first").await;
+    let tag = kevin.reads(&id).await.header("etag").to_owned();
+    proxy.will("UpdateItem", 1, Fault::NeverAnswers);
+    let edited = kevin.changes_if(&id, &tag, "message=edited").await.is(200);
+    assert!(proxy.is_done());
+    assert_eq!(edited.json()["message"], "edited");
+    assert_eq!(world.kate.reads(&id).await.json(), edited.json());
+}
+
+#[tokio::test]
+async fn a_send_to_many_is_acknowledged_though_their_lists_cannot_be_moved() {
+    let world = World::new().await;
+    let crowd = world.crowd(20).await;
+    let proxy = Proxy::before(world.engine()).await;
+    let sender = crowd[0].at(&world.host_behind(&proxy).await);
+    sender.lists("").await.is(200);
+    proxy.will("UpdateItem", 1000, Fault::NeverAnswers);
+    sender.sends("hello").await;
+    assert_eq!(crowd[1].lists_all("").await.texts(), ["hello"]);
+}
+
+#[tokio::test]
 async fn a_message_whose_move_comes_late_brings_nothing_back_that_was_archived_after_it() {
     let world = World::awake().await;
     let (proxy, kevin) = behind(&world).await;

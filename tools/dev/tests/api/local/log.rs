@@ -12,9 +12,10 @@ async fn each_request_leaves_one_line_that_says_what_it_cost() {
     assert_eq!(line["operation"], "get-message");
     assert_eq!(line["status"], 200);
     assert_eq!(line["contact_id"], json!(world.kate.id));
-    assert_eq!(line["dynamodb_calls"], 3);
+    assert_eq!(line["dynamodb_calls"], 2);
     assert_eq!(line["round_trips"], 2);
-    assert_eq!(line["capacity_units"], 4.0);
+    assert_eq!(line["read_units"], 4.0);
+    assert_eq!(line["write_units"], 0.0);
     assert_eq!(line["level"], "INFO");
     assert!(line["duration_ms"].as_f64().unwrap() > 0.0);
     assert!(line["cold_start"].is_boolean());

@@ -1,0 +1,143 @@
+//! The floor: no SDK, no runtime, one hand-made `GetItem` over TLS for each event.
+
+use std::env::var;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ring::{digest, hmac};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+type Error = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Error> {
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_file_iter(var("AWS_CA_BUNDLE")?)? {
+        roots.add(root?)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let config = Arc::new(config);
+    let endpoint = var("DYNAMODB_ENDPOINT")?;
+    let host = endpoint.trim_start_matches("https://").to_owned();
+    let (name, _) = host.split_once(':').ok_or("no port")?;
+    let name = ServerName::try_from(name.to_owned())?;
+
+    let api = var("AWS_LAMBDA_RUNTIME_API")?;
+    let mut runtime = BufReader::new(TcpStream::connect(&api)?);
+    let mut db = None;
+    loop {
+        write!(
+            runtime.get_mut(),
+            "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {api}\r\n\r\n"
+        )?;
+        let (headers, event) = answer(&mut runtime)?;
+        let id = headers
+            .iter()
+            .find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "))
+            .ok_or("no id")?;
+        let event: serde_json::Value = serde_json::from_slice(&event)?;
+        if db.is_none() {
+            let stream = TcpStream::connect(&host)?;
+            stream.set_nodelay(true)?;
+            let session = ClientConnection::new(config.clone(), name.clone())?;
+            db = Some(BufReader::new(StreamOwned::new(session, stream)));
+        }
+        let db = db.as_mut().ok_or("no connection")?;
+        let request = event["GetItem"].to_string();
+        let request = signed(&host, &request)?;
+        db.get_mut().write_all(request.as_bytes())?;
+        let (_, item) = answer(db)?;
+        write!(
+            runtime.get_mut(),
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: {api}\r\ncontent-length: {}\r\n\r\n",
+            item.len()
+        )?;
+        runtime.get_mut().write_all(&item)?;
+        answer(&mut runtime)?;
+    }
+}
+
+/// The headers, in lower case as they come, and the body of an answer.
+fn answer(stream: &mut impl BufRead) -> Result<(Vec<String>, Vec<u8>), Error> {
+    let mut headers = Vec::new();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        let line = line.trim_end().to_owned();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(text) = line.strip_prefix("content-length: ") {
+            length = text.parse()?;
+        }
+        headers.push(line);
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    Ok((headers, body))
+}
+
+/// A `GetItem` with AWS's signature, version 4.
+fn signed(host: &str, body: &str) -> Result<String, Error> {
+    let (key, secret) = (var("AWS_ACCESS_KEY_ID")?, var("AWS_SECRET_ACCESS_KEY")?);
+    let (token, region) = (var("AWS_SESSION_TOKEN")?, var("AWS_REGION")?);
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let date = date(seconds / 86400);
+    let time = seconds % 86400;
+    let stamp = format!("{date}T{:02}{:02}{:02}Z", time / 3600, time / 60 % 60, time % 60);
+    let scope = format!("{date}/{region}/dynamodb/aws4_request");
+    let names = "host;x-amz-date;x-amz-security-token;x-amz-target";
+    let target = "DynamoDB_20120810.GetItem";
+    let hash = |text: &str| hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    let request = format!(
+        "POST\n/\n\nhost:{host}\nx-amz-date:{stamp}\nx-amz-security-token:{token}\nx-amz-target:{target}\n\n{names}\n{}",
+        hash(body)
+    );
+    let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hash(&request));
+    let mac = |key: &[u8], text: &str| {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
+    };
+    let mut signing = mac(format!("AWS4{secret}").as_bytes(), &date);
+    for part in [region.as_str(), "dynamodb", "aws4_request"] {
+        signing = mac(signing.as_ref(), part);
+    }
+    let signature = hex(mac(signing.as_ref(), &to_sign).as_ref());
+    Ok(format!(
+        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-amz-json-1.0\r\nx-amz-date: {stamp}\r\n\
+         x-amz-security-token: {token}\r\nx-amz-target: {target}\r\ncontent-length: {}\r\nauthorization: \
+         AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signature}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+/// The day of the Gregorian calendar, so many days after 1970-01-01.
+fn date(days: u64) -> String {
+    let (mut year, mut days) = (1970, days);
+    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year}{month:02}{:02}", days + 1)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,170 @@
+//! The bare SDK, set up as the functions set it up, making the calls of one of them for each event, and
+//! nothing else: no parsing, no checks, no log.
+
+use std::collections::HashMap;
+use std::env::var;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::{Client, Config};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use futures_util::future::{try_join, try_join3};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+
+type Item = HashMap<String, AttributeValue>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let roots = TrustStore::empty().with_pem_certificate(std::fs::read(var("AWS_CA_BUNDLE")?)?);
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(TlsContext::builder().with_trust_store(roots).build()?)
+        .build_https();
+    let (key, secret) = (var("AWS_ACCESS_KEY_ID")?, var("AWS_SECRET_ACCESS_KEY")?);
+    let session = var("AWS_SESSION_TOKEN").ok();
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(var("AWS_REGION")?))
+        .credentials_provider(Credentials::new(key, secret, session, None, "environment"))
+        .endpoint_url(var("DYNAMODB_ENDPOINT")?)
+        .http_client(http);
+    let client = &Client::from_conf(config.build());
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
+        let ids = &event.payload;
+        let count = match ids["calls"].as_str() {
+            Some("get-message") => get(client, ids).await?,
+            Some("list-messages") => list(client, ids).await?,
+            Some("create-message") => create(client, ids).await?,
+            _ => return Err(Error::from("what calls?")),
+        };
+        Ok::<_, Error>(json!(count))
+    }))
+    .await
+}
+
+async fn get(client: &Client, ids: &Value) -> Result<usize, Error> {
+    let message = item([
+        ("conversation_id", s(&ids["conversation_id"])),
+        ("created_at", AttributeValue::N(ids["created_at"].to_string())),
+    ]);
+    let wanted = [
+        ("TOKENS_TABLE", item([("token_hash", s(&ids["token_hash"]))])),
+        ("MESSAGES_TABLE", message),
+        ("CONVERSATIONS_TABLE", item([("id", s(&ids["conversation_id"]))])),
+    ];
+    let found = batch(client, wanted).await?;
+    Ok(found + batch(client, [("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))]))]).await?)
+}
+
+async fn list(client: &Client, ids: &Value) -> Result<usize, Error> {
+    let wanted = [
+        ("TOKENS_TABLE", item([("token_hash", s(&ids["token_hash"]))])),
+        ("CONVERSATIONS_TABLE", item([("id", s(&ids["conversation_id"]))])),
+    ];
+    let (found, messages) = try_join(batch(client, wanted), query(client, ids, 11)).await?;
+    let authors = [("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))]))];
+    Ok(found + messages + batch(client, authors).await?)
+}
+
+async fn create(client: &Client, ids: &Value) -> Result<usize, Error> {
+    let wanted = [
+        ("TOKENS_TABLE", item([("token_hash", s(&ids["token_hash"]))])),
+        ("CONVERSATIONS_TABLE", item([("id", s(&ids["conversation_id"]))])),
+    ];
+    let (found, newest) = try_join(batch(client, wanted), query(client, ids, 1)).await?;
+
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
+    let now_n = AttributeValue::N(now.to_string());
+    let mut puts = vec![put(
+        "MESSAGES_TABLE",
+        item([
+            ("conversation_id", s(&ids["conversation_id"])),
+            ("created_at", now_n.clone()),
+            ("contact_id", s(&ids["contact_id"])),
+            ("message", AttributeValue::S("What do you say to this".to_owned())),
+            ("version", AttributeValue::N("1".to_owned())),
+        ]),
+        "conversation_id",
+    )?];
+    let people = ids["participants"].as_array().into_iter().flatten();
+    for contact in people.clone() {
+        let entry = item([
+            ("contact_id", s(contact)),
+            ("message_id", AttributeValue::S(format!("bench{now}"))),
+        ]);
+        puts.push(put("INBOX_TABLE", entry, "contact_id")?);
+    }
+    let token = format!("{now}");
+    let transaction = client.transact_write_items().set_transact_items(Some(puts));
+    let transaction = async {
+        transaction.client_request_token(token).send().await?;
+        Ok(1)
+    };
+    let author = batch(client, [("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))]))]);
+    let (written, author) = try_join(transaction, author).await?;
+
+    let moves: Vec<_> = people
+        .map(|contact| {
+            let place = AttributeValue::S(format!("obench{now}"));
+            let update = client
+                .update_item()
+                .table_name(var("MEMBERSHIPS_TABLE").unwrap_or_default())
+                .key("contact_id", s(contact))
+                .key("conversation_id", s(&ids["conversation_id"]))
+                .update_expression("SET place = :place REMOVE archived_at")
+                .condition_expression("attribute_exists(contact_id)")
+                .expression_attribute_values(":place", place);
+            async {
+                update.send().await?;
+                Ok::<_, Error>(())
+            }
+        })
+        .collect();
+    let mut moves = moves.into_iter();
+    if let (Some(one), Some(two), Some(three)) = (moves.next(), moves.next(), moves.next()) {
+        try_join3(one, two, three).await?;
+    }
+    Ok(found + newest + written + author)
+}
+
+async fn query(client: &Client, ids: &Value, limit: i32) -> Result<usize, Error> {
+    let query = client
+        .query()
+        .table_name(var("MESSAGES_TABLE")?)
+        .consistent_read(true)
+        .key_condition_expression("conversation_id = :conversation")
+        .expression_attribute_values(":conversation", s(&ids["conversation_id"]))
+        .scan_index_forward(false)
+        .limit(limit);
+    Ok(query.send().await?.items().len())
+}
+
+async fn batch<const N: usize>(client: &Client, keys: [(&str, Item); N]) -> Result<usize, Error> {
+    let mut wanted = HashMap::new();
+    for (table, key) in keys {
+        let keys = KeysAndAttributes::builder().keys(key).consistent_read(true);
+        wanted.insert(var(table)?, keys.build()?);
+    }
+    let batch = client.batch_get_item().set_request_items(Some(wanted));
+    let found = batch.send().await?.responses.unwrap_or_default();
+    Ok(found.values().map(Vec::len).sum())
+}
+
+fn put(table: &str, item: Item, key: &str) -> Result<TransactWriteItem, Error> {
+    let put = Put::builder()
+        .table_name(var(table)?)
+        .set_item(Some(item))
+        .condition_expression(format!("attribute_not_exists({key})"));
+    Ok(TransactWriteItem::builder().put(put.build()?).build())
+}
+
+fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
+    attributes.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+fn s(text: &Value) -> AttributeValue {
+    AttributeValue::S(text.as_str().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,158 @@
+//! The events that the functions are given: those of API Gateway, payload format 2.0, letter for letter.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use dev::{Error, demo};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// The next event for this function; what it needs is there already.
+pub async fn next(function: &str, number: usize, world: &World) -> Result<Value, Error> {
+    let family = demo::CONVERSATION;
+    let message = &world.message;
+    Ok(match function {
+        "add-participants" => {
+            let id = world.begins(false).await?;
+            let path = format!("/v1/conversations/{id}/participants");
+            with_form(
+                event("POST", &path, &[("id", &id)]),
+                "participants[]=inEIRvzjC6YLMX3o",
+            )
+        }
+        "create-conversation" => {
+            let form = "name=bench&participants[]=hSIhXBhNe8X1d8Et";
+            with_form(event("POST", "/v1/conversations", &[]), form)
+        }
+        "create-message" => {
+            let form = format!("conversation_id={family}&message=What do you say to this");
+            with_form(event("POST", "/v1/messages", &[]), &form)
+        }
+        "create-token" => with_form(event("POST", "/v1/tokens", &[]), "label=bench"),
+        "delete-message" => {
+            let id = world.sends().await?;
+            event("DELETE", &format!("/v1/messages/{id}"), &[("id", &id)])
+        }
+        "get-contact" => {
+            let id = "hSIhXBhNe8X1d8Et";
+            event("GET", &format!("/v1/contacts/{id}"), &[("id", id)])
+        }
+        "get-conversation" => event(
+            "GET",
+            &format!("/v1/conversations/{family}"),
+            &[("id", family)],
+        ),
+        "get-me" => event("GET", "/v1/me", &[]),
+        "get-message" => event(
+            "GET",
+            &format!("/v1/messages/{message}"),
+            &[("id", message)],
+        ),
+        "leave-conversation" => {
+            let id = world.begins(false).await?;
+            event("DELETE", &format!("/v1/conversations/{id}"), &[("id", &id)])
+        }
+        "list-contacts" => event("GET", "/v1/contacts", &[]),
+        "list-conversations" => event("GET", "/v1/conversations", &[]),
+        "list-messages" => {
+            let mut event = event("GET", "/v1/messages", &[]);
+            event["rawQueryString"] = json!(format!("conversation_id={family}&limit=10"));
+            event
+        }
+        "list-tokens" => event("GET", "/v1/tokens", &[]),
+        "remove-participant" => {
+            let (id, kate) = (world.begins(true).await?, "hSIhXBhNe8X1d8Et");
+            let path = format!("/v1/conversations/{id}/participants/{kate}");
+            event("DELETE", &path, &[("id", &id), ("contact_id", kate)])
+        }
+        "revoke-token" => {
+            let id = world.issues().await?;
+            event("DELETE", &format!("/v1/tokens/{id}"), &[("id", &id)])
+        }
+        "unknown-route" => event("GET", "/nowhere", &[]),
+        "update-conversation" => {
+            let event = event(
+                "PUT",
+                &format!("/v1/conversations/{family}"),
+                &[("id", family)],
+            );
+            with_form(event, &format!("is_pinned={}", number % 2 == 0))
+        }
+        "update-me" => {
+            let form = format!("phone_number={number}");
+            with_form(event("PUT", "/v1/me", &[]), &form)
+        }
+        "update-message" => {
+            let event = event(
+                "PUT",
+                &format!("/v1/messages/{message}"),
+                &[("id", message)],
+            );
+            with_form(event, &format!("message=edited {number}"))
+        }
+        _ => return Err(format!("there is no event for {function}").into()),
+    })
+}
+
+/// The status that a function answers these events with.
+pub fn expected_status(function: &str) -> u16 {
+    match function {
+        "create-message" | "create-conversation" | "create-token" => 201,
+        "delete-message" | "leave-conversation" | "remove-participant" | "revoke-token" => 204,
+        "unknown-route" => 404,
+        _ => 200,
+    }
+}
+
+/// A request by Kevin.
+fn event(method: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "accept": "*/*",
+            "authorization": "Bearer citypay_demo_kevin",
+            "content-length": "0",
+            "host": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
+            "user-agent": "curl/8.5.0",
+            "x-amzn-trace-id": "Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
+            "x-forwarded-for": "205.255.255.176",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "r3pmxmplak",
+            "domainName": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
+            "domainPrefix": "r3pmxmplak",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "205.255.255.176",
+                "userAgent": "curl/8.5.0",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "10/Mar/2020:05:16:23 +0000",
+            "timeEpoch": 1_583_817_383_220_u64,
+        },
+        "isBase64Encoded": false,
+    });
+    for (name, value) in parameters {
+        event["pathParameters"][name] = json!(value);
+    }
+    event
+}
+
+fn with_form(mut event: Value, form: &str) -> Value {
+    let mut encoded = form_urlencoded::Serializer::new(String::new());
+    encoded.extend_pairs(form_urlencoded::parse(form.as_bytes()));
+    event["headers"]["content-type"] = json!("application/x-www-form-urlencoded");
+    event["body"] = json!(STANDARD.encode(encoded.finish()));
+    event["isBase64Encoded"] = json!(true);
+    event
+}

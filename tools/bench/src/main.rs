@@ -1,0 +1,164 @@
+//! `cargo run --release --package bench`: what each function costs, cold and warm, in instructions, time,
+//! memory, bytes and dollars.
+//!
+//! It builds the functions as they are deployed, runs each as Lambda would, against the local engine, over
+//! loopback only, and prints Markdown. Nothing else should be running meanwhile.
+
+mod event;
+mod figures;
+mod others;
+mod process;
+mod subject;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use dev::{Error, functions};
+use serde_json::json;
+use shared::error::chain;
+use tokio::process::Command;
+
+use figures::Figures;
+use process::{counted, timed};
+use subject::Subject;
+use world::{Way, World};
+
+/// How many requests a warm one's instructions are counted in.
+const COUNTED: usize = 20;
+
+/// Measures the Lambda functions.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Options {
+    /// Functions to measure; all, if none is named
+    functions: Vec<String>,
+    /// How often each is started, in turns
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
+    /// How many requests it answers each time
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    requests: u16,
+    /// Another Lambda binary to measure in the same run: a folder with a `bootstrap` and an `event.json`
+    #[arg(long, value_name = "FOLDER")]
+    vs: Vec<PathBuf>,
+    /// Also what they are compared with: the floor, the bare SDK, and the SDK's own set-up
+    #[arg(long)]
+    others: bool,
+    /// Also without TLS
+    #[arg(long)]
+    plain: bool,
+    /// Count no instructions, which takes valgrind
+    #[arg(long)]
+    no_instructions: bool,
+    /// Where the figures go as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<(), Error> {
+    let all = functions::all();
+    let names: Vec<_> = if options.functions.is_empty() {
+        all.keys().map(|&name| name.to_owned()).collect()
+    } else {
+        options.functions.clone()
+    };
+    if let Some(unknown) = names.iter().find(|name| !all.contains_key(name.as_str())) {
+        return Err(format!("there is no function {unknown}").into());
+    }
+    let target = build(&names).await?;
+    let world = World::new().await?;
+    let mut subjects = Vec::new();
+    if options.others {
+        subjects = others::all(&target, &world).await?;
+    }
+    for folder in &options.vs {
+        subjects.push(Subject::other(folder)?);
+    }
+    let others = subjects.len();
+    let release = target.join("release");
+    subjects.extend(names.iter().map(|name| Subject::function(name, &release)));
+
+    let mut ways = vec![(Way::Tls, "Over TLS")];
+    if options.plain {
+        ways.push((Way::Plain, "Without TLS"));
+    }
+    let mut report = json!({});
+    for (way, title) in ways {
+        let figures = measure(&subjects, &world, way, &options).await?;
+        println!("\n{title}:\n\n{}", figures::table(&figures));
+        for other in &figures[..others] {
+            println!("{}", figures::ratios(other, &figures));
+        }
+        report[title] = figures.iter().map(Figures::json).collect();
+    }
+    if let Some(file) = options.json {
+        std::fs::write(file, serde_json::to_string_pretty(&report)?)?;
+    }
+    Ok(())
+}
+
+/// Builds these functions, with the features that they have without the rest; into which folder.
+async fn build(names: &[String]) -> Result<PathBuf, Error> {
+    let packages = names.iter().map(|name| format!("--package={name}"));
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--locked"])
+        .args(packages)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    if !status.await?.success() {
+        return Err("the functions cannot be built".into());
+    }
+    let this = std::env::current_exe()?;
+    let target = this.ancestors().nth(2).ok_or("no folder of builds")?;
+    Ok(target.to_owned())
+}
+
+/// Starts each binary in turn, round after round.
+async fn measure(
+    subjects: &[Subject],
+    world: &World,
+    way: Way,
+    options: &Options,
+) -> Result<Vec<Figures>, Error> {
+    let mut all = Vec::new();
+    for subject in subjects {
+        let (binary, zip) = subject.sizes()?;
+        let instructions = if options.no_instructions {
+            None
+        } else {
+            let start = counted(subject, world, way, 0).await?;
+            let first = counted(subject, world, way, 1).await?;
+            let warm = counted(subject, world, way, 1 + COUNTED).await?;
+            let each = (warm - first) / COUNTED as u64;
+            Some([start, first - start, each])
+        };
+        eprintln!("{}: {instructions:?}", subject.name);
+        all.push(Figures {
+            name: subject.name.clone(),
+            runs: Vec::new(),
+            instructions,
+            binary,
+            zip,
+        });
+    }
+    for _ in 0..options.rounds {
+        for (subject, figures) in subjects.iter().zip(&mut all) {
+            let run = timed(subject, world, way, options.requests.into()).await?;
+            figures.runs.push(run);
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,164 @@
+//! A Lambda binary as a process, given events: by the clock, or by callgrind, which counts instructions.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use dev::Error;
+use dev::lambda::RuntimeApi;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
+
+use crate::subject::Subject;
+use crate::world::{Way, World};
+
+/// How long a process may take until it asks for its next event, or answers one.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a process that has asked for an event is left alone until it sleeps.
+const REST: Duration = Duration::from_millis(200);
+
+/// What one process took.
+pub struct Timed {
+    /// From its start to its asking for the first event.
+    pub init: Duration,
+    /// From the first event to its answer.
+    pub first: Duration,
+    /// The same for each of the events after it.
+    pub warm: Vec<Duration>,
+    /// The most memory that it had, in KiB.
+    pub peak: u64,
+    /// What it wrote to its log at the end, if that was JSON.
+    pub log: Value,
+}
+
+struct Process {
+    child: Child,
+    api: RuntimeApi,
+    log: JoinHandle<Option<String>>,
+}
+
+impl Process {
+    async fn start(
+        mut command: Command,
+        subject: &Subject,
+        world: &World,
+        way: Way,
+    ) -> Result<Self, Error> {
+        let api = RuntimeApi::start().await?;
+        let mut child = command
+            .env_clear()
+            .envs(world.variables(way))
+            .envs(api.variables(&subject.name))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", subject.binary.display()))?;
+        let stdout = child.stdout.take().ok_or("no standard output")?;
+        let log = tokio::spawn(last_line(stdout));
+        Ok(Self { child, api, log })
+    }
+
+    /// Waits for it to ask for an event, gives it this one, and waits for the answer: when it asked, when
+    /// it was given the event, and when it had answered.
+    async fn answers(
+        &mut self,
+        subject: &Subject,
+        event: Option<&Value>,
+    ) -> Result<(Instant, Duration), Error> {
+        let exchange = async {
+            let poll = self.api.poll().await?;
+            let asked = poll.at;
+            let Some(event) = event else {
+                return Ok((asked, Duration::ZERO));
+            };
+            let given = Instant::now();
+            poll.hand_over(event);
+            let answer = self.api.answer().await?;
+            subject.check(&answer.body)?;
+            Ok((asked, answer.at - given))
+        };
+        tokio::select! {
+            outcome = tokio::time::timeout(PATIENCE, exchange) => outcome?,
+            status = self.child.wait() => Err(format!("{} ended: {}", subject.name, status?).into()),
+        }
+    }
+}
+
+async fn last_line(stdout: ChildStdout) -> Option<String> {
+    let mut lines = BufReader::new(stdout).lines();
+    let mut last = None;
+    while let Ok(Some(line)) = lines.next_line().await {
+        last = Some(line);
+    }
+    last
+}
+
+/// Starts a process and gives it `count` events, one after the other.
+pub async fn timed(
+    subject: &Subject,
+    world: &World,
+    way: Way,
+    count: usize,
+) -> Result<Timed, Error> {
+    let event = subject.event(0, world).await?;
+    let began = Instant::now();
+    let mut process = Process::start(Command::new(&subject.binary), subject, world, way).await?;
+    let (asked, first) = process.answers(subject, Some(&event)).await?;
+    let mut warm = Vec::with_capacity(count);
+    for number in 1..count {
+        let event = subject.event(number, world).await?;
+        warm.push(process.answers(subject, Some(&event)).await?.1);
+    }
+    let peak = peak(process.child.id());
+    process.child.kill().await?;
+    let log = process.log.await?.unwrap_or_default();
+    Ok(Timed {
+        init: asked - began,
+        first,
+        warm,
+        peak,
+        log: serde_json::from_str(&log).unwrap_or_default(),
+    })
+}
+
+/// How many instructions a process takes until it has answered `count` events and asks for another.
+pub async fn counted(
+    subject: &Subject,
+    world: &World,
+    way: Way,
+    count: usize,
+) -> Result<u64, Error> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    command.arg(&subject.binary);
+    let mut process = Process::start(command, subject, world, way).await?;
+    for number in 0..count {
+        let event = subject.event(number, world).await?;
+        process.answers(subject, Some(&event)).await?;
+    }
+    process.answers(subject, None).await?;
+    tokio::time::sleep(REST).await;
+    let id = process.child.id().ok_or("it has ended")?.to_string();
+    Command::new("kill").arg(id).status().await?;
+    let mut report = String::new();
+    if let Some(stderr) = &mut process.child.stderr {
+        stderr.read_to_string(&mut report).await?;
+    }
+    let total = report
+        .lines()
+        .find_map(|line| line.split_once("Collected :"));
+    let (_, total) = total.ok_or_else(|| format!("callgrind counted nothing: {report}"))?;
+    Ok(total.trim().parse()?)
+}
+
+/// The most memory that a process has had so far, in KiB; 0 where that cannot be told.
+fn peak(process: Option<u32>) -> u64 {
+    let status = process.map(|id| std::fs::read_to_string(format!("/proc/{id}/status")));
+    let status = status.and_then(Result::ok).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    kibibytes.unwrap_or_default()
+}

@@ -1,0 +1,76 @@
+//! What is measured: a Lambda binary, and the events that it is given.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use dev::Error;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use serde_json::Value;
+
+use crate::event;
+use crate::world::World;
+
+/// A Lambda binary.
+pub struct Subject {
+    pub name: String,
+    pub binary: PathBuf,
+    /// The one event that it is given again and again; none for a function of ours.
+    pub event: Option<Value>,
+}
+
+impl Subject {
+    /// A function of ours.
+    pub fn function(name: &str, folder: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            binary: folder.join(name),
+            event: None,
+        }
+    }
+
+    /// Any other: the `bootstrap` of a folder, and the `event.json` beside it.
+    pub fn other(folder: &Path) -> Result<Self, Error> {
+        let name = folder.file_name().ok_or("a folder without a name")?;
+        let event = folder.join("event.json");
+        let text = fs::read(&event).map_err(|error| format!("{}: {error}", event.display()))?;
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            binary: folder.join("bootstrap"),
+            event: Some(serde_json::from_slice(&text)?),
+        })
+    }
+
+    /// What it is given next.
+    pub async fn event(&self, number: usize, world: &World) -> Result<Value, Error> {
+        match &self.event {
+            Some(event) => Ok(event.clone()),
+            None => event::next(&self.name, number, world).await,
+        }
+    }
+
+    /// Says so if an answer is not the one that its events should get.
+    pub fn check(&self, answer: &str) -> Result<(), Error> {
+        let expected = match &self.event {
+            Some(_) => return Ok(()),
+            None => event::expected_status(&self.name),
+        };
+        let json: Value = serde_json::from_str(answer)?;
+        if json["statusCode"] == expected {
+            Ok(())
+        } else {
+            Err(format!("{} answered {answer}", self.name).into())
+        }
+    }
+
+    /// The bytes of the binary, and of a ZIP archive of it.
+    pub fn sizes(&self) -> Result<(usize, usize), Error> {
+        /// The headers of an archive with one file called `bootstrap`.
+        const HEADERS: usize = 30 + 46 + 22 + 2 * "bootstrap".len();
+        let bytes = fs::read(&self.binary)?;
+        let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
+        deflated.write_all(&bytes)?;
+        Ok((bytes.len(), deflated.finish()?.len() + HEADERS))
+    }
+}

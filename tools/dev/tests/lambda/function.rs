@@ -1,0 +1,92 @@
+//! Functions that run as Lambda would run them.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::sync::OnceLock;
+
+use dev::lambda::RuntimeApi;
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+/// A running function.
+pub struct Function {
+    process: Child,
+    api: RuntimeApi,
+}
+
+impl Function {
+    /// Starts a binary with these environment variables and no others.
+    pub async fn start(binary: &str, variables: Vec<(&str, &str)>) -> Self {
+        let api = RuntimeApi::start().await.unwrap();
+        let process = Command::new(built(binary))
+            .env_clear()
+            .envs(variables)
+            .envs(api.variables(binary))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self { process, api }
+    }
+
+    /// What the function answers to an event.
+    pub async fn answers(&mut self, event: &Value) -> Value {
+        let answer = async {
+            self.api.poll().await?.hand_over(event);
+            self.api.answer().await
+        };
+        tokio::select! {
+            answer = answer => serde_json::from_str(&answer.unwrap().body).unwrap(),
+            status = self.process.wait() => panic!("the function ended: {status:?}"),
+        }
+    }
+
+    /// Ends the function; the lines that it wrote to its log.
+    pub async fn ends(mut self) -> Vec<Value> {
+        self.process.start_kill().unwrap();
+        let log = self.process.wait_with_output().await.unwrap().stdout;
+        let log = String::from_utf8(log).unwrap();
+        log.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// Kills the function (SIGKILL).
+    pub async fn dies(mut self) {
+        self.process.kill().await.unwrap();
+    }
+
+    /// What a function says that ends before its first event.
+    pub async fn fails(binary: &str, variables: Vec<(&str, &str)>) -> String {
+        let function = Self::start(binary, variables).await;
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = function.process.wait_with_output().await.unwrap();
+        assert!(!status.success());
+        String::from_utf8([stdout, stderr].concat()).unwrap()
+    }
+}
+
+/// The path of a binary, which is built as a deployment would build it.
+fn built(binary: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let profile = test.ancestors().nth(2).unwrap();
+        let release = if profile.ends_with("release") {
+            &["--release"][..]
+        } else {
+            &[]
+        };
+        let status = std::process::Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--workspace", "--bins"])
+            .args(release)
+            .status();
+        assert!(status.unwrap().success(), "the functions can be built");
+        profile.to_owned()
+    });
+    folder.join(binary)
+}
