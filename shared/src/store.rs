@@ -1,25 +1,25 @@
 //! The store: DynamoDB, one table and one file per kind of item.
 //!
 //! Items are private to their file. A method that reads on somebody's behalf takes the [`Caller`]
-//! first and looks its token up in parallel with what it reads; nothing of what was read is told
-//! before both the token and the membership are known. Reads are strongly consistent; writes state
-//! their condition; no endpoint scans. Beside all of them, once a minute and contact, one write tells
-//! that the caller is active.
+//! first and looks its token up with what it reads; nothing of what was read is told before both the
+//! token and the membership are known. Reads are strongly consistent; writes state their condition; no
+//! endpoint scans. Beside all of them, once a minute and contact, one write tells that the caller is
+//! active.
 //!
 //! | method | sequential round trips |
 //! | --- | --- |
-//! | [`Store::message`] | token ‖ message and conversation, contacts |
-//! | [`Store::messages`] | token ‖ conversation ‖ messages, contacts |
+//! | [`Store::message`] | token, message, conversation and familiar contacts in one call; other contacts |
+//! | [`Store::messages`] | token, conversation and familiar contacts in one call ‖ messages; other contacts |
 //! | [`Store::inbox`] | token, inbox, messages and conversations, contacts |
-//! | [`Store::send`] | token ‖ conversation ‖ newest key, transaction ‖ sender, moves in the participants' lists, 16 at a time; of what was sent before under a key: the same in vain, key, message, contacts ‖ moves |
-//! | [`Store::change`] | token ‖ message, conversation and usernames, update ‖ contacts |
-//! | [`Store::delete`] | token ‖ message and conversation, transaction |
-//! | [`Store::conversation`] | token ‖ conversation ‖ newest message, membership, contacts ‖ unread |
+//! | [`Store::send`] | token and conversation ‖ newest key, transaction ‖ sender, moves in the participants' lists, 16 at a time; of what was sent before under a key: the same in vain, key, message, contacts ‖ moves |
+//! | [`Store::change`] | token, message, conversation and usernames, update ‖ contacts |
+//! | [`Store::delete`] | token, message and conversation, transaction |
+//! | [`Store::conversation`] | token and conversation ‖ newest message, membership, contacts ‖ unread |
 //! | [`Store::conversations`] | token, memberships, conversations and newest messages ‖ unread, contacts; one more for a cursor, and one where the latest activity is no message that is there; unread messages of 16 conversations at a time |
 //! | [`Store::begin`] | token ‖ those mentioned, transaction, contacts |
-//! | [`Store::change_conversation`] | token ‖ conversation ‖ newest message, membership, update, contacts ‖ unread; two more to mark messages as read |
-//! | [`Store::add_participants`] | token ‖ conversation ‖ newest message ‖ those mentioned, transaction ‖ membership, contacts ‖ unread |
-//! | [`Store::leave`], [`Store::remove_participant`] | token ‖ conversation, transaction, both again; keys and deletes, 500 messages a step; an end |
+//! | [`Store::change_conversation`] | token and conversation ‖ newest message, membership, update, contacts ‖ unread; two more to mark messages as read |
+//! | [`Store::add_participants`] | token and conversation ‖ newest message ‖ those mentioned, transaction ‖ membership, contacts ‖ unread |
+//! | [`Store::leave`], [`Store::remove_participant`] | token and conversation, transaction, both again; keys and deletes, 500 messages a step; an end |
 //! | [`Store::acquaintances`] | token, memberships, conversations, contacts |
 //! | [`Store::acquaintance`] | token ‖ contact, memberships, the other's in the same conversations |
 //! | [`Store::look_up`] | token ‖ username, contact ‖ memberships, the other's in the same conversations |
@@ -66,7 +66,7 @@ pub use conversations::{Begun, ChangeOfConversation, NewConversation, Record};
 pub use messages::{Change, Sent};
 pub use upkeep::{Finding, Survey};
 
-use contacts::Activity;
+use contacts::{Activity, Familiar};
 
 use crate::error::{Cause, Error, Result};
 use crate::time::Clock;
@@ -81,6 +81,7 @@ pub struct Store {
     tables: Arc<Tables>,
     clock: Clock,
     activity: Arc<Activity>,
+    familiar: Arc<Familiar>,
 }
 
 /// The names of the tables.
@@ -144,6 +145,7 @@ impl Store {
             tables: Arc::new(tables),
             clock: Clock::system(),
             activity: Arc::default(),
+            familiar: Arc::default(),
         }
     }
 

@@ -5,14 +5,16 @@
 
 mod activity;
 mod erase;
+mod familiar;
 mod others;
 mod own;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 pub use activity::Activity;
+pub use familiar::Familiar;
 pub use own::ChangeOfContact;
 
 use super::batch::{Batch, Found};
@@ -134,7 +136,7 @@ impl Store {
     async fn id_of(&self, username: &Username) -> Result<Option<ContactId>> {
         let batch = self.with_usernames(Batch::default(), &BTreeSet::from([username.folded()]));
         let mut found = batch.get(&self.db).await?;
-        Ok(self.take_usernames(&mut found)?.into_values().next())
+        Ok(self.take_people(&mut found)?.usernames.into_values().next())
     }
 
     /// Visits all contacts, for operators: it reads the whole table.
@@ -158,15 +160,25 @@ impl Store {
     ///
     /// As the store fails.
     pub async fn contacts(&self, ids: &BTreeSet<ContactId>) -> Result<HashMap<ContactId, Contact>> {
-        let keys = ids.iter().map(|&id| key(id));
-        let mut found = Batch::default()
-            .with(&self.tables.contacts, keys)
-            .get(&self.db)
-            .await?;
-        let mut contacts: HashMap<_, _> = ids.iter().map(|&id| (id, Contact::erased(id))).collect();
-        let rows: Vec<Row> = found.take(&self.tables.contacts)?;
-        contacts.extend(rows.into_iter().map(|row| (row.id, row.into())));
-        Ok(contacts)
+        let batch = self.with_contacts(Batch::default(), ids);
+        let mut found = batch.get(&self.db).await?;
+        Ok(self.take_people(&mut found)?.contacts(ids))
+    }
+
+    /// The contacts with these ids, of whom some are known. One round trip, none for those.
+    pub(super) async fn contacts_beside(
+        &self,
+        mut known: HashMap<ContactId, Contact>,
+        ids: &BTreeSet<ContactId>,
+    ) -> Result<HashMap<ContactId, Contact>> {
+        let missing = ids.iter().filter(|id| !known.contains_key(id));
+        known.extend(self.contacts(&missing.copied().collect()).await?);
+        Ok(known)
+    }
+
+    /// These contacts, to be read in a batch.
+    pub(super) fn with_contacts(&self, batch: Batch, ids: &BTreeSet<ContactId>) -> Batch {
+        batch.with(&self.tables.contacts, ids.iter().copied().map(key))
     }
 
     /// What tells whose these usernames are, to be read in a batch.
@@ -176,42 +188,49 @@ impl Store {
     }
 
     /// Which of the ids exist that are mentioned, and whose the usernames are.
-    async fn look_at(&self, mentions: &[Mention]) -> Result<Mentioned> {
+    async fn look_at(&self, mentions: &[Mention]) -> Result<People> {
         let ids: BTreeSet<_> = mentions.iter().filter_map(|mention| mention.id).collect();
         let names = mentions
             .iter()
             .filter_map(|mention| mention.username.as_ref());
-        let batch = Batch::default().with(&self.tables.contacts, ids.into_iter().map(key));
+        let batch = self.with_contacts(Batch::default(), &ids);
         let batch = self.with_usernames(batch, &names.map(Username::folded).collect());
         let mut found = batch.get(&self.db).await?;
-        let items = found.take_items(&self.tables.contacts).into_iter();
-        let (taken, rows) = items.partition::<Vec<_>, _>(|item| item.contains_key("contact_id"));
-        let rows = rows.into_iter().map(|item| Ok(read::<Row>(item)?.id));
-        let taken = taken.into_iter().map(|item| {
-            let Taken { id, contact_id } = read(item)?;
-            Ok((id[1..].to_owned(), contact_id))
-        });
-        Ok(Mentioned {
-            ids: rows.collect::<Result<_>>()?,
-            usernames: taken.collect::<Result<_>>()?,
-        })
+        self.take_people(&mut found)
     }
 
-    /// Whose the usernames of such a batch are, by the folded name.
-    pub(super) fn take_usernames(&self, found: &mut Found) -> Result<HashMap<String, ContactId>> {
-        let taken: Vec<Taken> = found.take(&self.tables.contacts)?;
-        Ok(taken
-            .into_iter()
-            .map(|taken| (taken.id[1..].to_owned(), taken.contact_id))
-            .collect())
+    /// Who was found of those that a batch asked for.
+    pub(super) fn take_people(&self, found: &mut Found) -> Result<People> {
+        let mut people = People::default();
+        for item in found.take_items(&self.tables.contacts) {
+            if item.contains_key("contact_id") {
+                let Taken { id, contact_id } = read(item)?;
+                people.usernames.insert(id[1..].to_owned(), contact_id);
+            } else {
+                let row: Row = read(item)?;
+                people.existing.insert(row.id, row.into());
+            }
+        }
+        Ok(people)
     }
 }
 
-/// Who exists of those that are mentioned.
-struct Mentioned {
-    ids: HashSet<ContactId>,
-    /// By the folded name.
-    usernames: HashMap<String, ContactId>,
+/// Who was found.
+#[derive(Default)]
+pub(super) struct People {
+    existing: HashMap<ContactId, Contact>,
+    /// Whose the usernames are, by the folded name.
+    pub usernames: HashMap<String, ContactId>,
+}
+
+impl People {
+    /// The contacts that were asked for by these ids; an erased one is shown as such.
+    pub(super) fn contacts(mut self, ids: &BTreeSet<ContactId>) -> HashMap<ContactId, Contact> {
+        let erased = ids.iter().map(|&id| (id, Contact::erased(id)));
+        let mut contacts: HashMap<_, _> = erased.collect();
+        contacts.extend(self.existing.drain());
+        contacts
+    }
 }
 
 pub(super) fn key(id: ContactId) -> Item {

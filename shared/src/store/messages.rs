@@ -8,6 +8,7 @@ mod read;
 mod send;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem;
 
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,10 @@ use crate::version::{Expected, Version};
 
 const REACTION: &str = "reaction:";
 
+/// How many familiar people are read along with one message: there may be one of them in it, and each
+/// is a read unit.
+const MAX_FAMILIAR: usize = 2;
+
 #[derive(Deserialize, Serialize)]
 pub(super) struct Row {
     conversation_id: ConversationId,
@@ -53,6 +58,7 @@ struct Sight {
     conversation: conversations::Row,
     row: Option<Row>,
     usernames: HashMap<String, ContactId>,
+    contacts: HashMap<ContactId, Contact>,
 }
 
 impl Store {
@@ -62,12 +68,13 @@ impl Store {
     ///
     /// [`Error::Unauthenticated`]; [`Error::MessageNotFound`], also for those who do not take part.
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<Message> {
-        let row = self
-            .look(caller, id, &BTreeSet::new())
-            .await?
-            .row
-            .ok_or(Error::MessageNotFound)?;
-        self.show_one(row).await
+        let familiar = self.familiar.of(id.conversation(), MAX_FAMILIAR);
+        let sight = self.look(caller, id, &BTreeSet::new(), &familiar).await?;
+        let row = sight.row.ok_or(Error::MessageNotFound)?;
+        let people = row.people();
+        let contacts = self.contacts_beside(sight.contacts, &people).await?;
+        self.familiar.are(id.conversation(), &people);
+        Ok(shown(row, &contacts))
     }
 
     /// A page of the messages of one conversation.
@@ -81,24 +88,34 @@ impl Store {
         conversation: ConversationId,
         window: &Window,
     ) -> Result<Page<Message>> {
-        let reads = join(
-            self.caller_and_row(caller, conversation),
-            self.rows(conversation, window),
+        let familiar = self.familiar.of(conversation, usize::MAX);
+        let batch = self.with_contacts(Batch::default(), &familiar);
+        let batch = self.with_caller(batch, caller);
+        let batch = batch.with(
+            &self.tables.conversations,
+            [conversations::key(conversation)],
         );
-        let (read, rows) = reads.await;
-        let (contact, conversation) = read?;
-        visible(conversation, contact).ok_or(Error::ConversationNotFound {
+        let (found, rows) = join(batch.get(&self.db), self.rows(conversation, window)).await;
+        let mut found = found?;
+        let contact = self.take_caller(&mut found, caller)?;
+        let row = self.take_conversations(&mut found)?.pop();
+        visible(row, contact).ok_or(Error::ConversationNotFound {
             param: "conversation_id",
         })?;
-        self.page(rows?, window).await
+        let contacts = self.take_people(&mut found)?.contacts(&familiar);
+        let page = Page::of(rows?, window.limit, window.direction(), Row::weight);
+        let people = page.data.iter().flat_map(Row::people).collect();
+        self.familiar.are(conversation, &people);
+        self.show_page(page, contacts, &people).await
     }
 
-    /// Token, message, conversation and usernames: all that a participant needs to know to act.
+    /// Token, message, conversation, usernames and contacts: all that a participant needs to know to act.
     async fn look(
         &self,
         caller: &Caller,
         id: MessageId,
         usernames: &BTreeSet<String>,
+        contacts: &BTreeSet<ContactId>,
     ) -> Result<Sight> {
         let batch = Batch::default()
             .with(&self.tables.messages, [key(id)])
@@ -106,15 +123,17 @@ impl Store {
                 &self.tables.conversations,
                 [conversations::key(id.conversation())],
             );
-        let batch = self.with_usernames(batch, usernames);
+        let batch = self.with_usernames(self.with_contacts(batch, contacts), usernames);
         let mut found = self.with_caller(batch, caller).get(&self.db).await?;
         let contact = self.take_caller(&mut found, caller)?;
         let conversation = self.take_conversations(&mut found)?.pop();
+        let mut people = self.take_people(&mut found)?;
         Ok(Sight {
             contact,
             conversation: visible(conversation, contact).ok_or(Error::MessageNotFound)?,
             row: self.take_messages(&mut found)?.remove(&id),
-            usernames: self.take_usernames(&mut found)?,
+            usernames: mem::take(&mut people.usernames),
+            contacts: people.contacts(contacts),
         })
     }
 
@@ -147,11 +166,24 @@ impl Store {
 
     /// The page of these rows, nearest first, as clients see it. One round trip.
     pub(super) async fn page(&self, rows: Vec<Row>, window: &Window) -> Result<Page<Message>> {
-        let Page { has_more, data } = Page::of(rows, window.limit, window.direction(), Row::weight);
-        let people = data.iter().flat_map(Row::people).collect();
-        let contacts = self.contacts(&people).await?;
-        let data = data.into_iter().map(|row| shown(row, &contacts)).collect();
-        Ok(Page { has_more, data })
+        let page = Page::of(rows, window.limit, window.direction(), Row::weight);
+        let people = page.data.iter().flat_map(Row::people).collect();
+        self.show_page(page, HashMap::new(), &people).await
+    }
+
+    /// The page as clients see it, of whose people some are known. One round trip, none for those.
+    async fn show_page(
+        &self,
+        page: Page<Row>,
+        known: HashMap<ContactId, Contact>,
+        people: &BTreeSet<ContactId>,
+    ) -> Result<Page<Message>> {
+        let contacts = self.contacts_beside(known, people).await?;
+        let data = page.data.into_iter().map(|row| shown(row, &contacts));
+        Ok(Page {
+            has_more: page.has_more,
+            data: data.collect(),
+        })
     }
 
     /// The row as clients see it. One round trip.

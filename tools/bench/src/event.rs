@@ -76,7 +76,7 @@ pub async fn next(function: &str, number: usize, world: &World) -> Result<Value,
                 &format!("/v1/conversations/{family}"),
                 &[("id", family)],
             );
-            with_form(event, &format!("is_pinned={}", number % 2 == 0))
+            with_form(event, &format!("is_pinned={}", number.is_multiple_of(2)))
         }
         "update-me" => {
             let form = format!("phone_number={number}");

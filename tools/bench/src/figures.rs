@@ -1,5 +1,6 @@
 //! What was measured of a binary, and what follows from it.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -112,8 +113,9 @@ pub fn table(all: &[Figures]) -> String {
             )
         };
         let megabytes = |bytes: usize| precise(bytes as u64) / 1e6;
-        table += &format!(
-            "| {} | {instructions} | {} | {} | {:.2} | {:.2} | {:.1} | {:.2} | {:.2} | {} | {} | {} | {} | {:.2} |\n",
+        let _ = writeln!(
+            table,
+            "| {} | {instructions} | {} | {} | {:.2} | {:.2} | {:.1} | {:.2} | {:.2} | {} | {} | {} | {} | {:.2} |",
             one.name,
             between(one.init()),
             between(one.first()),
@@ -130,6 +132,26 @@ pub fn table(all: &[Figures]) -> String {
         );
     }
     table
+}
+
+/// The head of a table by memory.
+pub fn head_of_shares(memory: &[u32]) -> String {
+    let cells = |text: &dyn Fn(&u32) -> String| memory.iter().map(text).collect::<String>();
+    format!(
+        "| first / warm p50 / p99, ms |{}\n| --- |{}\n",
+        cells(&|megabytes| format!(" {megabytes} MB |")),
+        cells(&|_| " --- |".to_owned())
+    )
+}
+
+/// What one binary takes with each.
+pub fn row_of_shares(all: &[Figures]) -> String {
+    let name = all.first().map_or("", |figures| figures.name.as_str());
+    let cells = all.iter().map(|figures| {
+        let (first, p50, p99) = (figures.first().median, figures.warm(50), figures.warm(99));
+        format!(" {first:.1} / {p50:.1} / {p99:.1} |")
+    });
+    format!("| {name} |{}\n", cells.collect::<String>())
 }
 
 /// How the others compare with `one`: how many times what it takes.
@@ -149,8 +171,9 @@ pub fn ratios(one: &Figures, others: &[Figures]) -> String {
             ),
             _ => "– | –".to_owned(),
         };
-        table += &format!(
-            "| {} | {instructions} | {:.2} | {:.2} | {:.2} | {:.2} |\n",
+        let _ = writeln!(
+            table,
+            "| {} | {instructions} | {:.2} | {:.2} | {:.2} | {:.2} |",
             other.name,
             cold(other) / cold(one),
             other.warm(50) / one.warm(50),

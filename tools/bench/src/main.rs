@@ -8,6 +8,7 @@ mod event;
 mod figures;
 mod others;
 mod process;
+mod share;
 mod subject;
 mod world;
 
@@ -21,12 +22,16 @@ use shared::error::chain;
 use tokio::process::Command;
 
 use figures::Figures;
-use process::{counted, timed};
+use process::{counted, timed, timed_with};
+use share::Share;
 use subject::Subject;
 use world::{Way, World};
 
 /// How many requests a warm one's instructions are counted in.
 const COUNTED: usize = 20;
+
+/// How many requests are answered with a share of a core.
+const SHARED: usize = 50;
 
 /// Measures the Lambda functions.
 #[derive(Parser)]
@@ -46,6 +51,9 @@ struct Options {
     /// Also what they are compared with: the floor, the bare SDK, and the SDK's own set-up
     #[arg(long)]
     others: bool,
+    /// Also with the share of a core that a function has with so many MB
+    #[arg(long, value_name = "MB", value_delimiter = ',')]
+    memory: Vec<u32>,
     /// Also without TLS
     #[arg(long)]
     plain: bool,
@@ -104,6 +112,10 @@ async fn run(options: Options) -> Result<(), Error> {
         }
         report[title] = figures.iter().map(Figures::json).collect();
     }
+    if !options.memory.is_empty() {
+        let shares = shares(&subjects[others..], &world, &options).await?;
+        println!("\nWith a share of a core:\n\n{shares}");
+    }
     if let Some(file) = options.json {
         std::fs::write(file, serde_json::to_string_pretty(&report)?)?;
     }
@@ -124,6 +136,30 @@ async fn build(names: &[String]) -> Result<PathBuf, Error> {
     let this = std::env::current_exe()?;
     let target = this.ancestors().nth(2).ok_or("no folder of builds")?;
     Ok(target.to_owned())
+}
+
+/// How long the first and a warm request take with the share of a core that so much memory brings.
+async fn shares(subjects: &[Subject], world: &World, options: &Options) -> Result<String, Error> {
+    let mut table = figures::head_of_shares(&options.memory);
+    for subject in subjects {
+        let mut all = Vec::new();
+        for &megabytes in &options.memory {
+            let mut runs = Vec::new();
+            for _ in 0..options.rounds {
+                let share = Share::of(megabytes)?;
+                runs.push(timed_with(&share, subject, world, SHARED).await?);
+            }
+            all.push(Figures {
+                name: subject.name.clone(),
+                runs,
+                instructions: None,
+                binary: 0,
+                zip: 0,
+            });
+        }
+        table += &figures::row_of_shares(&all);
+    }
+    Ok(table)
 }
 
 /// Starts each binary in turn, round after round.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join;
 
-use super::Mentioned;
+use super::People;
 use crate::caller::Caller;
 use crate::contact::{Contact, Mention, Username};
 use crate::error::{Error, Result};
@@ -114,9 +114,12 @@ impl Store {
         &self,
         mentions: &[Mention],
     ) -> Result<BTreeSet<ContactId>> {
-        let Mentioned { ids, usernames } = self.look_at(mentions).await?;
+        let People {
+            existing,
+            usernames,
+        } = self.look_at(mentions).await?;
         let who = |mention: &Mention| {
-            let by_id = mention.id.filter(|id| ids.contains(id));
+            let by_id = mention.id.filter(|id| existing.contains_key(id));
             let by_name = || usernames.get(&mention.username.as_ref()?.folded()).copied();
             let nobody = || Error::ContactNotFound {
                 param: "participants[]",

@@ -47,7 +47,7 @@ impl Store {
         let usernames = change.first_usernames();
         let mut backoff = Backoff::default();
         loop {
-            let sight = self.look(caller, id, &usernames).await?;
+            let sight = self.look(caller, id, &usernames, &BTreeSet::new()).await?;
             let row = sight.row.ok_or(Error::MessageNotFound)?;
             change.check(&row, sight.contact, &sight.usernames)?;
             let now = self

@@ -34,7 +34,9 @@ impl Store {
                 conversation,
                 row,
                 ..
-            } = self.look(caller, id, &BTreeSet::new()).await?;
+            } = self
+                .look(caller, id, &BTreeSet::new(), &BTreeSet::new())
+                .await?;
             let Some(row) = row else {
                 return Ok(());
             };

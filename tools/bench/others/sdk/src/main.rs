@@ -54,19 +54,19 @@ async fn get(client: &Client, ids: &Value) -> Result<usize, Error> {
         ("TOKENS_TABLE", item([("token_hash", s(&ids["token_hash"]))])),
         ("MESSAGES_TABLE", message),
         ("CONVERSATIONS_TABLE", item([("id", s(&ids["conversation_id"]))])),
+        ("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))])),
     ];
-    let found = batch(client, wanted).await?;
-    Ok(found + batch(client, [("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))]))]).await?)
+    batch(client, wanted).await
 }
 
 async fn list(client: &Client, ids: &Value) -> Result<usize, Error> {
     let wanted = [
         ("TOKENS_TABLE", item([("token_hash", s(&ids["token_hash"]))])),
         ("CONVERSATIONS_TABLE", item([("id", s(&ids["conversation_id"]))])),
+        ("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))])),
     ];
     let (found, messages) = try_join(batch(client, wanted), query(client, ids, 11)).await?;
-    let authors = [("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))]))];
-    Ok(found + messages + batch(client, authors).await?)
+    Ok(found + messages)
 }
 
 async fn create(client: &Client, ids: &Value) -> Result<usize, Error> {

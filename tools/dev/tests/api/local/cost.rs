@@ -37,24 +37,12 @@ async fn each_operation_costs_what_the_design_says() {
     // does not change
     let replayed = kevin.sends_under("key", "third").await.is(201).cost();
     assert_eq!(replayed, cost(10, 5, 3.0 + 1.0 + 1.0 + 1.0 + 1.0 + 3.0));
-    // token, message, conversation, contact
-    assert_eq!(
-        kevin.reads(&id).await.is(200).cost(),
-        Cost {
-            calls: 2,
-            round_trips: 2,
-            capacity_units: 4.0
-        }
-    );
-    // token, conversation, query, contact
-    assert_eq!(
-        kevin.lists("").await.is(200).cost(),
-        Cost {
-            calls: 3,
-            round_trips: 2,
-            capacity_units: 4.0
-        }
-    );
+    // token, message, conversation; contact, which comes with them as soon as it is familiar
+    let get = async || kevin.reads(&id).await.is(200).cost();
+    assert_eq!(get().await, cost(2, 2, 4.0));
+    assert_eq!(get().await, cost(1, 1, 4.0));
+    // token, conversation, familiar contact; query
+    assert_eq!(kevin.lists("").await.is(200).cost(), cost(2, 1, 4.0));
     // token, inbox, three messages, conversation, contact
     assert_eq!(
         kevin.lists_all("").await.is(200).cost(),
@@ -101,6 +89,42 @@ fn cost(calls: u64, round_trips: u64, capacity_units: f64) -> Cost {
         round_trips,
         capacity_units,
     }
+}
+
+/// Ten of them on a page of a conversation, two with one message: what is read in vain is bounded.
+#[tokio::test]
+async fn the_familiar_cost_little_where_they_are_not_shown() {
+    let world = World::awake().await;
+    let ids = [
+        world.kevin.sends("1").await,
+        world.kate.sends("2").await,
+        world.linnie.sends("3").await,
+    ];
+    world.kevin.lists("limit=2").await.is(200);
+    // token, message, conversation, two familiar contacts; the one who is not
+    let unfamiliar = world.kevin.reads(&ids[0]).await.is(200);
+    assert_eq!(unfamiliar.cost(), cost(2, 2, 6.0));
+    world.kevin.lists("").await.is(200);
+    // token, message, conversation; three are too many for one message
+    let among_many = world.kevin.reads(&ids[0]).await.is(200);
+    assert_eq!(among_many.cost(), cost(2, 2, 4.0));
+    // Whom nobody is told of is not, however familiar.
+    world.buzz.reads(&ids[0]).await.is(404);
+}
+
+#[tokio::test]
+async fn what_the_familiar_say_of_themselves_is_read_anew() {
+    let world = World::awake().await;
+    let id = world.kevin.sends("hello").await;
+    world.kate.reads(&id).await.is(200);
+    let form = "phone_number=1-800-759-3000";
+    world.kevin.puts("/v1/me", form).await.is(200);
+    let read = world.kate.reads(&id).await.is(200);
+    assert_eq!(read.cost().round_trips, 1);
+    assert_eq!(read.json()["contact"]["phone_number"], "1-800-759-3000");
+    let listed = world.kate.lists("").await.is(200);
+    assert_eq!(listed.cost().round_trips, 1);
+    assert_eq!(listed.json()["data"][0], read.json());
 }
 
 #[tokio::test]
@@ -258,16 +282,10 @@ async fn a_page_of_ten_short_messages_costs_what_the_readme_says() {
     for _ in 0..10 {
         world.kevin.sends("hello").await;
     }
-    // token, conversation, query, contact
-    let page = world.kate.lists("").await.is(200).cost();
-    assert_eq!(
-        page,
-        Cost {
-            calls: 3,
-            round_trips: 2,
-            capacity_units: 4.0
-        }
-    );
+    // token, conversation; query; contact, which comes with them as soon as it is familiar
+    let list = async || world.kate.lists("").await.is(200).cost();
+    assert_eq!(list().await, cost(3, 2, 4.0));
+    assert_eq!(list().await, cost(2, 1, 4.0));
     // token, inbox, ten messages, conversation, contact
     let page = world.kate.lists_all("").await.is(200).cost();
     assert_eq!(
