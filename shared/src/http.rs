@@ -21,7 +21,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use lambda_http::{Adapter, RequestExt, Service, lambda_runtime, service_fn};
 
-pub use etag::Known;
+pub use etag::IfNoneMatch;
 pub use event::fit;
 pub use request::Request;
 pub use response::Response;
@@ -81,7 +81,8 @@ where
         let store = store.clone();
         async move { Ok::<_, Infallible>(answer(operation, store, event, handle).await) }
     }));
-    lambda_runtime::run(service_fn(move |event| adapter.call(fit(event)))).await
+    // In a box: futures with the SDK's in them are large, and this one is handed on many times.
+    lambda_runtime::run(service_fn(move |event| adapter.call(fit(event)).boxed())).await
 }
 
 /// Answers one event with `handle`, and writes its log line; whatever happens, there is an answer.
@@ -105,7 +106,7 @@ where
     let meter = Meter::start();
 
     let work = async {
-        let outcome = AssertUnwindSafe(handle(store.clone(), request))
+        let outcome = AssertUnwindSafe(Box::pin(handle(store.clone(), request)))
             .catch_unwind()
             .await;
         match outcome.unwrap_or_else(|_| Err(Error::internal("the function panicked"))) {

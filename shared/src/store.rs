@@ -1,15 +1,15 @@
 //! The store: DynamoDB, one table and one file per kind of item.
 //!
 //! Items are private to their file. A method that reads on somebody's behalf takes the [`Caller`]
-//! first and looks its token up with what it reads; nothing of what was read is told before both the
+//! first and looks its token up with what it reads, or before; nothing of what was read is told before both the
 //! token and the membership are known. Reads are strongly consistent; writes state their condition; no
 //! endpoint scans. Beside all of them, once a minute and contact, one write tells that the caller is
 //! active.
 //!
 //! | method | sequential round trips |
 //! | --- | --- |
-//! | [`Store::message`] | token, message, conversation and familiar contacts in one call; other contacts |
-//! | [`Store::messages`] | token, conversation and familiar contacts in one call ‖ messages; other contacts |
+//! | [`Store::message`] | token, message, conversation and recent contacts in one call; other contacts |
+//! | [`Store::messages`] | token, conversation and recent contacts in one call ‖ messages; other contacts |
 //! | [`Store::inbox`] | token, inbox, messages and conversations, contacts |
 //! | [`Store::send`] | token and conversation ‖ newest key, transaction ‖ sender, moves in the participants' lists, 16 at a time; of what was sent before under a key: the same in vain, key, message, contacts ‖ moves |
 //! | [`Store::change`] | token, message, conversation and usernames, update ‖ contacts |
@@ -66,7 +66,7 @@ pub use conversations::{Begun, ChangeOfConversation, NewConversation, Record};
 pub use messages::{Change, Sent};
 pub use upkeep::{Finding, Survey};
 
-use contacts::{Activity, Familiar};
+use contacts::{Activity, RecentPeople};
 
 use crate::error::{Cause, Error, Result};
 use crate::time::Clock;
@@ -81,7 +81,7 @@ pub struct Store {
     tables: Arc<Tables>,
     clock: Clock,
     activity: Arc<Activity>,
-    familiar: Arc<Familiar>,
+    recent_people: Arc<RecentPeople>,
 }
 
 /// The names of the tables.
@@ -145,7 +145,7 @@ impl Store {
             tables: Arc::new(tables),
             clock: Clock::system(),
             activity: Arc::default(),
-            familiar: Arc::default(),
+            recent_people: Arc::default(),
         }
     }
 
@@ -155,6 +155,15 @@ impl Store {
         let config = self.db.config().to_builder();
         let db = Client::from_conf(config.interceptor(interceptor).build());
         Self { db, ..self }
+    }
+
+    /// The same store, as another function has it: who was shown recently is not known there.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        Self {
+            recent_people: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// The same store, on a host with another clock.

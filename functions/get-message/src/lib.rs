@@ -19,5 +19,5 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
 
     Ok(Response::ok(&message)
         .tagged(message.version)
-        .unless(&known))
+        .not_modified_if(&known))
 }

@@ -29,14 +29,14 @@ fn version(opaque: &[u8]) -> Option<Version> {
 
 /// The answers that a client has: what `If-None-Match` names.
 #[derive(Debug)]
-pub enum Known {
+pub enum IfNoneMatch {
     /// Any, as long as there is one.
     Any,
     /// Those with these tags, without `W/`: whether they are weak is nothing to `If-None-Match`.
     Tags(Vec<Vec<u8>>),
 }
 
-impl Known {
+impl IfNoneMatch {
     /// What the header names; nothing if there is no such header.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Invalid> {
         Ok(match tags_in(headers, "If-None-Match")? {
@@ -201,7 +201,7 @@ mod tests {
         fn any_header_is_read_or_refused(value in prop::collection::vec(32..=255_u8, 0..60)) {
             prop_assume!(!value.contains(&127));
             let _ = read(&[&value]);
-            let _ = Known::of(&headers("if-none-match", &[&value]));
+            let _ = IfNoneMatch::of(&headers("if-none-match", &[&value]));
         }
 
         #[test]
@@ -210,7 +210,7 @@ mod tests {
             let expected = read(&[tag.as_bytes()]).unwrap().unwrap();
             prop_assert!(expected.includes(Version(number)));
             prop_assert!(!expected.includes(Version(number.wrapping_add(1))));
-            let known = Known::of(&headers("if-none-match", &[tag.as_bytes()])).unwrap();
+            let known = IfNoneMatch::of(&headers("if-none-match", &[tag.as_bytes()])).unwrap();
             let includes = |tag: &str| known.includes(&HeaderValue::from_str(tag).unwrap());
             prop_assert!(includes(&tag));
             prop_assert_eq!(includes(&super::tag(Version(number), &other)), body == other);

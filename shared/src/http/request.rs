@@ -8,7 +8,7 @@ use lambda_http::http::header;
 use lambda_http::{RequestExt, http};
 use serde::de::DeserializeOwned;
 
-use super::etag::{self, Known};
+use super::etag::{self, IfNoneMatch};
 use super::params::{self, Value};
 use super::{bearer, form};
 use crate::caller::Caller;
@@ -105,8 +105,8 @@ impl Request {
     /// # Errors
     ///
     /// [`Error::Invalid`].
-    pub fn if_none_match(&self) -> Result<Known> {
-        Ok(Known::of(self.event.headers())?)
+    pub fn if_none_match(&self) -> Result<IfNoneMatch> {
+        Ok(IfNoneMatch::of(self.event.headers())?)
     }
 
     /// The parameters in the query of a request that has no body.

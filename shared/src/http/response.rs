@@ -5,7 +5,7 @@ use lambda_http::{Body, http};
 use serde::Serialize;
 
 use super::Request;
-use super::etag::{self, Known};
+use super::etag::{self, IfNoneMatch};
 use crate::error::{Error, Invalid, Unauthenticated, chain};
 use crate::page::{Cursor, Page};
 use crate::version::Version;
@@ -78,7 +78,7 @@ impl Response {
 
     /// 304 in its place, if it is one that the client has.
     #[must_use]
-    pub fn unless(self, known: &Known) -> Self {
+    pub fn not_modified_if(self, known: &IfNoneMatch) -> Self {
         match self.0.headers().get(header::ETAG) {
             Some(tag) if known.includes(tag) => {
                 let mut response = Self::no_content();

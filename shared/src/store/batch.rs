@@ -72,10 +72,17 @@ impl Store {
     }
 }
 
-/// Makes all calls, some at once, and tells their results in their order, or the first failure.
+/// Makes all calls, some at once, and tells their results in their order, or the first failure. None waits
+/// for a slow one before it.
 pub(super) async fn all<T>(calls: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
-    let results: Vec<_> = stream::iter(calls).buffered(AT_ONCE).collect().await;
-    results.into_iter().collect()
+    let calls = calls.into_iter().enumerate();
+    let calls = calls.map(|(number, call)| async move { (number, call.await) });
+    let mut results: Vec<_> = stream::iter(calls)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    results.sort_unstable_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 async fn delete(db: &Client, keys: &[(&str, Item)]) -> Result<()> {

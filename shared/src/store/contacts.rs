@@ -5,17 +5,17 @@
 
 mod activity;
 mod erase;
-mod familiar;
 mod others;
 mod own;
+mod recent;
 
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 pub use activity::Activity;
-pub use familiar::Familiar;
 pub use own::ChangeOfContact;
+pub use recent::RecentPeople;
 
 use super::batch::{Batch, Found};
 use super::write::put;

@@ -32,10 +32,6 @@ use crate::version::{Expected, Version};
 
 const REACTION: &str = "reaction:";
 
-/// How many familiar people are read along with one message: there may be one of them in it, and each
-/// is a read unit.
-const MAX_FAMILIAR: usize = 2;
-
 #[derive(Deserialize, Serialize)]
 pub(super) struct Row {
     conversation_id: ConversationId,
@@ -68,12 +64,13 @@ impl Store {
     ///
     /// [`Error::Unauthenticated`]; [`Error::MessageNotFound`], also for those who do not take part.
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<Message> {
-        let familiar = self.familiar.of(id.conversation(), MAX_FAMILIAR);
-        let sight = self.look(caller, id, &BTreeSet::new(), &familiar).await?;
+        let recent = self.recent_people.get(id.conversation());
+        let sight = self.look(caller, id, &BTreeSet::new(), &recent).await?;
         let row = sight.row.ok_or(Error::MessageNotFound)?;
         let people = row.people();
         let contacts = self.contacts_beside(sight.contacts, &people).await?;
-        self.familiar.are(id.conversation(), &people);
+        self.recent_people
+            .are_in_a_message(id.conversation(), &people);
         Ok(shown(row, &contacts))
     }
 
@@ -88,8 +85,8 @@ impl Store {
         conversation: ConversationId,
         window: &Window,
     ) -> Result<Page<Message>> {
-        let familiar = self.familiar.of(conversation, usize::MAX);
-        let batch = self.with_contacts(Batch::default(), &familiar);
+        let recent = self.recent_people.get(conversation);
+        let batch = self.with_contacts(Batch::default(), &recent);
         let batch = self.with_caller(batch, caller);
         let batch = batch.with(
             &self.tables.conversations,
@@ -102,10 +99,10 @@ impl Store {
         visible(row, contact).ok_or(Error::ConversationNotFound {
             param: "conversation_id",
         })?;
-        let contacts = self.take_people(&mut found)?.contacts(&familiar);
+        let contacts = self.take_people(&mut found)?.contacts(&recent);
         let page = Page::of(rows?, window.limit, window.direction(), Row::weight);
         let people = page.data.iter().flat_map(Row::people).collect();
-        self.familiar.are(conversation, &people);
+        self.recent_people.are_on_a_page(conversation, &people);
         self.show_page(page, contacts, &people).await
     }
 

@@ -156,3 +156,19 @@ fn with_form(mut event: Value, form: &str) -> Value {
     event["isBase64Encoded"] = json!(true);
     event
 }
+
+#[cfg(test)]
+mod tests {
+    use dev::functions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn there_is_an_event_for_each_function() {
+        let world = World::new().await.unwrap();
+        for function in functions::all().into_keys() {
+            let event = next(function, 0, &world).await.unwrap();
+            assert_eq!(event["version"], "2.0", "{function}");
+        }
+    }
+}

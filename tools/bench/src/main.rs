@@ -60,6 +60,9 @@ struct Options {
     /// Count no instructions, which takes valgrind
     #[arg(long)]
     no_instructions: bool,
+    /// Where callgrind's profiles go (with `CARGO_PROFILE_RELEASE_STRIP=none`, they have names)
+    #[arg(long, value_name = "FOLDER")]
+    profiles: Option<PathBuf>,
     /// Where the figures go as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -175,9 +178,10 @@ async fn measure(
         let instructions = if options.no_instructions {
             None
         } else {
-            let start = counted(subject, world, way, 0).await?;
-            let first = counted(subject, world, way, 1).await?;
-            let warm = counted(subject, world, way, 1 + COUNTED).await?;
+            let profiles = options.profiles.as_deref();
+            let start = counted(subject, world, way, 0, profiles).await?;
+            let first = counted(subject, world, way, 1, profiles).await?;
+            let warm = counted(subject, world, way, 1 + COUNTED, profiles).await?;
             let each = (warm - first) / COUNTED as u64;
             Some([start, first - start, each])
         };

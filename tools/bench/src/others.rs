@@ -40,7 +40,6 @@ pub async fn all(target: &Path, world: &World) -> Result<Vec<Subject>, Error> {
             "conversation_id": demo::CONVERSATION,
             "created_at": message.created_at().0,
             "contact_id": demo::PEOPLE[0].id,
-            "participants": demo::PEOPLE[..3].iter().map(|person| person.id).collect::<Vec<_>>(),
         });
         all.push(subject(&format!("sdk: {function}"), sdk.clone(), event));
     }

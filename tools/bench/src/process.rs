@@ -1,5 +1,6 @@
 //! A Lambda binary as a process, given events: by the clock, or by callgrind, which counts instructions.
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -163,15 +164,22 @@ pub async fn timed_with(
     })
 }
 
-/// How many instructions a process takes until it has answered `count` events and asks for another.
+/// How many instructions a process takes until it has answered `count` events and asks for another;
+/// what takes them goes to a file in `profiles`, for `callgrind_annotate`.
 pub async fn counted(
     subject: &Subject,
     world: &World,
     way: Way,
     count: usize,
+    profiles: Option<&Path>,
 ) -> Result<u64, Error> {
+    let profile = match profiles {
+        Some(folder) => folder.join(format!("{}.{count}", subject.name)),
+        None => PathBuf::from("/dev/null"),
+    };
     let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    command.arg("--tool=callgrind");
+    command.arg(format!("--callgrind-out-file={}", profile.display()));
     command.arg(&subject.binary);
     let mut process = Process::start(command, subject, world, way).await?;
     for number in 0..count {

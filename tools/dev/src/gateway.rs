@@ -74,7 +74,7 @@ impl Gateway {
             };
             let handler = handlers.remove(binary).ok_or_else(missing)?;
             let permissions = Permissions::new(binary, function.permissions.clone());
-            let store = store.clone().with_interceptor(permissions.clone());
+            let store = store.elsewhere().with_interceptor(permissions.clone());
             granted.push(permissions);
             routes.extend(function.routes.iter().map(|key| Route {
                 key: key.clone(),

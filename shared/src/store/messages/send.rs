@@ -21,8 +21,8 @@ use crate::store::{Store, conversations};
 use crate::time::Micros;
 use crate::version::Version;
 
-/// How long the answer to a send waits for the participants' lists.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the answer to a send waits for the participants' lists: for an attempt that hangs and another.
+const MOVES_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What came of a send.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl Store {
     /// sent again.
     async fn rise(&self, id: MessageId, author: ContactId, conversation: &conversations::Row) {
         let moves = self.move_up(id, author, &conversation.participants);
-        let problem = match tokio::time::timeout(PATIENCE, moves).await {
+        let problem = match tokio::time::timeout(MOVES_TIMEOUT, moves).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => chain(&error),
             Err(late) => chain(&late),

@@ -1,7 +1,7 @@
 //! The floor: no SDK, no runtime, one hand-made `GetItem` over TLS for each event.
 
 use std::env::var;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,13 +30,14 @@ fn main() -> Result<(), Error> {
     let name = ServerName::try_from(name.to_owned())?;
 
     let api = var("AWS_LAMBDA_RUNTIME_API")?;
-    let mut runtime = BufReader::new(TcpStream::connect(&api)?);
+    let runtime = TcpStream::connect(&api)?;
+    runtime.set_nodelay(true)?;
+    let mut runtime = BufReader::new(runtime);
     let mut db = None;
     loop {
-        write!(
-            runtime.get_mut(),
-            "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {api}\r\n\r\n"
-        )?;
+        let next =
+            format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {api}\r\n\r\n");
+        runtime.get_mut().write_all(next.as_bytes())?;
         let (headers, event) = answer(&mut runtime)?;
         let id = headers
             .iter()
@@ -54,12 +55,12 @@ fn main() -> Result<(), Error> {
         let request = signed(&host, &request)?;
         db.get_mut().write_all(request.as_bytes())?;
         let (_, item) = answer(db)?;
-        write!(
-            runtime.get_mut(),
+        let response = format!(
             "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: {api}\r\ncontent-length: {}\r\n\r\n",
             item.len()
-        )?;
-        runtime.get_mut().write_all(&item)?;
+        );
+        let response = [response.as_bytes(), &item].concat();
+        runtime.get_mut().write_all(&response)?;
         answer(&mut runtime)?;
     }
 }
@@ -92,7 +93,12 @@ fn signed(host: &str, body: &str) -> Result<String, Error> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let date = date(seconds / 86400);
     let time = seconds % 86400;
-    let stamp = format!("{date}T{:02}{:02}{:02}Z", time / 3600, time / 60 % 60, time % 60);
+    let stamp = format!(
+        "{date}T{:02}{:02}{:02}Z",
+        time / 3600,
+        time / 60 % 60,
+        time % 60
+    );
     let scope = format!("{date}/{region}/dynamodb/aws4_request");
     let names = "host;x-amz-date;x-amz-security-token;x-amz-target";
     let target = "DynamoDB_20120810.GetItem";

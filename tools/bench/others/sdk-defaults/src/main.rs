@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-    let config = config.into_builder().endpoint_url(std::env::var("DYNAMODB_ENDPOINT")?).build();
+    let config = config
+        .into_builder()
+        .endpoint_url(std::env::var("DYNAMODB_ENDPOINT")?)
+        .build();
     let client = &Client::new(&config);
     lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
         let request = &event.payload["GetItem"];
@@ -25,7 +28,12 @@ async fn main() -> Result<(), Error> {
             .collect();
         let get = client.get_item().set_key(Some(key));
         let table = request["TableName"].as_str().unwrap_or_default();
-        let item = get.table_name(table).consistent_read(true).send().await?.item;
+        let item = get
+            .table_name(table)
+            .consistent_read(true)
+            .send()
+            .await?
+            .item;
         Ok::<_, Error>(json!(item.map(|item| item.len())))
     }))
     .await

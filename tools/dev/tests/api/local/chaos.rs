@@ -366,6 +366,10 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice_whatever_happen
     );
     assert!(one.is_some() || acknowledged > 5 * outcomes.len());
     assert!(one.is_some() || replayed > 0, "there was trouble");
+    assert!(
+        one.is_some() || refused > 0,
+        "some edits met a later version"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,12 +37,14 @@ async fn each_operation_costs_what_the_design_says() {
     // does not change
     let replayed = kevin.sends_under("key", "third").await.is(201).cost();
     assert_eq!(replayed, cost(10, 5, 3.0 + 1.0 + 1.0 + 1.0 + 1.0 + 3.0));
-    // token, message, conversation; contact, which comes with them as soon as it is familiar
+    // token, message, conversation; contact, which comes with them once it has been shown
     let get = async || kevin.reads(&id).await.is(200).cost();
     assert_eq!(get().await, cost(2, 2, 4.0));
     assert_eq!(get().await, cost(1, 1, 4.0));
-    // token, conversation, familiar contact; query
-    assert_eq!(kevin.lists("").await.is(200).cost(), cost(2, 1, 4.0));
+    // token, conversation; query; contact, likewise
+    let list = async || kevin.lists("").await.is(200).cost();
+    assert_eq!(list().await, cost(3, 2, 4.0));
+    assert_eq!(list().await, cost(2, 1, 4.0));
     // token, inbox, three messages, conversation, contact
     assert_eq!(
         kevin.lists_all("").await.is(200).cost(),
@@ -91,32 +93,56 @@ fn cost(calls: u64, round_trips: u64, capacity_units: f64) -> Cost {
     }
 }
 
-/// Ten of them on a page of a conversation, two with one message: what is read in vain is bounded.
 #[tokio::test]
-async fn the_familiar_cost_little_where_they_are_not_shown() {
+async fn of_two_in_turns_both_are_read_along_and_of_more_it_costs_two_units() {
     let world = World::awake().await;
     let ids = [
         world.kevin.sends("1").await,
         world.kate.sends("2").await,
         world.linnie.sends("3").await,
     ];
-    world.kevin.lists("limit=2").await.is(200);
-    // token, message, conversation, two familiar contacts; the one who is not
-    let unfamiliar = world.kevin.reads(&ids[0]).await.is(200);
-    assert_eq!(unfamiliar.cost(), cost(2, 2, 6.0));
-    world.kevin.lists("").await.is(200);
-    // token, message, conversation; three are too many for one message
-    let among_many = world.kevin.reads(&ids[0]).await.is(200);
-    assert_eq!(among_many.cost(), cost(2, 2, 4.0));
-    // Whom nobody is told of is not, however familiar.
+    let get = async |index: usize| world.kevin.reads(&ids[index]).await.is(200).cost();
+    assert_eq!(get(0).await, cost(2, 2, 4.0));
+    // Kevin in vain
+    assert_eq!(get(1).await, cost(2, 2, 5.0));
+    // both of them, of whom one is shown
+    for index in [0, 1, 0] {
+        assert_eq!(get(index).await, cost(1, 1, 5.0));
+    }
+    // both in vain
+    assert_eq!(get(2).await, cost(2, 2, 6.0));
+    // Whoever is not in the conversation is not told of anybody.
     world.buzz.reads(&ids[0]).await.is(404);
 }
 
 #[tokio::test]
-async fn what_the_familiar_say_of_themselves_is_read_anew() {
+async fn of_a_page_with_many_people_nobody_is_read_along() {
+    let world = World::awake().await;
+    let crowd = world.crowd(11).await;
+    for person in &crowd[..10] {
+        person.sends("hello").await;
+    }
+    let list = async |limit: usize| {
+        let page = crowd[0].lists(&format!("limit={limit}")).await;
+        page.is(200).cost()
+    };
+    list(1).await;
+    let ten = list(10).await;
+    assert_eq!(list(10).await, cost(2, 1, ten.capacity_units));
+    crowd[10].sends("hello").await;
+    let eleven = list(11).await;
+    assert_eq!(eleven.round_trips, 2);
+    assert_eq!(list(11).await.round_trips, 2);
+    // token, conversation; query; one contact, and none in vain
+    assert_eq!(list(1).await, cost(3, 2, 4.0));
+}
+
+#[tokio::test]
+async fn what_is_read_along_is_what_people_say_of_themselves_now() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     world.kate.reads(&id).await.is(200);
+    world.kate.lists("").await.is(200);
     let form = "phone_number=1-800-759-3000";
     world.kevin.puts("/v1/me", form).await.is(200);
     let read = world.kate.reads(&id).await.is(200);
@@ -282,7 +308,7 @@ async fn a_page_of_ten_short_messages_costs_what_the_readme_says() {
     for _ in 0..10 {
         world.kevin.sends("hello").await;
     }
-    // token, conversation; query; contact, which comes with them as soon as it is familiar
+    // token, conversation; query; contact, which comes with them once it has been shown
     let list = async || world.kate.lists("").await.is(200).cost();
     assert_eq!(list().await, cost(3, 2, 4.0));
     assert_eq!(list().await, cost(2, 1, 4.0));
@@ -318,6 +344,7 @@ async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
     ] {
         assert!(answer.status.is_client_error());
         assert_eq!(answer.cost().round_trips, 1, "{answer:?}");
+        assert_eq!(answer.log_line()["write_units"], 0.0, "{answer:?}");
     }
 }
 
@@ -367,7 +394,15 @@ async fn a_hundred_thousand_messages_cost_what_a_hundred_do() {
         println!("{size} messages; page, deep page, newer page, get, send: {costs:?}");
         measured.push(costs);
     }
-    assert!(measured.iter().all(|costs| *costs == measured[0]));
+    // a page and a get read along whom they have shown before; two moves, two inbox entries
+    let expected = [
+        cost(3, 2, 4.0),
+        cost(2, 1, 4.0),
+        cost(2, 1, 4.0),
+        cost(2, 2, 4.0),
+        cost(6, 3, 4.0 + 6.0 + 6.0),
+    ];
+    assert!(measured.iter().all(|costs| *costs == expected));
 }
 
 #[tokio::test]
@@ -378,6 +413,7 @@ async fn ten_thousand_conversations_cost_what_a_hundred_do() {
         (100, world.newcomer("few").await),
         (10_000, world.newcomer("many").await),
     ] {
+        reader.gets("/v1/me").await.is(200);
         // One message in each: every item of a page is in a conversation of its own.
         let ids: Vec<_> = (1..=size)
             .map(|number| MessageId::new(Micros(1_000_000 * number), ConversationId::random()))
@@ -394,6 +430,9 @@ async fn ten_thousand_conversations_cost_what_a_hundred_do() {
         measured.push(costs(&reader, true, deep).await);
     }
     assert_eq!(measured[0], measured[1]);
+    // token; eleven entries; eleven messages and their conversations; the one contact that is shown
+    let page = cost(4, 4, 1.0 + 1.0 + 22.0 + 1.0);
+    assert_eq!(measured[1][..3], [page, page, page]);
 }
 
 /// Puts a conversation of `reader` and Kevin into the engine for each of these messages.

@@ -15,6 +15,7 @@ async fn what_passes_by_itself_is_waited_for() {
     let (proxy, kevin) = behind(&world).await;
     let id = kevin.sends("first").await;
     proxy.will("GetItem", 1, Fault::Refuses("ThrottlingException"));
+    kevin.gets("/v1/me").await.is(200);
     proxy.will(
         "TransactWriteItems",
         3,
@@ -68,6 +69,7 @@ async fn what_does_not_pass_is_503_with_retry_after() {
         let answer = match operation {
             "TransactWriteItems" => kevin.tries_to_send("never").await,
             "UpdateItem" => kevin.changes(&id, "message=never").await,
+            "GetItem" => kevin.gets("/v1/me").await,
             _ => kevin.reads(&id).await,
         };
         let answer = answer.fails(503, "unavailable", ());

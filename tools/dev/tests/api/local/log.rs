@@ -17,6 +17,9 @@ async fn each_request_leaves_one_line_that_says_what_it_cost() {
     assert_eq!(line["read_units"], 4.0);
     assert_eq!(line["write_units"], 0.0);
     assert_eq!(line["level"], "INFO");
+    let sent = world.kevin.tries_to_send("hello").await.is(201).log_line();
+    assert_eq!(sent["read_units"], 4.0);
+    assert_eq!(sent["write_units"], 17.0);
     assert!(line["duration_ms"].as_f64().unwrap() > 0.0);
     assert!(line["cold_start"].is_boolean());
 }
