@@ -34,10 +34,12 @@ impl RecentPeople {
 
     /// These are on a page of a conversation: they will be on the next.
     pub fn are_on_a_page(&self, conversation: ConversationId, people: &BTreeSet<ContactId>) {
-        let few = people.len() <= MAX_ON_A_PAGE;
         self.remember(conversation, |_| {
-            few.then(|| people.iter().copied().collect())
-                .unwrap_or_default()
+            if people.len() > MAX_ON_A_PAGE {
+                Vec::new()
+            } else {
+                people.iter().copied().collect()
+            }
         });
     }
 
