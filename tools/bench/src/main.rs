@@ -1,8 +1,8 @@
 //! `cargo run --release --package bench`: what each function costs, cold and warm, in instructions, time,
 //! memory, bytes and dollars.
 //!
-//! It builds the functions as they are deployed, runs each as Lambda would, against the local engine, over
-//! loopback only, and prints Markdown. Nothing else should be running meanwhile.
+//! It builds the functions, or takes those that cargo-lambda has built, runs each as Lambda would, against
+//! the local engine, over loopback only, and prints Markdown. Nothing else should be running meanwhile.
 
 mod event;
 mod figures;
@@ -22,7 +22,7 @@ use shared::error::chain;
 use tokio::process::Command;
 
 use figures::Figures;
-use process::{counted, timed, timed_with};
+use process::{counted, timed};
 use share::Share;
 use subject::Subject;
 use world::{Way, World};
@@ -39,6 +39,9 @@ const SHARED: usize = 50;
 struct Options {
     /// Functions to measure; all, if none is named
     functions: Vec<String>,
+    /// Where cargo-lambda has built them, to measure what is deployed: `target/lambda`
+    #[arg(long, value_name = "FOLDER")]
+    built: Option<PathBuf>,
     /// How often each is started, in turns
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
@@ -89,18 +92,25 @@ async fn run(options: Options) -> Result<(), Error> {
     if let Some(unknown) = names.iter().find(|name| !all.contains_key(name.as_str())) {
         return Err(format!("there is no function {unknown}").into());
     }
-    let target = build(&names).await?;
     let world = World::new().await?;
     let mut subjects = Vec::new();
     if options.others {
-        subjects = others::all(&target, &world).await?;
+        subjects = others::all(&target()?, &world).await?;
     }
     for folder in &options.vs {
         subjects.push(Subject::other(folder)?);
     }
     let others = subjects.len();
-    let release = target.join("release");
-    subjects.extend(names.iter().map(|name| Subject::function(name, &release)));
+    if options.built.is_none() {
+        build(&names).await?;
+    }
+    for name in &names {
+        let binary = match &options.built {
+            Some(folder) => folder.join(name).join("bootstrap"),
+            None => target()?.join("release").join(name),
+        };
+        subjects.push(Subject::function(name, binary));
+    }
 
     let mut ways = vec![(Way::Tls, "Over TLS")];
     if options.plain {
@@ -125,17 +135,23 @@ async fn run(options: Options) -> Result<(), Error> {
     Ok(())
 }
 
-/// Builds these functions, with the features that they have without the rest; into which folder.
-async fn build(names: &[String]) -> Result<PathBuf, Error> {
+/// Builds these functions, with the features that they have without the rest.
+async fn build(names: &[String]) -> Result<(), Error> {
     let packages = names.iter().map(|name| format!("--package={name}"));
     let status = Command::new(env!("CARGO"))
         .args(["build", "--release", "--locked"])
         .args(packages)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status();
-    if !status.await?.success() {
-        return Err("the functions cannot be built".into());
+    if status.await?.success() {
+        Ok(())
+    } else {
+        Err("the functions cannot be built".into())
     }
+}
+
+/// The folder of builds, in which this program is.
+fn target() -> Result<PathBuf, Error> {
     let this = std::env::current_exe()?;
     let target = this.ancestors().nth(2).ok_or("no folder of builds")?;
     Ok(target.to_owned())
@@ -143,16 +159,15 @@ async fn build(names: &[String]) -> Result<PathBuf, Error> {
 
 /// How long the first and a warm request take with the share of a core that so much memory brings.
 async fn shares(subjects: &[Subject], world: &World, options: &Options) -> Result<String, Error> {
-    let mut table = figures::head_of_shares(&options.memory);
-    for subject in subjects {
-        let mut all = Vec::new();
-        for &megabytes in &options.memory {
+    let mut rows: Vec<_> = subjects.iter().map(|_| Vec::new()).collect();
+    for &megabytes in &options.memory {
+        let share = Share::of(megabytes)?;
+        for (subject, row) in subjects.iter().zip(&mut rows) {
             let mut runs = Vec::new();
             for _ in 0..options.rounds {
-                let share = Share::of(megabytes)?;
-                runs.push(timed_with(&share, subject, world, SHARED).await?);
+                runs.push(timed(subject, world, Way::Tls, SHARED, Some(&share)).await?);
             }
-            all.push(Figures {
+            row.push(Figures {
                 name: subject.name.clone(),
                 runs,
                 instructions: None,
@@ -160,9 +175,9 @@ async fn shares(subjects: &[Subject], world: &World, options: &Options) -> Resul
                 zip: 0,
             });
         }
-        table += &figures::row_of_shares(&all);
     }
-    Ok(table)
+    let rows = rows.iter().map(|row| figures::row_of_shares(row));
+    Ok(figures::head_of_shares(&options.memory) + &rows.collect::<String>())
 }
 
 /// Starts each binary in turn, round after round.
@@ -196,7 +211,7 @@ async fn measure(
     }
     for _ in 0..options.rounds {
         for (subject, figures) in subjects.iter().zip(&mut all) {
-            let run = timed(subject, world, way, options.requests.into()).await?;
+            let run = timed(subject, world, way, options.requests.into(), None).await?;
             figures.runs.push(run);
         }
     }

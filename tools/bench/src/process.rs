@@ -5,11 +5,12 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use dev::Error;
-use dev::lambda::RuntimeApi;
+use dev::lambda::{Poll, RuntimeApi};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::share::Share;
 use crate::subject::Subject;
@@ -19,7 +20,11 @@ use crate::world::{Way, World};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a process that has asked for an event is left alone until it sleeps.
-const REST: Duration = Duration::from_millis(200);
+const SETTLING: Duration = Duration::from_millis(200);
+
+/// How long a process with a share of a core rests before each request: as most functions do, long enough
+/// to have its share again.
+const REST: Duration = Duration::from_millis(40);
 
 /// What one process took.
 pub struct Timed {
@@ -38,6 +43,8 @@ pub struct Timed {
 struct Process {
     child: Child,
     api: RuntimeApi,
+    /// When it was started.
+    began: Instant,
     log: JoinHandle<Option<String>>,
 }
 
@@ -49,43 +56,52 @@ impl Process {
         way: Way,
     ) -> Result<Self, Error> {
         let api = RuntimeApi::start().await?;
-        let mut child = command
+        command
             .env_clear()
             .envs(world.variables(way))
             .envs(api.variables(&subject.name))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
+            .kill_on_drop(true);
+        let began = Instant::now();
+        let mut child = command
             .spawn()
             .map_err(|error| format!("{}: {error}", subject.binary.display()))?;
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let log = tokio::spawn(last_line(stdout));
-        Ok(Self { child, api, log })
+        Ok(Self {
+            child,
+            api,
+            began,
+            log,
+        })
     }
 
-    /// Waits for it to ask for an event, gives it this one, and waits for the answer: when it asked, when
-    /// it was given the event, and when it had answered.
-    async fn answers(
-        &mut self,
-        subject: &Subject,
-        event: Option<&Value>,
-    ) -> Result<(Instant, Duration), Error> {
-        let exchange = async {
-            let poll = self.api.poll().await?;
-            let asked = poll.at;
-            let Some(event) = event else {
-                return Ok((asked, Duration::ZERO));
-            };
-            let given = Instant::now();
-            poll.hand_over(event);
-            let answer = self.api.answer().await?;
-            subject.check(&answer.body)?;
-            Ok((asked, answer.at - given))
-        };
+    /// Waits until it asks for an event.
+    async fn poll(&mut self, subject: &Subject) -> Result<Poll, Error> {
         tokio::select! {
-            outcome = tokio::time::timeout(PATIENCE, exchange) => outcome?,
+            poll = timeout(PATIENCE, self.api.poll()) => poll?,
             status = self.child.wait() => Err(format!("{} ended: {}", subject.name, status?).into()),
         }
+    }
+
+    /// Gives it its next event; how long it took until the answer, which has to be the one expected.
+    async fn answers(
+        &mut self,
+        poll: Poll,
+        subject: &Subject,
+        event: &Value,
+    ) -> Result<Duration, Error> {
+        let given = Instant::now();
+        poll.hand_over(event);
+        let answer = tokio::select! {
+            answer = timeout(PATIENCE, self.api.answer()) => answer??,
+            status = self.child.wait() => {
+                return Err(format!("{} ended: {}", subject.name, status?).into());
+            }
+        };
+        subject.check(&answer)?;
+        Ok(answer.at - given)
     }
 }
 
@@ -98,69 +114,42 @@ async fn last_line(stdout: ChildStdout) -> Option<String> {
     last
 }
 
-/// Starts a process and gives it `count` events, one after the other.
+/// Starts a process and gives it `count` events, one after the other; with a share of a core, if there is
+/// one, from the first of them on, as on Lambda, and with a rest before each of the others.
 pub async fn timed(
     subject: &Subject,
     world: &World,
     way: Way,
     count: usize,
+    share: Option<&Share>,
 ) -> Result<Timed, Error> {
-    let event = subject.event(0, world).await?;
-    let began = Instant::now();
-    let mut process = Process::start(Command::new(&subject.binary), subject, world, way).await?;
-    let (asked, first) = process.answers(subject, Some(&event)).await?;
+    let command = Command::new(&subject.binary);
+    let mut process = Process::start(command, subject, world, way).await?;
+    let poll = process.poll(subject).await?;
+    let init = poll.at - process.began;
+    if let Some(share) = share {
+        share.bound(process.child.id().ok_or("it has ended")?)?;
+    }
+    let event = subject.event(world).await?;
+    let first = process.answers(poll, subject, &event).await?;
     let mut warm = Vec::with_capacity(count);
-    for number in 1..count {
-        let event = subject.event(number, world).await?;
-        warm.push(process.answers(subject, Some(&event)).await?.1);
+    for _ in 1..count {
+        let event = subject.event(world).await?;
+        let poll = process.poll(subject).await?;
+        if share.is_some() {
+            tokio::time::sleep(REST).await;
+        }
+        warm.push(process.answers(poll, subject, &event).await?);
     }
     let peak = peak(process.child.id());
     process.child.kill().await?;
     let log = process.log.await?.unwrap_or_default();
     Ok(Timed {
-        init: asked - began,
-        first,
-        warm,
-        peak,
-        log: serde_json::from_str(&log).unwrap_or_default(),
-    })
-}
-
-/// How long a process with a share of a core rests between two requests: as most functions do, long enough
-/// to have its share again.
-const PAUSE: Duration = Duration::from_millis(40);
-
-/// The same with a share of a core, which begins, as on Lambda, with the first request.
-pub async fn timed_with(
-    share: &Share,
-    subject: &Subject,
-    world: &World,
-    count: usize,
-) -> Result<Timed, Error> {
-    let event = subject.event(0, world).await?;
-    let began = Instant::now();
-    let command = Command::new(&subject.binary);
-    let mut process = Process::start(command, subject, world, Way::Tls).await?;
-    let poll = process.api.poll().await?;
-    share.bound(process.child.id().ok_or("it has ended")?)?;
-    let init = poll.at - began;
-    let given = Instant::now();
-    poll.hand_over(&event);
-    let first = process.api.answer().await?.at - given;
-    let mut warm = Vec::with_capacity(count);
-    for number in 1..count {
-        let event = subject.event(number, world).await?;
-        tokio::time::sleep(PAUSE).await;
-        warm.push(process.answers(subject, Some(&event)).await?.1);
-    }
-    let peak = peak(process.child.id());
-    process.child.kill().await?;
-    Ok(Timed {
         init,
         first,
         warm,
         peak,
-        log: Value::Null,
+        log: serde_json::from_str(&log).unwrap_or_default(),
     })
 }
 
@@ -182,12 +171,13 @@ pub async fn counted(
     command.arg(format!("--callgrind-out-file={}", profile.display()));
     command.arg(&subject.binary);
     let mut process = Process::start(command, subject, world, way).await?;
-    for number in 0..count {
-        let event = subject.event(number, world).await?;
-        process.answers(subject, Some(&event)).await?;
+    for _ in 0..count {
+        let event = subject.event(world).await?;
+        let poll = process.poll(subject).await?;
+        process.answers(poll, subject, &event).await?;
     }
-    process.answers(subject, None).await?;
-    tokio::time::sleep(REST).await;
+    let _waiting = process.poll(subject).await?;
+    tokio::time::sleep(SETTLING).await;
     let id = process.child.id().ok_or("it has ended")?.to_string();
     Command::new("kill").arg(id).status().await?;
     let mut report = String::new();

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use dev::Error;
+use dev::lambda::Answer;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde_json::Value;
@@ -22,10 +23,10 @@ pub struct Subject {
 
 impl Subject {
     /// A function of ours.
-    pub fn function(name: &str, folder: &Path) -> Self {
+    pub fn function(name: &str, binary: PathBuf) -> Self {
         Self {
             name: name.to_owned(),
-            binary: folder.join(name),
+            binary,
             event: None,
         }
     }
@@ -43,24 +44,27 @@ impl Subject {
     }
 
     /// What it is given next.
-    pub async fn event(&self, number: usize, world: &World) -> Result<Value, Error> {
+    pub async fn event(&self, world: &World) -> Result<Value, Error> {
         match &self.event {
             Some(event) => Ok(event.clone()),
-            None => event::next(&self.name, number, world).await,
+            None => event::next(&self.name, world).await,
         }
     }
 
     /// Says so if an answer is not the one that its events should get.
-    pub fn check(&self, answer: &str) -> Result<(), Error> {
-        let expected = match &self.event {
-            Some(_) => return Ok(()),
-            None => event::expected_status(&self.name),
+    pub fn check(&self, answer: &Answer) -> Result<(), Error> {
+        let status = || {
+            let json: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+            json["statusCode"].as_u64()
         };
-        let json: Value = serde_json::from_str(answer)?;
-        if json["statusCode"] == expected {
+        let is_expected = match &self.event {
+            Some(_) => status().is_none_or(|status| status < 400),
+            None => status() == Some(event::expected_status(&self.name)),
+        };
+        if is_expected && !answer.is_error {
             Ok(())
         } else {
-            Err(format!("{} answered {answer}", self.name).into())
+            Err(format!("{} answered {}", self.name, answer.body).into())
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the functions work on: the demo data and a hundred messages more, over HTTP and over TLS.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::http::Method;
 use dev::stack::{Stack, listen};
 use dev::tls::{self, TlsEnd};
@@ -19,6 +21,7 @@ pub struct World {
     client: reqwest::Client,
     /// A message of Kevin's.
     pub message: String,
+    events: AtomicUsize,
     _folder: TempDir,
 }
 
@@ -50,12 +53,18 @@ impl World {
             api,
             client: reqwest::Client::new(),
             message: String::new(),
+            events: AtomicUsize::new(0),
             _folder: folder,
         };
         for _ in 0..MESSAGES {
             world.message = world.sends().await?;
         }
         Ok(world)
+    }
+
+    /// How many events there were so far.
+    pub fn number(&self) -> usize {
+        self.events.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The environment of a function that reaches the engine this way.

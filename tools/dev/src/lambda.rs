@@ -38,6 +38,8 @@ pub struct Answer {
     pub at: Instant,
     /// As it came: JSON, if the function is well.
     pub body: String,
+    /// Whether it is what the runtime says of a function that failed.
+    pub is_error: bool,
 }
 
 #[derive(Clone)]
@@ -58,7 +60,10 @@ impl RuntimeApi {
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(hands_over))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(takes))
-            .route("/2018-06-01/runtime/invocation/{id}/error", post(takes))
+            .route(
+                "/2018-06-01/runtime/invocation/{id}/error",
+                post(takes_error),
+            )
             .with_state(Arc::new(Ends { polls, answers }));
         let listener = listen("127.0.0.1", 0).await?;
         let address = listener.local_addr()?;
@@ -133,8 +138,17 @@ async fn hands_over(State(ends): State<Arc<Ends>>) -> Response {
 }
 
 async fn takes(State(ends): State<Arc<Ends>>, body: String) -> StatusCode {
+    take(&ends, body, false).await
+}
+
+async fn takes_error(State(ends): State<Arc<Ends>>, body: String) -> StatusCode {
+    take(&ends, body, true).await
+}
+
+async fn take(ends: &Ends, body: String, is_error: bool) -> StatusCode {
     let at = Instant::now();
-    match ends.answers.send(Answer { at, body }).await {
+    let answer = Answer { at, body, is_error };
+    match ends.answers.send(answer).await {
         Ok(()) => StatusCode::ACCEPTED,
         Err(_) => StatusCode::GONE,
     }
