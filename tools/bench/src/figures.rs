@@ -64,11 +64,11 @@ impl Figures {
         log.and_then(Value::as_f64).unwrap_or_default()
     }
 
-    /// A million warm requests of a function of ours, at 128 MB and at the 10 ms that the README assumes.
+    /// A million warm requests of a function of ours, at 256 MB and at the 10 ms that the README assumes.
     pub fn dollars(&self) -> Option<f64> {
         let is_ours = self.logged("duration_ms") > 0.0;
         let units = self.logged("read_units") * READ + self.logged("write_units") * WRITE;
-        let lambda = REQUEST + 10_000.0 * 0.125 * GB_SECOND;
+        let lambda = REQUEST + 10_000.0 * 0.25 * GB_SECOND;
         is_ours.then_some(units + GATEWAY + lambda + LOGS)
     }
 

@@ -82,7 +82,7 @@ impl RuntimeApi {
             ("AWS_LAMBDA_RUNTIME_API", self.address.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", "log-group".to_owned()),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "log-stream".to_owned()),
         ]

@@ -4,7 +4,7 @@ use crate::harness::World;
 
 #[tokio::test]
 async fn a_message_is_the_same_wherever_it_is_read() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let sent = world.kevin.tries_to_send("hello").await.is(201).json();
     let id = sent["id"].as_str().unwrap();
     assert_eq!(world.kate.reads(id).await.is(200).json(), sent);

@@ -8,7 +8,7 @@ use crate::harness::{Json, World};
 
 #[tokio::test]
 async fn a_repeat_is_answered_with_the_first_message_and_stores_nothing() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let first = world.kevin.sends_under("key-1", "once").await.is(201);
     assert_eq!(first.header("idempotent-replayed"), "");
     for key in ["key-1", "\"key-1\""] {

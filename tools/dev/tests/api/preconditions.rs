@@ -76,7 +76,7 @@ async fn whoever_says_something_else_of_oneself_changes_the_tag_and_not_the_vers
 
 #[tokio::test]
 async fn a_change_that_is_made_already_is_no_conflict() {
-    let world = World::new().await;
+    let world = World::awake().await;
     let id = world.kevin.sends("1").await;
     let old = world.kevin.reads(&id).await.header("etag").to_owned();
     let first = world.kevin.changes_if(&id, &old, "message=2").await.is(200);
