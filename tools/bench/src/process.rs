@@ -64,9 +64,10 @@ impl Process {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let began = Instant::now();
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("{}: {error}", subject.binary.display()))?;
+        let mut child = command.spawn().map_err(|error| {
+            let program = command.as_std().get_program().display();
+            format!("{program}: {error} (--no-instructions does without valgrind)")
+        })?;
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let log = tokio::spawn(last_line(stdout));
         Ok(Self {
