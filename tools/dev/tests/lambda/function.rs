@@ -70,7 +70,7 @@ impl Function {
     }
 }
 
-/// The path of a binary, which is built as a deployment would build it.
+/// The path of a binary, built first, with all others at once.
 fn built(binary: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
