@@ -1,8 +1,8 @@
-//! The events that the functions are given: those of API Gateway, payload format 2.0, letter for letter.
+//! The events that the functions are given: for each a request by Kevin.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dev::{Error, demo};
+use dev::{Error, demo, lambda};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -108,55 +108,18 @@ pub fn expected_status(function: &str) -> u64 {
 
 /// A request by Kevin.
 fn event(method: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {
-            "accept": "*/*",
-            "authorization": "Bearer citypay_demo_kevin",
-            "content-length": "0",
-            "host": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
-            "user-agent": "curl/8.5.0",
-            "x-amzn-trace-id": "Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
-            "x-forwarded-for": "205.255.255.176",
-            "x-forwarded-port": "443",
-            "x-forwarded-proto": "https",
-        },
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "r3pmxmplak",
-            "domainName": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
-            "domainPrefix": "r3pmxmplak",
-            "http": {
-                "method": method,
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "205.255.255.176",
-                "userAgent": "curl/8.5.0",
-            },
-            "requestId": "JKJaXmPLvHcESHA=",
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": "10/Mar/2020:05:16:23 +0000",
-            "timeEpoch": 1_583_817_383_220_u64,
-        },
-        "isBase64Encoded": false,
-    });
+    let mut event = lambda::event("$default", path, demo::PEOPLE[0].token);
+    event["requestContext"]["http"]["method"] = json!(method);
     for (name, value) in parameters {
         event["pathParameters"][name] = json!(value);
     }
     event
 }
 
-fn with_form(mut event: Value, form: &str) -> Value {
+fn with_form(event: Value, form: &str) -> Value {
     let mut encoded = form_urlencoded::Serializer::new(String::new());
     encoded.extend_pairs(form_urlencoded::parse(form.as_bytes()));
-    event["headers"]["content-type"] = json!("application/x-www-form-urlencoded");
-    event["body"] = json!(STANDARD.encode(encoded.finish()));
-    event["isBase64Encoded"] = json!(true);
-    event
+    lambda::with_form(event, &STANDARD.encode(encoded.finish()))
 }
 
 #[cfg(test)]

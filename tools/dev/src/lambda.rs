@@ -1,4 +1,4 @@
-//! Lambda's runtime API, for functions that run as processes of this machine.
+//! Lambda's runtime API, for functions that run as processes of this machine, and the events that they get.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -152,4 +152,55 @@ async fn take(ends: &Ends, body: String, is_error: bool) -> StatusCode {
         Ok(()) => StatusCode::ACCEPTED,
         Err(_) => StatusCode::GONE,
     }
+}
+
+/// An event as API Gateway sends it, payload format 2.0, for this route.
+#[must_use]
+pub fn event(route: &str, path: &str, token: &str) -> Value {
+    let method = route.split(' ').next();
+    json!({
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "accept": "*/*",
+            "authorization": format!("Bearer {token}"),
+            "content-length": "0",
+            "host": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
+            "user-agent": "curl/8.5.0",
+            "x-amzn-trace-id": "Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
+            "x-forwarded-for": "205.255.255.176",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "r3pmxmplak",
+            "domainName": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
+            "domainPrefix": "r3pmxmplak",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "205.255.255.176",
+                "userAgent": "curl/8.5.0",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": route,
+            "stage": "$default",
+            "time": "10/Mar/2020:05:16:23 +0000",
+            "timeEpoch": 1_583_817_383_220_u64,
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+/// The event with a form as its body, which comes in base64.
+#[must_use]
+pub fn with_form(mut event: Value, base64: &str) -> Value {
+    event["headers"]["content-type"] = json!("application/x-www-form-urlencoded");
+    event["body"] = json!(base64);
+    event["isBase64Encoded"] = json!(true);
+    event
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod chaos;
+mod forward;
 mod logs;
 mod person;
 mod proxy;

@@ -16,6 +16,7 @@ use shared::time::Micros;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use crate::forward::forward;
 use crate::{World, body, event, with_form};
 
 /// Lets calls of DynamoDB pass but for one, which waits for ever.
@@ -45,20 +46,8 @@ impl Gate {
     }
 
     async fn forwards(&self, headers: &HeaderMap, body: Bytes) -> Response {
-        let mut request = self.client.post(&self.engine).body(body);
-        for name in [
-            "x-amz-target",
-            "content-type",
-            "authorization",
-            "x-amz-date",
-        ] {
-            request = request.header(name, &headers[name]);
-        }
-        let answer = request.send().await.unwrap();
-        let content_type = answer.headers()["content-type"].clone();
-        let status = answer.status();
-        let headers = [("content-type", content_type)];
-        (status, headers, answer.bytes().await.unwrap()).into_response()
+        let answer = forward(&self.client, &self.engine, headers, body).await;
+        answer.unwrap()
     }
 }
 

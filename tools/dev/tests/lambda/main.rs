@@ -2,11 +2,14 @@
 //!
 //! The events are those of API Gateway, payload format 2.0, letter for letter.
 
+#[path = "../api/harness/forward.rs"]
+mod forward;
 mod function;
 mod hostile;
 mod killed;
 mod trust;
 
+use dev::lambda::{event, with_form};
 use dev::stack::Stack;
 use dev::{demo, functions};
 use serde_json::{Value, json};
@@ -49,54 +52,6 @@ impl World {
         ]);
         Function::start(binary, variables.collect()).await
     }
-}
-
-/// An event as API Gateway sends it; form bodies come in base64.
-fn event(route: &str, path: &str, token: &str) -> Value {
-    let method = route.split(' ').next().unwrap();
-    json!({
-        "version": "2.0",
-        "routeKey": route,
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {
-            "accept": "*/*",
-            "authorization": format!("Bearer {token}"),
-            "content-length": "0",
-            "host": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
-            "user-agent": "curl/8.5.0",
-            "x-amzn-trace-id": "Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
-            "x-forwarded-for": "205.255.255.176",
-            "x-forwarded-port": "443",
-            "x-forwarded-proto": "https",
-        },
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "r3pmxmplak",
-            "domainName": "r3pmxmplak.execute-api.eu-west-1.amazonaws.com",
-            "domainPrefix": "r3pmxmplak",
-            "http": {
-                "method": method,
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "205.255.255.176",
-                "userAgent": "curl/8.5.0",
-            },
-            "requestId": "JKJaXmPLvHcESHA=",
-            "routeKey": route,
-            "stage": "$default",
-            "time": "10/Mar/2020:05:16:23 +0000",
-            "timeEpoch": 1_583_817_383_220_u64,
-        },
-        "isBase64Encoded": false,
-    })
-}
-
-fn with_form(mut event: Value, base64: &str) -> Value {
-    event["headers"]["content-type"] = json!("application/x-www-form-urlencoded");
-    event["body"] = json!(base64);
-    event["isBase64Encoded"] = json!(true);
-    event
 }
 
 fn with_id(mut event: Value, id: &str) -> Value {

@@ -17,6 +17,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::forward::forward;
+
 /// What happens to a call.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
@@ -279,20 +281,8 @@ impl Plan {
     }
 
     async fn forwards(&self, headers: &HeaderMap, body: Bytes) -> Result<Response<Body>, Broken> {
-        let mut request = self.client.post(&self.engine).body(body);
-        for name in [
-            "x-amz-target",
-            "content-type",
-            "authorization",
-            "x-amz-date",
-        ] {
-            request = request.header(name, &headers[name]);
-        }
-        let answer = request.send().await.map_err(|_| Broken)?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(|_| Broken)?;
-        let headers = [("content-type", "application/x-amz-json-1.0")];
-        Ok((status, headers, body).into_response())
+        let answer = forward(&self.client, &self.engine, headers, body).await;
+        answer.map_err(|_| Broken)
     }
 }
 

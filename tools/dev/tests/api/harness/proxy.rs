@@ -11,6 +11,8 @@ use dev::engine::Engine;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::forward::forward;
+
 /// A kind of trouble.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
@@ -87,25 +89,9 @@ impl Plan {
         Some(fault)
     }
 
-    async fn forward(&self, headers: HeaderMap, body: Bytes) -> Response {
-        let mut request = self.client.post(&self.engine).body(body);
-        for name in [
-            "x-amz-target",
-            "content-type",
-            "authorization",
-            "x-amz-date",
-        ] {
-            request = request.header(name, &headers[name]);
-        }
-        let response = request.send().await.unwrap();
-        let content_type = response.headers()["content-type"].clone();
-        let status = response.status();
-        (
-            status,
-            [("content-type", content_type)],
-            response.bytes().await.unwrap(),
-        )
-            .into_response()
+    async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
+        let answer = forward(&self.client, &self.engine, headers, body).await;
+        answer.unwrap()
     }
 }
 
@@ -114,7 +100,7 @@ async fn passes_on(State(plan): State<Arc<Plan>>, headers: HeaderMap, body: Byte
     let operation = target.split_once('.').unwrap().1.to_owned();
     let request: Value = serde_json::from_slice(&body).unwrap();
     match plan.next(&operation) {
-        None => plan.forward(headers, body).await,
+        None => plan.forward(&headers, body).await,
         Some(Fault::Refuses(code)) => refusal(code, json!({})),
         Some(Fault::Cancels(code)) => {
             let count = request["TransactItems"].as_array().unwrap().len();
@@ -134,10 +120,10 @@ async fn passes_on(State(plan): State<Arc<Plan>>, headers: HeaderMap, body: Byte
         ),
         Some(Fault::Delays(milliseconds)) => {
             tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
-            plan.forward(headers, body).await
+            plan.forward(&headers, body).await
         }
         Some(Fault::NeverAnswers) => {
-            plan.forward(headers, body).await;
+            plan.forward(&headers, body).await;
             std::future::pending::<()>().await;
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
