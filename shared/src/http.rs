@@ -46,8 +46,8 @@ where
     F: Future<Output = Result<Response>> + Send + 'static,
 {
     log::init();
-    let store = Store::from_env()?;
-    store.connect().await;
+    let (store, pool) = Store::from_env()?;
+    pool.connect().await;
     run(operation, store, handle).await
 }
 
@@ -65,7 +65,8 @@ where
     F: Future<Output = Result<Response>> + Send + 'static,
 {
     log::init();
-    run(operation, Store::from_env()?, handle).await
+    let (store, _) = Store::from_env()?;
+    run(operation, store, handle).await
 }
 
 async fn run<H, F>(

@@ -61,6 +61,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
+pub use connection::Pool;
 pub use contacts::{ChangeOfContact, NewContact};
 pub use conversations::{Begun, ChangeOfConversation, NewConversation, Record};
 pub use messages::{Change, Sent};
@@ -122,14 +123,15 @@ impl Tables {
 
 impl Store {
     /// The store that the environment of a Lambda function names: tables, region, credentials, and
-    /// `DYNAMODB_ENDPOINT` if it is another than that of AWS.
+    /// `DYNAMODB_ENDPOINT`; and its connections, none open yet.
     ///
     /// # Errors
     ///
-    /// Names the variable that is missing.
-    pub fn from_env() -> Result<Self, Cause> {
+    /// Names the variable that is missing or wrong.
+    pub fn from_env() -> Result<(Self, Pool), Cause> {
         let tables = Tables::from_vars(|name| env::var(name).ok())?;
-        Ok(Self::new(&connection::from_env()?, tables))
+        let (config, pool) = connection::from_env()?;
+        Ok((Self::new(&config, tables), pool))
     }
 
     /// The store in `tables`, reached as `config` says.

@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_an_event_for_each_function() {
-        let world = World::new().await.unwrap();
+        let world = World::new(std::time::Duration::ZERO).await.unwrap();
         for function in functions::all().into_keys() {
             let event = next(function, &world).await.unwrap();
             assert_eq!(event["version"], "2.0", "{function}");

@@ -14,6 +14,7 @@ mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use dev::{Error, functions};
@@ -57,6 +58,9 @@ struct Options {
     /// Also with the share of a core that a function has with so many MB
     #[arg(long, value_name = "MB", value_delimiter = ',')]
     memory: Vec<u32>,
+    /// How many milliseconds longer the engine takes for each answer over TLS, as DynamoDB would
+    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=100))]
+    latency: u64,
     /// Also without TLS
     #[arg(long)]
     plain: bool,
@@ -92,7 +96,7 @@ async fn run(options: Options) -> Result<(), Error> {
     if let Some(unknown) = names.iter().find(|name| !all.contains_key(name.as_str())) {
         return Err(format!("there is no function {unknown}").into());
     }
-    let world = World::new().await?;
+    let world = World::new(Duration::from_millis(options.latency)).await?;
     let mut subjects = Vec::new();
     if options.others {
         subjects = others::all(&target()?, &world).await?;

@@ -1,6 +1,7 @@
 //! What the functions work on: the demo data and a hundred messages more, over HTTP and over TLS.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::http::Method;
 use dev::stack::{Stack, listen};
@@ -35,13 +36,14 @@ pub enum Way {
 }
 
 impl World {
-    pub async fn new() -> Result<Self, Error> {
+    /// Over TLS, the engine answers each call `latency` later.
+    pub async fn new(latency: Duration) -> Result<Self, Error> {
         let folder = tempfile::tempdir()?;
         let stack = Stack::start(None).await?;
         demo::load(&stack.store).await?;
         let plain = stack.engine.url();
         let engine = plain.trim_start_matches("http://").parse()?;
-        let tls = tls::before(engine, folder.path()).await?;
+        let tls = tls::before(engine, latency, folder.path()).await?;
         let listener = listen("127.0.0.1", 0).await?;
         let api = format!("http://{}", listener.local_addr()?);
         let router = stack.api(&stack.store)?;

@@ -7,6 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use dynoxide::Database;
 use serde_json::json;
+use shared::store::Pool;
 use tokio::net::TcpListener;
 
 use crate::Error;
@@ -50,19 +51,6 @@ impl Engine {
         Ok(dynoxide::server::serve_with_shutdown(listener, self.database.clone(), end).await?)
     }
 
-    /// How the SDK reaches it.
-    #[must_use]
-    pub fn config(&self) -> SdkConfig {
-        let credentials = Credentials::new("local", "local", None, None, "the local stack");
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("local"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(self.url())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build()
-    }
-
     /// Where it answers.
     #[must_use]
     pub fn url(&self) -> String {
@@ -74,6 +62,22 @@ impl Engine {
     pub fn database(&self) -> &Database {
         &self.database
     }
+}
+
+/// How the SDK reaches an engine at this address.
+///
+/// # Errors
+///
+/// If it is no URL.
+pub fn config_at(url: &str) -> Result<SdkConfig, Error> {
+    let credentials = Credentials::new("local", "local", None, None, "the local stack");
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("local"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(url)
+        .http_client(Pool::new(url)?.client())
+        .build())
 }
 
 fn open(path: &Path) -> Result<Database, Error> {

@@ -103,8 +103,8 @@ async fn until_the_end(
 
 /// What functions that run elsewhere need in their environment.
 fn functions_greeting(address: SocketAddr, stack: &Stack) -> String {
-    let variables = stack.variables().filter(|(_, value)| !value.is_empty());
-    let variables: Vec<_> = variables
+    let variables: Vec<_> = stack
+        .variables()
         .map(|(name, value)| format!("  {name}={value}"))
         .collect();
     format!(

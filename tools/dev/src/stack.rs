@@ -11,7 +11,7 @@ use shared::store::Tables;
 use tokio::net::TcpListener;
 
 use crate::Error;
-use crate::engine::Engine;
+use crate::engine::{Engine, config_at};
 use crate::functions;
 use crate::gateway::Gateway;
 use crate::template::Template;
@@ -35,7 +35,7 @@ impl Stack {
         let template = Template::of_this_project()?;
         let engine = Engine::start(&template, data).await?;
         let tables = Tables::from_vars(|name| template.variables.get(name).cloned())?;
-        let store = Store::new(&engine.config(), tables);
+        let store = Store::new(&config_at(&engine.url())?, tables);
         Ok(Self {
             template,
             engine,
@@ -61,7 +61,7 @@ impl Stack {
         Gateway::new(&self.template, functions::all(), store)
     }
 
-    /// The environment that the functions run in, on Lambda and anywhere else.
+    /// The environment that the functions run in, on Lambda and anywhere else, but for `DYNAMODB_ENDPOINT`.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.template
             .variables

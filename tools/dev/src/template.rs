@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 use crate::Error;
 use crate::permissions::{Permission, permission};
 
+/// That of DynamoDB in the region, and the partition, of the stack.
+const ENDPOINT: &str = "https://dynamodb.${AWS::Region}.${AWS::URLSuffix}";
+
 /// The tables and functions of a SAM template.
 #[derive(Debug)]
 pub struct Template {
@@ -16,7 +19,7 @@ pub struct Template {
     pub tables: BTreeMap<String, Table>,
     /// In the order of the template.
     pub functions: Vec<Function>,
-    /// The environment of every function.
+    /// The environment of every function, but for `DYNAMODB_ENDPOINT`.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -219,7 +222,12 @@ impl Template {
                 _ => {}
             }
         }
-        for (name, value) in document.globals.function.environment.variables {
+        let mut variables = document.globals.function.environment.variables;
+        let endpoint = variables.remove("DYNAMODB_ENDPOINT");
+        if endpoint != Some(json!({ "Fn::Sub": ENDPOINT })) {
+            return Err(format!("template.yaml: DYNAMODB_ENDPOINT is not {ENDPOINT}").into());
+        }
+        for (name, value) in variables {
             let value = template
                 .resolve(&value)
                 .ok_or(format!("template.yaml: {name} refers to no table"))?;
@@ -230,14 +238,8 @@ impl Template {
 
     /// What a variable holds in the local stack, where a table is called as in the template.
     fn resolve(&self, value: &Value) -> Option<String> {
-        match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Object(reference) => {
-                let name = reference.get("Ref")?.as_str()?;
-                self.tables.contains_key(name).then(|| name.to_owned())
-            }
-            _ => None,
-        }
+        let name = value.get("Ref")?.as_str()?;
+        self.tables.contains_key(name).then(|| name.to_owned())
     }
 }
 

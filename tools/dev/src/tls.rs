@@ -1,13 +1,16 @@
-//! TLS in front of the engine, as in front of DynamoDB: a certificate under a root, beside those
-//! that would be trusted anyway.
+//! TLS in front of the engine, as in front of DynamoDB: a certificate under a root of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional, split};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio::try_join;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -16,9 +19,6 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::Error;
 use crate::stack::listen;
 
-/// The roots that the functions trust in production.
-const AMAZON: &str = include_str!("../../../shared/src/store/connection/amazon-roots.pem");
-
 /// Where most systems have those that everybody trusts.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -26,25 +26,26 @@ const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 pub struct TlsEnd {
     /// `https://…`
     pub url: String,
-    /// Amazon's roots and its own, in PEM.
+    /// Its root, in PEM.
     pub bundle: PathBuf,
     /// The system's roots and its own.
     pub system_bundle: PathBuf,
 }
 
-/// Begins to pass on to `engine` what comes over TLS; the roots are written to `folder`.
+/// Begins to pass on to `engine` what comes over TLS, and each answer `latency` later; the roots are
+/// written to `folder`.
 ///
 /// # Errors
 ///
 /// If there is no port, or the folder cannot be written to.
-pub async fn before(engine: SocketAddr, folder: &Path) -> Result<TlsEnd, Error> {
+pub async fn before(engine: SocketAddr, latency: Duration, folder: &Path) -> Result<TlsEnd, Error> {
     let root_key = KeyPair::generate()?;
     let mut root = CertificateParams::new([])?;
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     root.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let own = root.self_signed(&root_key)?.pem();
-    let bundle = folder.join("amazon-and-own.pem");
-    std::fs::write(&bundle, AMAZON.to_owned() + &own)?;
+    let bundle = folder.join("own.pem");
+    std::fs::write(&bundle, &own)?;
     let system_bundle = folder.join("system-and-own.pem");
     let system = std::fs::read_to_string(SYSTEM).unwrap_or_default();
     std::fs::write(&system_bundle, system + &own)?;
@@ -63,7 +64,7 @@ pub async fn before(engine: SocketAddr, folder: &Path) -> Result<TlsEnd, Error> 
     let url = format!("https://localhost:{}", listener.local_addr()?.port());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(passes_on(stream, acceptor.clone(), engine));
+            tokio::spawn(passes_on(stream, acceptor.clone(), engine, latency));
         }
     });
     Ok(TlsEnd {
@@ -77,11 +78,32 @@ async fn passes_on(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     engine: SocketAddr,
-) -> std::io::Result<()> {
+    latency: Duration,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = acceptor.accept(stream).await?;
     let mut engine = TcpStream::connect(engine).await?;
     engine.set_nodelay(true)?;
-    copy_bidirectional(&mut stream, &mut engine).await?;
-    Ok(())
+    if latency.is_zero() {
+        copy_bidirectional(&mut stream, &mut engine).await?;
+        return Ok(());
+    }
+    let (mut requests, mut to_client) = split(stream);
+    let (mut answers, mut to_engine) = engine.split();
+    let late = async {
+        let mut part = vec![0; 1 << 16];
+        loop {
+            let length = answers.read(&mut part).await?;
+            if length == 0 {
+                return to_client.shutdown().await;
+            }
+            sleep(latency).await;
+            to_client.write_all(&part[..length]).await?;
+        }
+    };
+    let soon = async {
+        copy(&mut requests, &mut to_engine).await?;
+        to_engine.shutdown().await
+    };
+    try_join!(soon, late).map(drop)
 }

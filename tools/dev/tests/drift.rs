@@ -52,6 +52,19 @@ fn a_variable_that_refers_to_no_table_is_an_error() {
     assert!(error.contains("INBOX_TABLE"), "{error}");
 }
 
+#[test]
+fn another_endpoint_than_that_of_the_region_is_an_error() {
+    let lines = TEMPLATE.lines();
+    let without: Vec<_> = lines
+        .filter(|line| !line.contains("DYNAMODB_ENDPOINT"))
+        .collect();
+    let elsewhere = TEMPLATE.replace("${AWS::URLSuffix}", "amazonaws.com");
+    for changed in [without.join("\n"), elsewhere] {
+        let error = Template::parse(&changed).unwrap_err().to_string();
+        assert!(error.contains("DYNAMODB_ENDPOINT"), "{error}");
+    }
+}
+
 /// The template's policies, each changed in one place by `change`, and what is said of that.
 fn each_policy(change: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let lines: Vec<_> = TEMPLATE.lines().collect();

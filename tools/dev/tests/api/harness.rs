@@ -9,6 +9,7 @@ mod proxy;
 
 use std::collections::BTreeSet;
 
+use dev::engine::config_at;
 use dev::stack::{Stack, listen};
 use dynoxide::types::AttributeValue;
 use shared::Store;
@@ -52,7 +53,7 @@ impl World {
     pub async fn new() -> Self {
         logs::collect();
         if let Ok(url) = std::env::var("API_URL") {
-            let store = Store::from_env().expect("the environment names the store");
+            let (store, _) = Store::from_env().expect("the environment names the store");
             return Self::populated(&url, store, None).await;
         }
         let stack = Stack::start(None).await.expect("the stack starts");
@@ -145,8 +146,7 @@ impl World {
 
     /// A store of its own, over DynamoDB at this address.
     fn store_at(&self, url: &str) -> Store {
-        let config = self.engine().config().into_builder();
-        let config = config.endpoint_url(url).build();
+        let config = config_at(url).unwrap();
         let variables: std::collections::HashMap<_, _> = self.stack().variables().collect();
         let tables = Tables::from_vars(|name| variables.get(name).map(|&name| name.to_owned()));
         Store::new(&config, tables.unwrap())

@@ -1,5 +1,7 @@
 //! Whom a function trusts to be DynamoDB.
 
+use std::time::Duration;
+
 use dev::tls::{self, TlsEnd};
 use serde_json::Value;
 
@@ -8,7 +10,9 @@ use crate::{World, event, with_id};
 async fn tls_before(world: &World, folder: &tempfile::TempDir) -> TlsEnd {
     let engine = world.stack.engine.url();
     let engine = engine.trim_start_matches("http://").parse().unwrap();
-    tls::before(engine, folder.path()).await.unwrap()
+    tls::before(engine, Duration::ZERO, folder.path())
+        .await
+        .unwrap()
 }
 
 /// What `get-message` answers over TLS, and the last line of its log.

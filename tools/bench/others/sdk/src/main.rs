@@ -1,5 +1,5 @@
-//! The bare SDK, set up as the functions set it up, making the calls of one of them for each event, and
-//! nothing else: no parsing, no checks, no log.
+//! The bare SDK with its own HTTP client, otherwise set up as the functions set it up, making the calls of one
+//! of them for each event, and nothing else: no parsing, no checks, no log.
 
 use std::collections::HashMap;
 use std::env::var;
