@@ -1,4 +1,5 @@
-//! Connections to one endpoint, kept for the next call: HTTP/1.1, which is all that DynamoDB speaks.
+//! Connections to one endpoint, kept for the next call: HTTP/1.1, [which is what DynamoDB's endpoints
+//! negotiate](https://github.com/aws/aws-sdk-go/issues/2984).
 //!
 //! A call that finds none free waits a moment, because a handshake takes two round trips, and a million
 //! instructions of a share of a core. While calls wait, there is one more connection each [`PATIENCE`]: those
