@@ -8,7 +8,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
@@ -156,7 +156,7 @@ impl Inner {
         &self,
         mut request: Request<SdkBody>,
     ) -> Result<(Connection, Response<Incoming>), ConnectorError> {
-        while let Some(mut connection) = self.idle() {
+        while let Some(mut connection) = self.take() {
             match connection.try_send_request(request).await {
                 Ok(response) => return Ok((connection, response)),
                 // It was closed meanwhile: if nothing was sent, another serves.
@@ -171,8 +171,9 @@ impl Inner {
         Ok((connection, response))
     }
 
-    fn idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The connection that was used last, if there is one.
+    fn take(&self) -> Option<Connection> {
+        let mut idle = self.idle();
         let (connection, since) = idle.pop()?;
         if since.elapsed() > IDLE_TIMEOUT {
             idle.clear();
@@ -182,8 +183,11 @@ impl Inner {
     }
 
     fn put_back(&self, connection: Connection) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push((connection, Instant::now()));
+        self.idle().push((connection, Instant::now()));
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,8 +197,7 @@ struct Unanswered<'a>(&'a Inner);
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        let Self(Inner { idle, .. }) = self;
-        idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0.idle().clear();
     }
 }
 
@@ -333,7 +336,7 @@ mod tests {
         let (pool, mut connections) = host().await;
         pool.connect().await;
         drop(connections.recv().await.unwrap());
-        let is_closed = || pool.0.idle.lock().unwrap()[0].0.is_closed();
+        let is_closed = || pool.0.idle()[0].0.is_closed();
         while !is_closed() {
             tokio::task::yield_now().await;
         }
@@ -375,7 +378,7 @@ mod tests {
         };
         let (first, (second, _open)) = join(first, both).await;
         assert_eq!([first.unwrap(), second.unwrap()], [b"hi", b"hi"]);
-        assert_eq!(pool.0.idle.lock().unwrap().len(), 2);
+        assert_eq!(pool.0.idle().len(), 2);
     }
 
     #[tokio::test]
@@ -389,7 +392,7 @@ mod tests {
         pool.connect().await;
         drop(call);
         assert_eq!(pool.0.turns.available_permits(), 1);
-        assert!(pool.0.idle.lock().unwrap().is_empty());
+        assert!(pool.0.idle().is_empty());
         drop(stuck);
     }
 
@@ -405,7 +408,7 @@ mod tests {
         };
         let (body, ()) = join(asks(&pool), failing).await;
         assert_eq!(body.unwrap(), b"");
-        assert!(pool.0.idle.lock().unwrap().is_empty());
+        assert!(pool.0.idle().is_empty());
     }
 
     #[tokio::test]
@@ -426,7 +429,7 @@ mod tests {
         let (pool, mut connections) = host().await;
         pool.connect().await;
         let _old = connections.recv().await.unwrap();
-        for (_, since) in &mut *pool.0.idle.lock().unwrap() {
+        for (_, since) in pool.0.idle().iter_mut() {
             *since = since.checked_sub(IDLE_TIMEOUT * 2).unwrap();
         }
         let served = async { answer(&mut connections.recv().await.unwrap()).await };
