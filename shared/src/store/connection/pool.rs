@@ -296,13 +296,20 @@ mod tests {
         (Pool::new(&url).unwrap(), connections)
     }
 
-    /// Takes in a request and answers it; what was asked.
-    async fn answer(stream: &mut TcpStream) -> String {
+    /// Takes in a request; what was asked.
+    async fn hear(stream: &mut TcpStream) -> String {
         let mut request = vec![0; 1000];
         let length = stream.read(&mut request).await.unwrap();
+        assert_ne!(length, 0);
+        String::from_utf8_lossy(&request[..length]).into_owned()
+    }
+
+    /// Takes in a request and answers it; what was asked.
+    async fn answer(stream: &mut TcpStream) -> String {
+        let request = hear(stream).await;
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
         stream.write_all(answer).await.unwrap();
-        String::from_utf8_lossy(&request[..length]).into_owned()
+        request
     }
 
     async fn asks(pool: &Pool) -> Result<Vec<u8>, ConnectorError> {
@@ -401,8 +408,7 @@ mod tests {
         let (pool, mut connections) = host().await;
         let failing = async {
             let mut stream = connections.recv().await.unwrap();
-            let mut request = vec![0; 1000];
-            assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+            hear(&mut stream).await;
             let answer = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n";
             stream.write_all(answer).await.unwrap();
         };
@@ -416,8 +422,7 @@ mod tests {
         let (pool, mut connections) = host().await;
         let cut = async {
             let mut stream = connections.recv().await.unwrap();
-            let mut request = vec![0; 1000];
-            assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+            hear(&mut stream).await;
         };
         let (body, ()) = join(asks(&pool), cut).await;
         assert!(body.unwrap_err().is_io());
