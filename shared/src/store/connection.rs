@@ -22,7 +22,7 @@ use crate::error::Cause;
 /// roots than Amazon's are to be trusted.
 ///
 /// There is no more to look for there. The SDK's own search, through files, profiles and services, costs
-/// a cold function ten million instructions, and a hundred roots as many.
+/// a cold function ten million instructions.
 pub(super) fn from_env() -> Result<(SdkConfig, Pool), Cause> {
     let endpoint = variable("DYNAMODB_ENDPOINT")?;
     let pool = Pool::new(&endpoint)?;
