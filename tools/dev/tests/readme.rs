@@ -1,0 +1,339 @@
+//! The commands of the documentation, run as a reader types them.
+//!
+//! Only Rust is needed: the `curl` lines are parsed here and sent with reqwest. The parser is strict: a line
+//! with an unknown option fails, so that no line is skipped unnoticed.
+
+use std::path::Path;
+
+use dev::demo;
+use dev::stack::{Stack, listen};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Client, Method, Response, StatusCode};
+
+/// What the documents call the address of the API; the transcript in README.md writes it out.
+const BASES: [&str; 2] = ["$API", "http://127.0.0.1:3000"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_lines_of_the_readme_succeed_twice_in_a_row() {
+    let samples = samples("README.md");
+    assert!(samples.len() >= 8, "README.md has {}", samples.len());
+    let api = start().await;
+    for pass in ["first", "second"] {
+        for sample in &samples {
+            sample.check(&api, pass).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_lines_of_the_api_reference_respond_as_documented() {
+    let samples = samples("docs/api.md");
+    let api = start().await;
+    for sample in &samples {
+        sample.check(&api, "only").await;
+    }
+    for endpoint in endpoints() {
+        let (method, path) = &endpoint;
+        assert!(
+            samples.iter().any(|sample| sample.is_of(method, path)),
+            "docs/api.md has no example of {method} {path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_lines_of_the_guide_respond_as_documented() {
+    let samples = samples("docs/guide.md");
+    assert!(samples.len() >= 15, "docs/guide.md has {}", samples.len());
+    let api = start().await;
+    for sample in &samples {
+        sample.check(&api, "only").await;
+    }
+}
+
+#[test]
+fn curl_lines_are_read_as_a_shell_and_curl_read_them() {
+    let sample = Sample::of(
+        r#"curl -G $API/v1/messages -H "Authorization: Bearer t" -d a=1 --data-urlencode 'b=x y&z'"#,
+    );
+    let request = sample.request.unwrap();
+    assert_eq!(request.method, Method::GET);
+    assert_eq!(request.target, "/v1/messages?a=1&b=x%20y%26z");
+    assert_eq!(
+        request.headers,
+        [("Authorization".into(), "Bearer t".into())]
+    );
+    assert_eq!(request.body, None);
+
+    let sample = Sample::of(r#"curl $API/v1/messages -d c=1 -d message="“’" -d "e[]=+1""#);
+    let request = sample.request.unwrap();
+    assert_eq!(request.method, Method::POST);
+    assert_eq!(request.body.as_deref(), Some("c=1&message=“’&e[]=+1"));
+    let form = ("Content-Type".into(), FORM.into());
+    assert_eq!(request.headers, [form]);
+
+    for line in [
+        "curl $API/v1/me -o file",
+        "curl $API/v1/me > file",
+        "curl $API/v1/me | jq",
+        "curl $API/v1/me -H 'Accept",
+        "curl $API/v1/messages/$ID",
+        "curl $(echo $API)/v1/me",
+        "curl $API/v1/me $API/v1/me",
+        "curl https://example.com/v1/me",
+        "curl -X PUT",
+        "curl $API/v1/me -H Accept",
+    ] {
+        assert!(Sample::of(line).request.is_err(), "{line}");
+    }
+}
+
+/// Starts a stack with the demo data; its address.
+async fn start() -> String {
+    let stack = Stack::start(None).await.unwrap();
+    demo::load(&stack.store).await.unwrap();
+    let listener = listen("127.0.0.1", 0).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let api = stack.api(&stack.store).unwrap();
+    tokio::spawn(async move {
+        let _running = stack;
+        axum::serve(listener, api).await
+    });
+    format!("http://{address}")
+}
+
+/// A documented command, and the status that the document shows after it, if it shows one.
+struct Sample {
+    line: String,
+    request: Result<Request, String>,
+    status: Option<StatusCode>,
+}
+
+impl Sample {
+    fn of(line: &str) -> Self {
+        Self {
+            line: line.to_owned(),
+            request: words(line).and_then(Request::of),
+            status: None,
+        }
+    }
+
+    /// Runs the command; fails unless it responds with the documented status, or any 2xx.
+    async fn check(&self, api: &str, pass: &str) {
+        let request = match &self.request {
+            Ok(request) => request,
+            Err(problem) => panic!("{problem}: {}", self.line),
+        };
+        let response = request.send(api).await;
+        let status = response.status();
+        let is_right = self
+            .status
+            .map_or(status.is_success(), |expected| status == expected);
+        let body = response.text().await.unwrap();
+        assert!(
+            is_right,
+            "{status} in the {pass} pass: {}\n{body}",
+            self.line
+        );
+    }
+
+    /// Whether it is a request to this endpoint, whose path has placeholders like `:id`.
+    fn is_of(&self, method: &str, path: &str) -> bool {
+        self.request.as_ref().is_ok_and(|request| {
+            let given = request.target.split('?').next().unwrap_or_default();
+            let (expected, given) = (path.split('/'), given.split('/'));
+            request.method.as_str() == method
+                && expected.clone().count() == given.clone().count()
+                && expected
+                    .zip(given)
+                    .all(|(expected, given)| expected.starts_with(':') || expected == given)
+        })
+    }
+}
+
+/// What a `curl` line asks for.
+struct Request {
+    method: Method,
+    /// Path and query.
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+impl Request {
+    /// Reads the arguments of `curl`, of which it knows those that the documents use.
+    fn of(words: Vec<String>) -> Result<Self, String> {
+        let mut words = words.into_iter();
+        if words.next().as_deref() != Some("curl") {
+            return Err("not a curl line".into());
+        }
+        let (mut method, mut target) = (None, None);
+        let (mut headers, mut data) = (Vec::new(), Vec::new());
+        let mut in_query = false;
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} without a value"));
+            match word.as_str() {
+                "-G" => in_query = true,
+                "-i" => {}
+                "-X" => method = Some(value()?.parse().map_err(|_| "no such method")?),
+                "-H" => {
+                    let header = value()?;
+                    let (name, value) =
+                        header.split_once(": ").ok_or("a header without a value")?;
+                    headers.push((name.to_owned(), value.to_owned()));
+                }
+                "-d" => data.push(value()?),
+                "--data-urlencode" => {
+                    let pair = value()?;
+                    let (name, value) = pair.split_once('=').ok_or("data without a name")?;
+                    data.push(format!("{name}={}", encoded(value)));
+                }
+                option if option.starts_with('-') => {
+                    return Err(format!("unknown option {option}"));
+                }
+                _ if target.is_some() => return Err("more than one address".into()),
+                url => {
+                    let path = BASES.iter().find_map(|base| url.strip_prefix(base));
+                    let path = path.filter(|path| path.starts_with('/'));
+                    target = Some(path.ok_or("not an address of the API")?.to_owned());
+                }
+            }
+        }
+        let mut target = target.ok_or("no address")?;
+        let data = (!data.is_empty()).then(|| data.join("&"));
+        let body = if in_query { None } else { data.clone() };
+        if let Some(query) = data.filter(|_| in_query) {
+            target = format!("{target}?{query}");
+        }
+        let has_type = headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        if body.is_some() && !has_type {
+            headers.push(("Content-Type".to_owned(), FORM.to_owned()));
+        }
+        let default = if body.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        Ok(Self {
+            method: method.unwrap_or(default),
+            target,
+            headers,
+            body,
+        })
+    }
+
+    async fn send(&self, api: &str) -> Response {
+        let url = format!("{api}{}", self.target);
+        let mut request = Client::new().request(self.method.clone(), url);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        if let Some(body) = &self.body {
+            request = request.body(body.clone());
+        }
+        request.send().await.unwrap()
+    }
+}
+
+/// The words of a line, with quotes as a shell has them. Of variables only those of [`BASES`] are known; pipes,
+/// redirections and substitutions are not.
+fn words(line: &str) -> Result<Vec<String>, String> {
+    let (mut words, mut word): (Vec<String>, Option<String>) = (Vec::new(), None);
+    let mut rest = line.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            ' ' => words.extend(word.take()),
+            '\'' | '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match rest.next().ok_or("a quote that does not end")? {
+                        end if end == character => break,
+                        '$' | '`' | '\\' if character == '"' => {
+                            return Err("a substitution or escape in quotes".into());
+                        }
+                        quoted => word.push(quoted),
+                    }
+                }
+            }
+            '|' | '>' | '<' | ';' | '&' | '`' | '\\' | '(' | ')' => {
+                return Err(format!("{character} outside of quotes"));
+            }
+            '$' if word.is_some() || !rest.as_str().starts_with("API/") => {
+                return Err("a variable other than $API".into());
+            }
+            plain => word.get_or_insert_default().push(plain),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+/// All but unreserved characters, which `--data-urlencode` leaves as they are.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// A document of this repository.
+fn document(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::read_to_string(root.join(name)).unwrap()
+}
+
+/// The `curl` lines in the code of a document, each with the status that follows it, as in `HTTP/1.1 404`.
+fn samples(name: &str) -> Vec<Sample> {
+    let text = document(name);
+    let (mut samples, mut is_fenced): (Vec<Sample>, bool) = (Vec::new(), false);
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim_start().starts_with("```") {
+            is_fenced = !is_fenced;
+            continue;
+        }
+        let code = match line.strip_prefix("    ") {
+            Some(code) => code,
+            None if is_fenced => line,
+            None => continue,
+        };
+        let mut code = code.strip_prefix("$ ").unwrap_or(code).to_owned();
+        if code.starts_with("curl ") {
+            while let Some(begun) = code.strip_suffix('\\') {
+                let next = lines.next().expect("a line follows a backslash");
+                code = format!("{begun}{}", next.trim_start());
+            }
+            samples.push(Sample::of(&code));
+        } else if let Some(status) = code.strip_prefix("HTTP/1.1 ") {
+            let status = status.split(' ').next().and_then(|code| code.parse().ok());
+            let sample = samples.last_mut().expect("a response follows a request");
+            sample.status = Some(status.expect("a status is a number"));
+        }
+    }
+    samples
+}
+
+/// The endpoints in the table at the top of docs/api.md: method and path.
+fn endpoints() -> Vec<(String, String)> {
+    let text = document("docs/api.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| [`"));
+    let endpoints = rows.filter_map(|row| {
+        let (endpoint, _) = row.split_once('`')?;
+        let (method, path) = endpoint.split_once(' ')?;
+        Some((method.to_owned(), path.to_owned()))
+    });
+    let endpoints: Vec<_> = endpoints.collect();
+    assert!(
+        endpoints.len() >= 19,
+        "docs/api.md lists {}",
+        endpoints.len()
+    );
+    endpoints
+}
