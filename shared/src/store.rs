@@ -141,6 +141,7 @@ impl Store {
             .interceptor(metering::Metering)
             .timeout_config(connection::timeouts())
             .retry_config(connection::retries())
+            .retry_partition(connection::retry_quota())
             .build();
         Self {
             db: Client::from_conf(config),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_types::retry::ReconnectMode;
 
@@ -50,6 +50,12 @@ pub(super) fn retries() -> RetryConfig {
         .with_initial_backoff(Duration::from_millis(50))
         .with_max_backoff(Duration::from_millis(500))
         .with_reconnect_mode(ReconnectMode::ReuseAllConnections) // the pool sees to that
+}
+
+/// A retry quota for one store. The SDK's default is one quota for all clients of a region in the process, so
+/// that a failing store would leave the others without retries (`docs/decisions/0014-retry-quota.md`).
+pub(super) fn retry_quota() -> RetryPartition {
+    RetryPartition::custom("store").build()
 }
 
 /// DynamoDB answers within milliseconds; what takes seconds is tried again, or given up in time for
