@@ -16,3 +16,4 @@ mod paging;
 mod properties;
 mod reference;
 mod remains;
+mod retry_quota;

@@ -1,5 +1,6 @@
 //! Something between the functions and DynamoDB that makes trouble when it is told to.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -39,6 +40,7 @@ struct Plan {
     client: reqwest::Client,
     /// For which operation, how many more times, and what.
     faults: Mutex<Vec<(&'static str, u32, Fault)>>,
+    calls: AtomicUsize,
 }
 
 impl Proxy {
@@ -47,6 +49,7 @@ impl Proxy {
             engine: engine.url(),
             client: reqwest::Client::new(),
             faults: Mutex::default(),
+            calls: AtomicUsize::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -66,6 +69,16 @@ impl Proxy {
             .lock()
             .unwrap()
             .push((operation, times, fault));
+    }
+
+    /// Ends all faults.
+    pub fn recovers(&self) {
+        self.state.faults.lock().unwrap().clear();
+    }
+
+    /// The number of calls received so far, retries included.
+    pub fn calls(&self) -> usize {
+        self.state.calls.load(Ordering::Relaxed)
     }
 
     /// Whether all the trouble has been made.
@@ -96,6 +109,7 @@ impl Plan {
 }
 
 async fn passes_on(State(plan): State<Arc<Plan>>, headers: HeaderMap, body: Bytes) -> Response {
+    plan.calls.fetch_add(1, Ordering::Relaxed);
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.split_once('.').unwrap().1.to_owned();
     let request: Value = serde_json::from_slice(&body).unwrap();

@@ -1,0 +1,125 @@
+//! The retry quota of the AWS SDK: what it is shared by, what empties it, and what refills it.
+//!
+//! The figures are those of docs/decisions/0014-retry-quota.md.
+
+use crate::harness::{Answer as Response, Fault, Person, Proxy, World};
+
+/// The tokens of a full quota.
+const QUOTA: usize = 500;
+
+/// The tokens that a retry costs after a timeout, a broken connection or an error of DynamoDB.
+const RETRY_COST: usize = 10;
+
+/// The tokens that a retry costs after DynamoDB throttled.
+const THROTTLING_RETRY_COST: usize = 5;
+
+/// Kevin at a host of his own, which starts with a full quota, and a message to read.
+struct Host {
+    proxy: Proxy,
+    kevin: Person,
+    message: String,
+}
+
+impl Host {
+    async fn new(world: &World) -> Self {
+        let proxy = Proxy::before(world.engine()).await;
+        let url = world.host_behind(&proxy).await;
+        Self {
+            proxy,
+            kevin: world.kevin.at(&url),
+            message: world.kevin.sends("hello").await,
+        }
+    }
+
+    /// Reads the message, which begins with a `BatchGetItem`.
+    async fn reads(&self) -> Response {
+        self.kevin.reads(&self.message).await
+    }
+
+    /// Lets the first call of each request fail with `code` until the host no longer retries it.
+    /// Returns the number of retries.
+    async fn exhausts_quota(&self, code: &'static str) -> usize {
+        self.proxy
+            .will("BatchGetItem", 10_000, Fault::Refuses(code));
+        let mut retries = 0;
+        loop {
+            let before = self.proxy.calls();
+            let response = self.reads().await.fails(503, "unavailable", ());
+            assert_eq!(response.header("retry-after"), "1");
+            match self.proxy.calls() - before {
+                1 => break,
+                attempts => retries += attempts - 1,
+            }
+            assert!(retries <= QUOTA, "a retry costs at least one token");
+        }
+        self.proxy.recovers();
+        retries
+    }
+}
+
+#[tokio::test]
+async fn an_exhausted_quota_of_one_host_leaves_other_hosts_theirs() {
+    let world = World::awake().await;
+    let (host, other) = (Host::new(&world).await, Host::new(&world).await);
+    host.exhausts_quota("InternalServerError").await;
+    other
+        .proxy
+        .will("BatchGetItem", 1, Fault::Refuses("InternalServerError"));
+    other.reads().await.is(200);
+    assert!(other.proxy.is_done());
+}
+
+#[tokio::test]
+async fn fifty_retries_after_errors_exhaust_the_quota() {
+    let world = World::awake().await;
+    let host = Host::new(&world).await;
+    let retries = host.exhausts_quota("InternalServerError").await;
+    assert_eq!(retries, QUOTA / RETRY_COST);
+}
+
+#[tokio::test]
+async fn a_hundred_retries_after_throttling_exhaust_the_quota() {
+    let world = World::awake().await;
+    let host = Host::new(&world).await;
+    let retries = host.exhausts_quota("ThrottlingException").await;
+    assert_eq!(retries, QUOTA / THROTTLING_RETRY_COST);
+}
+
+#[tokio::test]
+async fn a_retry_that_succeeds_costs_nothing() {
+    let world = World::awake().await;
+    let host = Host::new(&world).await;
+    for _ in 0..=QUOTA / RETRY_COST {
+        host.proxy
+            .will("BatchGetItem", 1, Fault::Refuses("InternalServerError"));
+        host.reads().await.is(200);
+        assert!(host.proxy.is_done());
+    }
+}
+
+#[tokio::test]
+async fn calls_that_succeed_refill_the_quota_by_one_token_each() {
+    let world = World::awake().await;
+    let host = Host::new(&world).await;
+    host.exhausts_quota("InternalServerError").await;
+    let before = host.proxy.calls();
+    while host.proxy.calls() - before < 5 * RETRY_COST {
+        host.reads().await.is(200);
+    }
+    // The first of them returned the tokens of the last retry instead.
+    let tokens = RETRY_COST + (host.proxy.calls() - before - 1);
+    let retries = host.exhausts_quota("InternalServerError").await;
+    assert_eq!(retries, tokens / RETRY_COST);
+}
+
+#[tokio::test]
+async fn an_exhausted_quota_delays_no_first_attempt() {
+    let world = World::awake().await;
+    let host = Host::new(&world).await;
+    host.exhausts_quota("InternalServerError").await;
+    host.kevin.sends("sent without a quota").await;
+    assert_eq!(
+        world.kate.lists("").await.texts(),
+        ["sent without a quota", "hello"]
+    );
+}
