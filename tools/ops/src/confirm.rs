@@ -7,22 +7,22 @@ use dev::Error;
 
 /// Whether the operator agrees.
 #[derive(Args)]
-pub struct Consent {
+pub struct Confirmation {
     /// Does it without asking
     #[arg(long, short)]
     yes: bool,
 }
 
-impl Consent {
+impl Confirmation {
     /// Asks whether to do this; fails if the answer is no, or if there is no terminal to ask at.
-    pub fn to(&self, what: &str) -> Result<(), Error> {
+    pub fn require(&self, action: &str) -> Result<(), Error> {
         if self.yes {
             return Ok(());
         }
         if !io::stdin().is_terminal() {
-            return Err(format!("there is no terminal to ask at: say --yes to {what}").into());
+            return Err(format!("there is no terminal to ask at: say --yes to {action}").into());
         }
-        write!(io::stderr(), "Really {what}? [y/N] ")?;
+        write!(io::stderr(), "Really {action}? [y/N] ")?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         match answer.trim().to_lowercase().as_str() {

@@ -10,7 +10,7 @@ use shared::id::ContactId;
 use shared::store::NewContact;
 use shared::time::Clock;
 
-use crate::say;
+use crate::print_line;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -44,11 +44,13 @@ pub struct Add {
 pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
     match command {
         Command::Add(add) => add.run(store).await,
-        Command::List => Ok(store.each_contact(|contact| say(&line(&contact))).await?),
+        Command::List => Ok(store
+            .each_contact(|contact| print_line(&format_row(&contact)))
+            .await?),
         Command::Show { contact } => {
-            let contact = find(&contact, store).await?;
+            let contact = get(&contact, store).await?;
             for (name, value) in fields(&contact) {
-                say(&format!("{name:15} {value}"));
+                print_line(&format!("{name:15} {value}"));
             }
             Ok(())
         }
@@ -66,9 +68,9 @@ impl Add {
         let id = ContactId::random();
         let contact = NewContact {
             id,
-            username: parsed(&username)?,
-            phone_number: phone_number.as_deref().map(parsed).transpose()?,
-            avatar_url: avatar_url.as_deref().map(parsed).transpose()?,
+            username: parse(&username)?,
+            phone_number: phone_number.as_deref().map(parse).transpose()?,
+            avatar_url: avatar_url.as_deref().map(parse).transpose()?,
             last_active_at: None,
             created_at: Clock::system().now(),
         };
@@ -79,27 +81,27 @@ impl Add {
                 shared::Error::AlreadyExists => format!("{username}: the username is taken").into(),
                 error => Error::from(error),
             })?;
-        say(&id.to_string());
+        print_line(&id.to_string());
         Ok(())
     }
 }
 
 /// A text as what it shall be.
-pub fn parsed<T: TryFrom<String, Error: std::fmt::Display>>(text: &str) -> Result<T, Error> {
+pub fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: &str) -> Result<T, Error> {
     T::try_from(text.to_owned()).map_err(|error| format!("{text}: {error}").into())
 }
 
 /// The contact with this username or id.
-pub async fn find(text: &str, store: &Store) -> Result<Contact, Error> {
-    let found = look_for(text, store).await?;
-    found.ok_or_else(|| nobody(text))
+pub async fn get(text: &str, store: &Store) -> Result<Contact, Error> {
+    let found = find(text, store).await?;
+    found.ok_or_else(|| not_found(text))
 }
 
-fn nobody(text: &str) -> Error {
+fn not_found(text: &str) -> Error {
     format!("{text}: no contact has this username or id").into()
 }
 
-async fn look_for(text: &str, store: &Store) -> Result<Option<Contact>, Error> {
+async fn find(text: &str, store: &Store) -> Result<Option<Contact>, Error> {
     // An id first: a username may look like somebody else's.
     let by_id = match text.parse() {
         Ok(id) => store.contact(id).await?,
@@ -111,7 +113,7 @@ async fn look_for(text: &str, store: &Store) -> Result<Option<Contact>, Error> {
     })
 }
 
-fn line(contact: &Contact) -> String {
+fn format_row(contact: &Contact) -> String {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     format!(
         "{}\t{}\t{}",
@@ -123,7 +125,7 @@ fn line(contact: &Contact) -> String {
 
 fn fields(contact: &Contact) -> [(&'static str, String); 6] {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let moment = |value: Option<shared::time::Seconds>| {
+    let seconds = |value: Option<shared::time::Seconds>| {
         value
             .map(|seconds| seconds.0.to_string())
             .unwrap_or_default()
@@ -133,7 +135,7 @@ fn fields(contact: &Contact) -> [(&'static str, String); 6] {
         ("username", text(&contact.username)),
         ("phone_number", text(&contact.phone_number)),
         ("avatar_url", text(&contact.avatar_url)),
-        ("last_active_at", moment(contact.last_active_at)),
-        ("created_at", moment(contact.created_at)),
+        ("last_active_at", seconds(contact.last_active_at)),
+        ("created_at", seconds(contact.created_at)),
     ]
 }

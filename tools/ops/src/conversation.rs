@@ -7,7 +7,7 @@ use dev::Error;
 use shared::Store;
 use shared::store::Record;
 
-use crate::say;
+use crate::print_line;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -25,16 +25,16 @@ pub enum Command {
 pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
     match command {
         Command::List => {
-            let list = store.each_conversation(|record| say(&line(&record)));
+            let list = store.each_conversation(|record| print_line(&format_row(&record)));
             Ok(list.await?)
         }
-        Command::Show { id } => show(&find(&id, store).await?, store).await,
+        Command::Show { id } => show(&get(&id, store).await?, store).await,
         Command::Export(export) => export.run(store).await,
     }
 }
 
 /// The conversation with this id.
-async fn find(text: &str, store: &Store) -> Result<Record, Error> {
+async fn get(text: &str, store: &Store) -> Result<Record, Error> {
     let record = match text.parse() {
         Ok(id) => store.conversation_record(id).await?,
         Err(_) => None,
@@ -43,19 +43,20 @@ async fn find(text: &str, store: &Store) -> Result<Record, Error> {
 }
 
 async fn show(record: &Record, store: &Store) -> Result<(), Error> {
-    let field = |name, value: &str| say(&format!("{name:15} {value}"));
-    let id = |id: Option<shared::id::ContactId>| id.map(|id| id.to_string()).unwrap_or_default();
-    field("id", &record.id.to_string());
-    field("name", record.name.as_deref().unwrap_or_default());
-    field("creator", &id(record.creator));
+    let print_field = |name, value: &str| print_line(&format!("{name:15} {value}"));
+    let id_or_empty =
+        |id: Option<shared::id::ContactId>| id.map(|id| id.to_string()).unwrap_or_default();
+    print_field("id", &record.id.to_string());
+    print_field("name", record.name.as_deref().unwrap_or_default());
+    print_field("creator", &id_or_empty(record.creator));
     if record.closed_by.is_some() {
-        field("closed_by", &id(record.closed_by));
+        print_field("closed_by", &id_or_empty(record.closed_by));
     }
-    field("created_at", &seconds(record));
+    print_field("created_at", &created_at(record));
     let mut contacts = store.contacts(&record.participants).await?;
     for id in &record.participants {
         let username = contacts.remove(id).and_then(|contact| contact.username);
-        field(
+        print_field(
             "participant",
             &format!("{id} {}", username.unwrap_or_default()),
         );
@@ -63,12 +64,16 @@ async fn show(record: &Record, store: &Store) -> Result<(), Error> {
     Ok(())
 }
 
-fn line(record: &Record) -> String {
+fn format_row(record: &Record) -> String {
     let name = record.name.as_deref().unwrap_or_default();
     let participants = record.participants.len();
-    format!("{}\t{name}\t{participants}\t{}", record.id, seconds(record))
+    format!(
+        "{}\t{name}\t{participants}\t{}",
+        record.id,
+        created_at(record)
+    )
 }
 
-fn seconds(record: &Record) -> String {
+fn created_at(record: &Record) -> String {
     shared::time::Seconds::from(record.created_at).0.to_string()
 }

@@ -6,8 +6,8 @@ use shared::Store;
 use shared::error::chain;
 use shared::store::Survey;
 
-use crate::confirm::Consent;
-use crate::say;
+use crate::confirm::Confirmation;
+use crate::print_line;
 
 #[derive(Args)]
 pub struct Doctor {
@@ -18,51 +18,51 @@ pub struct Doctor {
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
-    consent: Consent,
+    confirmation: Confirmation,
 }
 
 impl Doctor {
     pub async fn run(self, store: &Store) -> Result<(), Error> {
         let survey = store.survey().await?;
         for (table, count) in &survey.tables {
-            say(&format!("{table} {count}"));
+            print_line(&format!("{table} {count}"));
         }
-        self.report(&survey);
-        let wrong = survey.findings().count();
-        match wrong {
+        self.print_findings(&survey);
+        let count = survey.findings().count();
+        match count {
             0 => Ok(()),
-            _ if self.mend => self.mend(&survey, wrong, store).await,
-            _ => Err(format!("{wrong} wrong; `doctor --mend` mends").into()),
+            _ if self.mend => self.repair(&survey, count, store).await,
+            _ => Err(format!("{count} wrong; `doctor --mend` mends").into()),
         }
     }
 
-    async fn mend(&self, survey: &Survey, wrong: usize, store: &Store) -> Result<(), Error> {
-        self.consent.to(&format!("mend all {wrong}"))?;
-        let mut mended = 0;
+    async fn repair(&self, survey: &Survey, count: usize, store: &Store) -> Result<(), Error> {
+        self.confirmation.require(&format!("mend all {count}"))?;
+        let mut repaired = 0;
         for finding in survey.findings() {
             let done = store.mend(finding).await;
             let done = done.map_err(|error| format!("{finding}: {}", chain(&error)))?;
-            mended += usize::from(done);
+            repaired += usize::from(done);
         }
-        say(&format!("mended {mended}"));
+        print_line(&format!("mended {repaired}"));
         let survey = store.survey().await?;
-        let wrong = survey.findings().count();
-        if wrong == 0 {
+        let count = survey.findings().count();
+        if count == 0 {
             return Ok(());
         }
-        self.report(&survey);
+        self.print_findings(&survey);
         Err(
-            format!("{wrong} still wrong: what mending one brought to light, another run mends")
+            format!("{count} still wrong: what mending one brought to light, another run mends")
                 .into(),
         )
     }
 
-    fn report(&self, survey: &Survey) {
+    fn print_findings(&self, survey: &Survey) {
         for (kind, findings) in &survey.kinds {
-            say(&format!("{kind} {}", findings.len()));
+            print_line(&format!("{kind} {}", findings.len()));
             if self.verbose {
                 for finding in findings {
-                    say(&format!("  {finding}"));
+                    print_line(&format!("  {finding}"));
                 }
             }
         }

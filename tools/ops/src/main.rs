@@ -60,7 +60,7 @@ enum Command {
 
 impl Command {
     /// Whether it makes sense in a store where there is nothing yet.
-    fn may_be_first(&self) -> bool {
+    fn may_create_data_file(&self) -> bool {
         matches!(self, Self::Contact(contact::Command::Add(_)))
     }
 }
@@ -86,11 +86,11 @@ async fn run(
     if let Command::Completion { shell } = command {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Options::command(), "ops", &mut script);
-        say(String::from_utf8_lossy(&script).trim_end());
+        print_line(String::from_utf8_lossy(&script).trim_end());
         return Ok(());
     }
     let store = match (data, stack) {
-        (Some(path), _) if !path.exists() && !command.may_be_first() => {
+        (Some(path), _) if !path.exists() && !command.may_create_data_file() => {
             return Err(format!("{}: no such file", path.display()).into());
         }
         (Some(path), _) => Stack::start(Some(&path)).await?.store,
@@ -109,6 +109,6 @@ async fn run(
 }
 
 /// A line of output; whoever has stopped reading misses it.
-fn say(line: &str) {
+fn print_line(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -6,9 +6,9 @@ use shared::Store;
 use shared::time::{Clock, Seconds};
 use shared::token::{Label, Lifetime, Token};
 
-use crate::confirm::Consent;
-use crate::contact::{find, parsed};
-use crate::say;
+use crate::confirm::Confirmation;
+use crate::contact::{get, parse};
+use crate::print_line;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -30,7 +30,7 @@ pub struct Revoke {
     /// Its id, as `token list` prints it
     id: String,
     #[command(flatten)]
-    consent: Consent,
+    confirmation: Confirmation,
 }
 
 #[derive(Args)]
@@ -49,9 +49,9 @@ pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
     match command {
         Command::Issue(issue) => issue.run(store).await,
         Command::List { contact } => {
-            let contact = find(&contact, store).await?;
+            let contact = get(&contact, store).await?;
             for token in store.tokens_of(contact.id).await? {
-                say(&line(&token));
+                print_line(&format_row(&token));
             }
             Ok(())
         }
@@ -64,27 +64,27 @@ impl Revoke {
         let Self {
             contact,
             id,
-            consent,
+            confirmation,
         } = self;
-        let contact = find(&contact, store).await?;
+        let contact = get(&contact, store).await?;
         let no_token = || format!("{id}: the contact has no token with this id");
         let tokens = store.tokens_of(contact.id).await?;
         let token = tokens.into_iter().find(|token| token.id.to_string() == id);
         let Token { id, label, .. } = token.ok_or_else(no_token)?;
-        let whose = contact.username.unwrap_or_default();
-        consent.to(&format!("revoke the token {id} {label:?} of {whose}"))?;
+        let username = contact.username.unwrap_or_default();
+        confirmation.require(&format!("revoke the token {id} {label:?} of {username}"))?;
         Ok(store.revoke_token(contact.id, id).await?)
     }
 }
 
 impl Issue {
     async fn run(self, store: &Store) -> Result<(), Error> {
-        let contact = find(&self.contact, store).await?;
+        let contact = get(&self.contact, store).await?;
         let now = Seconds::from(Clock::system().now());
         let expires_at = self.expires_in.map(|lifetime| lifetime.from(now));
-        let label = parsed::<Label>(&self.label)?;
+        let label = parse::<Label>(&self.label)?;
         let token = store.issue_token(contact.id, label, expires_at).await?;
-        say(&token.secret);
+        print_line(&token.secret);
         Ok(())
     }
 }
@@ -94,7 +94,7 @@ fn lifetime(text: &str) -> Result<Lifetime, String> {
     Lifetime::try_from(seconds).map_err(|error| error.to_string())
 }
 
-fn line(token: &Token) -> String {
+fn format_row(token: &Token) -> String {
     let expires_at = token
         .expires_at
         .map_or_else(|| "never".to_owned(), |at| at.0.to_string());

@@ -11,7 +11,7 @@ use shared::Store;
 use shared::message::Message;
 use shared::time::Micros;
 
-use super::find;
+use super::get;
 
 #[derive(Args)]
 pub struct Export {
@@ -24,12 +24,12 @@ pub struct Export {
 
 impl Export {
     pub async fn run(self, store: &Store) -> Result<(), Error> {
-        let conversation = find(&self.id, store).await?.id;
+        let conversation = get(&self.id, store).await?.id;
         let newest = store.latest_message_at(conversation).await?;
         // Among lines on the same terminal it would only be in the way.
         let bar = match &self.output {
             None if io::stdout().is_terminal() => ProgressBar::hidden(),
-            _ => bar()?,
+            _ => progress_bar()?,
         };
         let mut output = self.output()?;
         let mut count = 0;
@@ -68,7 +68,7 @@ impl Export {
 }
 
 /// How much of the conversation's time has been written: nobody has counted its messages.
-fn bar() -> Result<ProgressBar, Error> {
+fn progress_bar() -> Result<ProgressBar, Error> {
     let style = ProgressStyle::with_template("{wide_bar} {percent:>3}% {msg}")?;
     Ok(ProgressBar::new(0).with_style(style))
 }
