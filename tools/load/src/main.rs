@@ -3,8 +3,8 @@
 //! The whole stack runs in this process, its data in a temporary file; requests go over loopback only.
 //! It ends by itself, with 1 if anything was not answered with success, whole and as JSON.
 
-mod measure;
-mod people;
+mod clients;
+mod measurements;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use dev::stack::{self, Stack};
 use futures_util::future::join_all;
 use shared::error::chain;
 
-use measure::{Measured, memory};
-use people::{Talker, people};
+use clients::{Talker, people};
+use measurements::{Measured, memory};
 
 /// How often it says how things go.
 const INTERVAL: Duration = Duration::from_secs(30);

@@ -11,7 +11,7 @@ use shared::store::NewContact;
 use shared::time::Clock;
 use shared::token::Label;
 
-use crate::measure::Measured;
+use crate::measurements::Measured;
 
 /// How many take part in each conversation.
 const CIRCLE: usize = 3;
