@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use dev::{Error, demo, lambda};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::fixture::World;
 
 /// The next event for this function; what it needs is there already.
 pub async fn next(function: &str, world: &World) -> Result<Value, Error> {

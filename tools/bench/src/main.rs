@@ -4,13 +4,13 @@
 //! It builds the functions, or takes those that cargo-lambda has built, runs each as Lambda would, against
 //! the local engine, over loopback only, and prints Markdown. Nothing else should be running meanwhile.
 
+mod baselines;
+mod binary;
+mod cpu_quota;
 mod event;
-mod figures;
-mod others;
+mod fixture;
+mod measurements;
 mod process;
-mod share;
-mod subject;
-mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,11 +22,11 @@ use serde_json::json;
 use shared::error::chain;
 use tokio::process::Command;
 
-use figures::Figures;
+use binary::Subject;
+use cpu_quota::Share;
+use fixture::{Way, World};
+use measurements::Figures;
 use process::{counted, timed};
-use share::Share;
-use subject::Subject;
-use world::{Way, World};
 
 /// How many requests a warm one's instructions are counted in.
 const COUNTED: usize = 20;
@@ -99,7 +99,7 @@ async fn run(options: Options) -> Result<(), Error> {
     let world = World::new(Duration::from_millis(options.latency)).await?;
     let mut subjects = Vec::new();
     if options.others {
-        subjects = others::all(&target()?, &world).await?;
+        subjects = baselines::all(&target()?, &world).await?;
     }
     for folder in &options.vs {
         subjects.push(Subject::other(folder)?);
@@ -123,9 +123,9 @@ async fn run(options: Options) -> Result<(), Error> {
     let mut report = json!({});
     for (way, title) in ways {
         let figures = measure(&subjects, &world, way, &options).await?;
-        println!("\n{title}:\n\n{}", figures::table(&figures));
+        println!("\n{title}:\n\n{}", measurements::table(&figures));
         for other in &figures[..others] {
-            println!("{}", figures::ratios(other, &figures));
+            println!("{}", measurements::ratios(other, &figures));
         }
         report[title] = figures.iter().map(Figures::json).collect();
     }
@@ -180,8 +180,8 @@ async fn shares(subjects: &[Subject], world: &World, options: &Options) -> Resul
             });
         }
     }
-    let rows = rows.iter().map(|row| figures::row_of_shares(row));
-    Ok(figures::head_of_shares(&options.memory) + &rows.collect::<String>())
+    let rows = rows.iter().map(|row| measurements::row_of_shares(row));
+    Ok(measurements::head_of_shares(&options.memory) + &rows.collect::<String>())
 }
 
 /// Starts each binary in turn, round after round.

@@ -12,9 +12,9 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::share::Share;
-use crate::subject::Subject;
-use crate::world::{Way, World};
+use crate::binary::Subject;
+use crate::cpu_quota::Share;
+use crate::fixture::{Way, World};
 
 /// How long a process may take until it asks for its next event, or answers one.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -11,7 +11,7 @@ use flate2::write::DeflateEncoder;
 use serde_json::Value;
 
 use crate::event;
-use crate::world::World;
+use crate::fixture::World;
 
 /// A Lambda binary.
 pub struct Subject {

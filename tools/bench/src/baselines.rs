@@ -9,8 +9,8 @@ use shared::caller::Caller;
 use shared::id::MessageId;
 use tokio::process::Command;
 
-use crate::subject::Subject;
-use crate::world::World;
+use crate::binary::Subject;
+use crate::fixture::World;
 
 /// The functions whose calls the bare SDK can make.
 const IMITATED: [&str; 3] = ["get-message", "list-messages", "create-message"];
@@ -61,7 +61,7 @@ async fn build(name: &str, target: &Path) -> Result<PathBuf, Error> {
         .args(["build", "--release", "--locked", "--package", name])
         .arg("--target-dir")
         .arg(&target)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/others"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/baselines"))
         .status();
     if !status.await?.success() {
         return Err(format!("{name} cannot be built").into());
