@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use dev::Error;
-use reqwest::{Client, Method, Response};
+use reqwest::{Method, Response};
 use serde_json::Value;
 use shared::Store;
 use shared::id::{ContactId, ConversationId};
@@ -11,25 +11,25 @@ use shared::store::NewContact;
 use shared::time::Clock;
 use shared::token::Label;
 
-use crate::measurements::Measured;
+use crate::measurements::Measurements;
 
 /// How many take part in each conversation.
-const CIRCLE: usize = 3;
+const PARTICIPANTS_PER_CONVERSATION: usize = 3;
 
 /// How many conversations each contact has.
-const CONVERSATIONS: usize = 5;
+const CONVERSATIONS_PER_CLIENT: usize = 5;
 
 /// Somebody who talks.
-pub struct Person {
+pub struct Client {
     username: String,
     token: String,
     conversations: Vec<ConversationId>,
 }
 
 /// So many contacts, each in a few conversations with others.
-pub async fn people(store: &Store, count: usize) -> Result<Vec<Person>, Error> {
+pub async fn create_clients(store: &Store, count: usize) -> Result<Vec<Client>, Error> {
     let mut ids = Vec::new();
-    let mut people = Vec::new();
+    let mut clients = Vec::new();
     for _ in 0..count {
         let id = ContactId::random();
         let username = format!("contact.{id}");
@@ -44,69 +44,70 @@ pub async fn people(store: &Store, count: usize) -> Result<Vec<Person>, Error> {
         store.add_contact(contact).await?;
         let token = store.issue_token(id, Label::default(), None).await?.secret;
         ids.push(id);
-        people.push(Person {
+        clients.push(Client {
             username,
             token,
             conversations: Vec::new(),
         });
     }
-    for number in 0..count * CONVERSATIONS {
+    for number in 0..count * CONVERSATIONS_PER_CLIENT {
         let step = number / count + 1;
-        let circle = (0..CIRCLE).map(|other| (number + other * step) % count);
-        let circle: std::collections::BTreeSet<_> = circle.collect();
+        let members =
+            (0..PARTICIPANTS_PER_CONVERSATION).map(|other| (number + other * step) % count);
+        let members: std::collections::BTreeSet<_> = members.collect();
         let id = ConversationId::random();
-        let participants = circle.iter().map(|&index| ids[index]).collect();
+        let participants = members.iter().map(|&index| ids[index]).collect();
         store.add_conversation(id, participants, None).await?;
-        for index in circle {
-            people[index].conversations.push(id);
+        for index in members {
+            clients[index].conversations.push(id);
         }
     }
-    Ok(people)
+    Ok(clients)
 }
 
 /// One after the other of the contacts, and what it asks for.
-pub struct Talker<'a> {
+pub struct Worker<'a> {
     url: &'a str,
-    people: &'a [Person],
-    measured: &'a Measured,
-    client: Client,
+    clients: &'a [Client],
+    measurements: &'a Measurements,
+    http: reqwest::Client,
     random: fastrand::Rng,
     /// The last message that was sent or seen.
-    seen: Option<(String, usize)>,
+    last_message: Option<(String, usize)>,
 }
 
-impl<'a> Talker<'a> {
-    pub fn new(url: &'a str, people: &'a [Person], measured: &'a Measured) -> Self {
+impl<'a> Worker<'a> {
+    pub fn new(url: &'a str, clients: &'a [Client], measurements: &'a Measurements) -> Self {
         Self {
             url,
-            people,
-            measured,
-            client: Client::new(),
+            clients,
+            measurements,
+            http: reqwest::Client::new(),
             random: fastrand::Rng::new(),
-            seen: None,
+            last_message: None,
         }
     }
 
     /// Asks for one thing after the other until that moment.
-    pub async fn talks(mut self, until: Instant) {
-        while Instant::now() < until {
-            let index = self.random.usize(..self.people.len());
-            let person = &self.people[index];
+    pub async fn run(mut self, deadline: Instant) {
+        while Instant::now() < deadline {
+            let index = self.random.usize(..self.clients.len());
+            let client = &self.clients[index];
             let conversation =
-                person.conversations[self.random.usize(..person.conversations.len())];
-            match (self.random.usize(..100), self.seen.clone()) {
-                (0..30, _) => self.sends(index, conversation).await,
+                client.conversations[self.random.usize(..client.conversations.len())];
+            match (self.random.usize(..100), self.last_message.clone()) {
+                (0..30, _) => self.create_message(index, conversation).await,
                 (30..50, _) => {
                     let path = format!("/v1/messages?conversation_id={conversation}");
-                    self.asks("list a conversation", index, Method::GET, &path, None)
+                    self.request("list a conversation", index, Method::GET, &path, None)
                         .await;
                 }
                 (50..60, _) => {
-                    self.asks("list everything", index, Method::GET, "/v1/messages", None)
+                    self.request("list everything", index, Method::GET, "/v1/messages", None)
                         .await;
                 }
                 (60..70, _) => {
-                    self.asks(
+                    self.request(
                         "list conversations",
                         index,
                         Method::GET,
@@ -115,31 +116,31 @@ impl<'a> Talker<'a> {
                     )
                     .await;
                 }
-                (70..85, Some((id, reader))) => {
-                    self.asks(
+                (70..85, Some((id, sender))) => {
+                    self.request(
                         "get",
-                        reader,
+                        sender,
                         Method::GET,
                         &format!("/v1/messages/{id}"),
                         None,
                     )
                     .await;
                 }
-                (85..95, Some((id, reader))) => {
-                    let form = format!("reactions[heart][]={}", self.people[reader].username);
-                    self.asks(
+                (85..95, Some((id, sender))) => {
+                    let form = format!("reactions[heart][]={}", self.clients[sender].username);
+                    self.request(
                         "react",
-                        reader,
+                        sender,
                         Method::PUT,
                         &format!("/v1/messages/{id}"),
                         Some(form),
                     )
                     .await;
                 }
-                (_, Some((id, reader))) => {
+                (_, Some((id, sender))) => {
                     let path = format!("/v1/conversations/{}", &id[9..]);
                     let form = format!("read_up_to={id}");
-                    self.asks("read", reader, Method::PUT, &path, Some(form))
+                    self.request("read", sender, Method::PUT, &path, Some(form))
                         .await;
                 }
                 _ => {}
@@ -147,17 +148,17 @@ impl<'a> Talker<'a> {
         }
     }
 
-    async fn sends(&mut self, index: usize, conversation: ConversationId) {
+    async fn create_message(&mut self, index: usize, conversation: ConversationId) {
         let form = format!("conversation_id={conversation}&message=What+do+you+say+to+this");
-        let sent = self
-            .asks("send", index, Method::POST, "/v1/messages", Some(form))
+        let message = self
+            .request("send", index, Method::POST, "/v1/messages", Some(form))
             .await;
-        if let Some(id) = sent["id"].as_str() {
-            self.seen = Some((id.to_owned(), index));
+        if let Some(id) = message["id"].as_str() {
+            self.last_message = Some((id.to_owned(), index));
         }
     }
 
-    async fn asks(
+    async fn request(
         &self,
         operation: &'static str,
         index: usize,
@@ -165,10 +166,10 @@ impl<'a> Talker<'a> {
         path: &str,
         form: Option<String>,
     ) -> Value {
-        let request = self.client.request(method, format!("{}{path}", self.url));
+        let request = self.http.request(method, format!("{}{path}", self.url));
         let request = request.header(
             "authorization",
-            format!("Bearer {}", self.people[index].token),
+            format!("Bearer {}", self.clients[index].token),
         );
         let request = match form {
             None => request,
@@ -177,14 +178,14 @@ impl<'a> Talker<'a> {
                 .header("idempotency-key", ContactId::random().to_string())
                 .body(form),
         };
-        let began = Instant::now();
+        let started = Instant::now();
         let json = match request.send().await.and_then(Response::error_for_status) {
-            Ok(answer) => answer.text().await.ok(),
+            Ok(response) => response.text().await.ok(),
             Err(_) => None,
         };
         let json = json.and_then(|text| serde_json::from_str(&text).ok());
-        self.measured
-            .add(operation, began.elapsed(), json.is_some());
+        self.measurements
+            .record(operation, started.elapsed(), json.is_some());
         json.unwrap_or_default()
     }
 }

@@ -15,11 +15,11 @@ use dev::stack::{self, Stack};
 use futures_util::future::join_all;
 use shared::error::chain;
 
-use clients::{Talker, people};
-use measurements::{Measured, memory};
+use clients::{Worker, create_clients};
+use measurements::{Measurements, resident_memory_mib};
 
 /// How often it says how things go.
-const INTERVAL: Duration = Duration::from_secs(30);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Lets many contacts talk to a local stack, and tells how long they waited.
 #[derive(Parser)]
@@ -50,36 +50,40 @@ async fn main() -> ExitCode {
 
 /// Whether everything was answered as it should be.
 async fn run(options: Options) -> Result<bool, Error> {
-    let folder = tempfile::tempdir()?;
-    let stack = Stack::start(Some(&folder.path().join("load.db"))).await?;
-    let people = people(&stack.store, options.contacts.into()).await?;
+    let directory = tempfile::tempdir()?;
+    let stack = Stack::start(Some(&directory.path().join("load.db"))).await?;
+    let clients = create_clients(&stack.store, options.contacts.into()).await?;
     let listener = stack::listen("127.0.0.1", 0).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let api = stack.api(&stack.store)?;
     tokio::spawn(async move { axum::serve(listener, api).await });
 
-    let began = Instant::now();
-    let until = began + Duration::from_secs(options.seconds);
-    let measured = Measured::default();
-    let talkers = (0..options.at_once).map(|_| Talker::new(&url, &people, &measured));
-    let talk = join_all(talkers.map(|talker| talker.talks(until)));
-    let watch = async {
+    let started = Instant::now();
+    let deadline = started + Duration::from_secs(options.seconds);
+    let measurements = Measurements::default();
+    let workers = (0..options.at_once).map(|_| Worker::new(&url, &clients, &measurements));
+    let load = join_all(workers.map(|worker| worker.run(deadline)));
+    let progress = async {
         println!("seconds  requests  memory");
         loop {
-            let seconds = began.elapsed().as_secs();
-            println!("{seconds:7}  {:8}  {:3} MiB", measured.count(), memory());
-            tokio::time::sleep(INTERVAL).await;
+            let seconds = started.elapsed().as_secs();
+            println!(
+                "{seconds:7}  {:8}  {:3} MiB",
+                measurements.request_count(),
+                resident_memory_mib()
+            );
+            tokio::time::sleep(PROGRESS_INTERVAL).await;
         }
     };
     tokio::select! {
-        _ = talk => {}
-        () = watch => {}
+        _ = load => {}
+        () = progress => {}
     }
     println!(
         "{:7}  {:8}  {:3} MiB",
-        began.elapsed().as_secs(),
-        measured.count(),
-        memory()
+        started.elapsed().as_secs(),
+        measurements.request_count(),
+        resident_memory_mib()
     );
-    Ok(measured.report(began.elapsed()))
+    Ok(measurements.print_summary(started.elapsed()))
 }
