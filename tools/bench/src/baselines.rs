@@ -9,31 +9,35 @@ use shared::caller::Caller;
 use shared::id::MessageId;
 use tokio::process::Command;
 
-use crate::binary::Subject;
-use crate::fixture::World;
+use crate::binary::Binary;
+use crate::fixture::Fixture;
 
 /// The functions whose calls the bare SDK can make.
-const IMITATED: [&str; 3] = ["get-message", "list-messages", "create-message"];
+const SDK_FUNCTIONS: [&str; 3] = ["get-message", "list-messages", "create-message"];
 
 /// All of them.
-pub async fn all(target: &Path, world: &World) -> Result<Vec<Subject>, Error> {
+pub async fn build_all(target_directory: &Path, fixture: &Fixture) -> Result<Vec<Binary>, Error> {
     let caller = Caller::with_token("citypay_demo_kevin");
-    let message: MessageId = world.message.parse()?;
-    let one_item = json!({"GetItem": {
+    let message: MessageId = fixture.message_id.parse()?;
+    let get_item = json!({"GetItem": {
         "TableName": "TokensTable",
         "Key": {"token_hash": {"S": caller.token_hash()}},
         "ConsistentRead": true,
     }});
-    let mut all = vec![
-        subject("floor", build("floor", target).await?, one_item.clone()),
-        subject(
+    let mut binaries = vec![
+        baseline(
+            "floor",
+            build("floor", target_directory).await?,
+            get_item.clone(),
+        ),
+        baseline(
             "sdk-defaults",
-            build("sdk-defaults", target).await?,
-            one_item,
+            build("sdk-defaults", target_directory).await?,
+            get_item,
         ),
     ];
-    let sdk = build("sdk", target).await?;
-    for function in IMITATED {
+    let sdk = build("sdk", target_directory).await?;
+    for function in SDK_FUNCTIONS {
         let event = json!({
             "calls": function,
             "token_hash": caller.token_hash(),
@@ -41,30 +45,30 @@ pub async fn all(target: &Path, world: &World) -> Result<Vec<Subject>, Error> {
             "created_at": message.created_at().0,
             "contact_id": demo::PEOPLE[0].id,
         });
-        all.push(subject(&format!("sdk: {function}"), sdk.clone(), event));
+        binaries.push(baseline(&format!("sdk: {function}"), sdk.clone(), event));
     }
-    Ok(all)
+    Ok(binaries)
 }
 
-fn subject(name: &str, binary: PathBuf, event: Value) -> Subject {
-    Subject {
+fn baseline(name: &str, path: PathBuf, event: Value) -> Binary {
+    Binary {
         name: name.to_owned(),
-        binary,
+        path,
         event: Some(event),
     }
 }
 
 /// Builds one of them by itself; where it is.
-async fn build(name: &str, target: &Path) -> Result<PathBuf, Error> {
-    let target = target.join("others");
+async fn build(name: &str, target_directory: &Path) -> Result<PathBuf, Error> {
+    let target_directory = target_directory.join("baselines");
     let status = Command::new(env!("CARGO"))
         .args(["build", "--release", "--locked", "--package", name])
         .arg("--target-dir")
-        .arg(&target)
+        .arg(&target_directory)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/baselines"))
         .status();
     if !status.await?.success() {
         return Err(format!("{name} cannot be built").into());
     }
-    Ok(target.join("release").join(name))
+    Ok(target_directory.join("release").join(name))
 }

@@ -5,12 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use dev::{Error, demo, lambda};
 use serde_json::{Value, json};
 
-use crate::fixture::World;
+use crate::fixture::Fixture;
 
 /// The next event for this function; what it needs is there already.
-pub async fn next(function: &str, world: &World) -> Result<Value, Error> {
+pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
     let family = demo::CONVERSATION;
-    let message = &world.message;
+    let message = &world.message_id;
     // None is like one before: it would change nothing.
     let number = world.number();
     Ok(match function {
@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_an_event_for_each_function() {
-        let world = World::new(std::time::Duration::ZERO).await.unwrap();
+        let world = Fixture::new(std::time::Duration::ZERO).await.unwrap();
         for function in functions::all().into_keys() {
             let event = next(function, &world).await.unwrap();
             assert_eq!(event["version"], "2.0", "{function}");

@@ -11,73 +11,73 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How many messages the conversation has beside those of the demo.
-const MESSAGES: usize = 100;
+const EXTRA_MESSAGES: usize = 100;
 
 /// A local stack with data, and the ways to it.
-pub struct World {
+pub struct Fixture {
     stack: Stack,
     tls: TlsEnd,
-    plain: String,
-    api: String,
-    client: reqwest::Client,
+    plain_url: String,
+    api_url: String,
+    http: reqwest::Client,
     /// A message of Kevin's.
-    pub message: String,
-    events: AtomicUsize,
-    _folder: TempDir,
+    pub message_id: String,
+    event_count: AtomicUsize,
+    _directory: TempDir,
 }
 
 /// How a function reaches the engine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Way {
+pub enum Transport {
     /// As production reaches DynamoDB.
     Tls,
     /// Without TLS.
     Plain,
 }
 
-impl World {
+impl Fixture {
     /// Over TLS, the engine answers each call `latency` later.
     pub async fn new(latency: Duration) -> Result<Self, Error> {
-        let folder = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         let stack = Stack::start(None).await?;
         demo::load(&stack.store).await?;
-        let plain = stack.engine.url();
-        let engine = plain.trim_start_matches("http://").parse()?;
-        let tls = tls::before(engine, latency, folder.path()).await?;
+        let plain_url = stack.engine.url();
+        let engine = plain_url.trim_start_matches("http://").parse()?;
+        let tls = tls::before(engine, latency, directory.path()).await?;
         let listener = listen("127.0.0.1", 0).await?;
-        let api = format!("http://{}", listener.local_addr()?);
+        let api_url = format!("http://{}", listener.local_addr()?);
         let router = stack.api(&stack.store)?;
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let mut world = Self {
+        let mut fixture = Self {
             stack,
             tls,
-            plain,
-            api,
-            client: reqwest::Client::new(),
-            message: String::new(),
-            events: AtomicUsize::new(0),
-            _folder: folder,
+            plain_url,
+            api_url,
+            http: reqwest::Client::new(),
+            message_id: String::new(),
+            event_count: AtomicUsize::new(0),
+            _directory: directory,
         };
-        for _ in 0..MESSAGES {
-            world.message = world.sends().await?;
+        for _ in 0..EXTRA_MESSAGES {
+            fixture.message_id = fixture.sends().await?;
         }
-        Ok(world)
+        Ok(fixture)
     }
 
     /// How many events there were so far.
     pub fn number(&self) -> usize {
-        self.events.fetch_add(1, Ordering::Relaxed)
+        self.event_count.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The environment of a function that reaches the engine this way.
-    pub fn variables(&self, way: Way) -> Vec<(&str, &str)> {
-        let endpoint = match way {
-            Way::Tls => &self.tls.url,
-            Way::Plain => &self.plain,
+    pub fn variables(&self, transport: Transport) -> Vec<(&str, &str)> {
+        let endpoint = match transport {
+            Transport::Tls => &self.tls.url,
+            Transport::Plain => &self.plain_url,
         };
         let [bundle, system] = [&self.tls.bundle, &self.tls.system_bundle]
             .map(|path| path.to_str().unwrap_or_default());
-        let others = [
+        let fixed = [
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
@@ -88,7 +88,7 @@ impl World {
         let endpoint = [("DYNAMODB_ENDPOINT", endpoint.as_str())];
         self.stack
             .variables()
-            .chain(others)
+            .chain(fixed)
             .chain(endpoint)
             .collect()
     }
@@ -96,36 +96,36 @@ impl World {
     /// Sends a message as Kevin; its id.
     pub async fn sends(&self) -> Result<String, Error> {
         let form = format!("conversation_id={}&message=hello", demo::CONVERSATION);
-        self.asks(Method::POST, "/v1/messages", form).await
+        self.request(Method::POST, "/v1/messages", form).await
     }
 
     /// Begins a conversation of Kevin with Kate and, if wanted, Linnie; its id.
     pub async fn begins(&self, with_linnie: bool) -> Result<String, Error> {
-        let third = if with_linnie {
+        let third_participant = if with_linnie {
             "&participants[]=inEIRvzjC6YLMX3o"
         } else {
             ""
         };
-        let form = format!("name=bench&participants[]=hSIhXBhNe8X1d8Et{third}");
-        self.asks(Method::POST, "/v1/conversations", form).await
+        let form = format!("name=bench&participants[]=hSIhXBhNe8X1d8Et{third_participant}");
+        self.request(Method::POST, "/v1/conversations", form).await
     }
 
     /// Issues a token of Kevin's; its id.
     pub async fn issues(&self) -> Result<String, Error> {
-        self.asks(Method::POST, "/v1/tokens", "label=bench".to_owned())
+        self.request(Method::POST, "/v1/tokens", "label=bench".to_owned())
             .await
     }
 
     /// Asks the API for something as Kevin; the id of what came of it.
-    async fn asks(&self, method: Method, path: &str, form: String) -> Result<String, Error> {
-        let request = self.client.request(method, format!("{}{path}", self.api));
+    async fn request(&self, method: Method, path: &str, form: String) -> Result<String, Error> {
+        let request = self.http.request(method, format!("{}{path}", self.api_url));
         let request = request
             .header("authorization", "Bearer citypay_demo_kevin")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form);
-        let answer = request.send().await?.error_for_status()?.text().await?;
-        let answer: Value = serde_json::from_str(&answer)?;
-        let id = answer["id"].as_str().ok_or("an answer without an id")?;
+        let response = request.send().await?.error_for_status()?.text().await?;
+        let response: Value = serde_json::from_str(&response)?;
+        let id = response["id"].as_str().ok_or("an answer without an id")?;
         Ok(id.to_owned())
     }
 }

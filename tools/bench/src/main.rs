@@ -22,17 +22,17 @@ use serde_json::json;
 use shared::error::chain;
 use tokio::process::Command;
 
-use binary::Subject;
-use cpu_quota::Share;
-use fixture::{Way, World};
-use measurements::Figures;
-use process::{counted, timed};
+use binary::Binary;
+use cpu_quota::CpuQuota;
+use fixture::{Fixture, Transport};
+use measurements::Measurements;
+use process::{count_instructions, measure_run};
 
 /// How many requests a warm one's instructions are counted in.
-const COUNTED: usize = 20;
+const COUNTED_REQUESTS: usize = 20;
 
 /// How many requests are answered with a share of a core.
-const SHARED: usize = 50;
+const CPU_QUOTA_REQUESTS: usize = 50;
 
 /// Measures the Lambda functions.
 #[derive(Parser)]
@@ -70,7 +70,7 @@ struct Options {
     /// Where callgrind's profiles go (with `CARGO_PROFILE_RELEASE_STRIP=none`, they have names)
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<PathBuf>,
-    /// Where the figures go as JSON
+    /// Where the measurements go as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -96,42 +96,43 @@ async fn run(options: Options) -> Result<(), Error> {
     if let Some(unknown) = names.iter().find(|name| !all.contains_key(name.as_str())) {
         return Err(format!("there is no function {unknown}").into());
     }
-    let world = World::new(Duration::from_millis(options.latency)).await?;
-    let mut subjects = Vec::new();
+    let fixture = Fixture::new(Duration::from_millis(options.latency)).await?;
+    let mut binaries = Vec::new();
     if options.others {
-        subjects = baselines::all(&target()?, &world).await?;
+        binaries = baselines::build_all(&target_directory()?, &fixture).await?;
     }
-    for folder in &options.vs {
-        subjects.push(Subject::other(folder)?);
+    for directory in &options.vs {
+        binaries.push(Binary::in_directory(directory)?);
     }
-    let others = subjects.len();
+    let baseline_count = binaries.len();
     if options.built.is_none() {
-        build(&names).await?;
+        build_functions(&names).await?;
     }
     for name in &names {
-        let binary = match &options.built {
-            Some(folder) => folder.join(name).join("bootstrap"),
-            None => target()?.join("release").join(name),
+        let path = match &options.built {
+            Some(directory) => directory.join(name).join("bootstrap"),
+            None => target_directory()?.join("release").join(name),
         };
-        subjects.push(Subject::function(name, binary));
+        binaries.push(Binary::function(name, path));
     }
 
-    let mut ways = vec![(Way::Tls, "Over TLS")];
+    let mut transports = vec![(Transport::Tls, "Over TLS")];
     if options.plain {
-        ways.push((Way::Plain, "Without TLS"));
+        transports.push((Transport::Plain, "Without TLS"));
     }
     let mut report = json!({});
-    for (way, title) in ways {
-        let figures = measure(&subjects, &world, way, &options).await?;
-        println!("\n{title}:\n\n{}", measurements::table(&figures));
-        for other in &figures[..others] {
-            println!("{}", measurements::ratios(other, &figures));
+    for (transport, title) in transports {
+        let measurements = measure(&binaries, &fixture, transport, &options).await?;
+        println!("\n{title}:\n\n{}", measurements::table(&measurements));
+        for baseline in &measurements[..baseline_count] {
+            println!("{}", measurements::ratios(baseline, &measurements));
         }
-        report[title] = figures.iter().map(Figures::json).collect();
+        report[title] = measurements.iter().map(Measurements::to_json).collect();
     }
     if !options.memory.is_empty() {
-        let shares = shares(&subjects[others..], &world, &options).await?;
-        println!("\nWith a share of a core:\n\n{shares}");
+        let quotas =
+            measure_with_cpu_quotas(&binaries[baseline_count..], &fixture, &options).await?;
+        println!("\nWith a share of a core:\n\n{quotas}");
     }
     if let Some(file) = options.json {
         std::fs::write(file, serde_json::to_string_pretty(&report)?)?;
@@ -140,7 +141,7 @@ async fn run(options: Options) -> Result<(), Error> {
 }
 
 /// Builds these functions, with the features that they have without the rest.
-async fn build(names: &[String]) -> Result<(), Error> {
+async fn build_functions(names: &[String]) -> Result<(), Error> {
     let packages = names.iter().map(|name| format!("--package={name}"));
     let status = Command::new(env!("CARGO"))
         .args(["build", "--release", "--locked"])
@@ -155,69 +156,87 @@ async fn build(names: &[String]) -> Result<(), Error> {
 }
 
 /// The folder of builds, in which this program is.
-fn target() -> Result<PathBuf, Error> {
-    let this = std::env::current_exe()?;
-    let target = this.ancestors().nth(2).ok_or("no folder of builds")?;
+fn target_directory() -> Result<PathBuf, Error> {
+    let executable = std::env::current_exe()?;
+    let target = executable.ancestors().nth(2).ok_or("no folder of builds")?;
     Ok(target.to_owned())
 }
 
 /// How long the first and a warm request take with the share of a core that so much memory brings.
-async fn shares(subjects: &[Subject], world: &World, options: &Options) -> Result<String, Error> {
-    let mut rows: Vec<_> = subjects.iter().map(|_| Vec::new()).collect();
+async fn measure_with_cpu_quotas(
+    binaries: &[Binary],
+    fixture: &Fixture,
+    options: &Options,
+) -> Result<String, Error> {
+    let mut rows: Vec<_> = binaries.iter().map(|_| Vec::new()).collect();
     for &megabytes in &options.memory {
-        let share = Share::of(megabytes)?;
-        for (subject, row) in subjects.iter().zip(&mut rows) {
+        let cpu_quota = CpuQuota::for_memory(megabytes)?;
+        for (binary, row) in binaries.iter().zip(&mut rows) {
             let mut runs = Vec::new();
             for _ in 0..options.rounds {
-                runs.push(timed(subject, world, Way::Tls, SHARED, Some(&share)).await?);
+                runs.push(
+                    measure_run(
+                        binary,
+                        fixture,
+                        Transport::Tls,
+                        CPU_QUOTA_REQUESTS,
+                        Some(&cpu_quota),
+                    )
+                    .await?,
+                );
             }
-            row.push(Figures {
-                name: subject.name.clone(),
+            row.push(Measurements {
+                name: binary.name.clone(),
                 runs,
                 instructions: None,
-                binary: 0,
-                zip: 0,
+                binary_bytes: 0,
+                zip_bytes: 0,
             });
         }
     }
-    let rows = rows.iter().map(|row| measurements::row_of_shares(row));
-    Ok(measurements::head_of_shares(&options.memory) + &rows.collect::<String>())
+    let rows = rows
+        .iter()
+        .map(|row| measurements::cpu_quota_table_row(row));
+    Ok(measurements::cpu_quota_table_header(&options.memory) + &rows.collect::<String>())
 }
 
 /// Starts each binary in turn, round after round.
 async fn measure(
-    subjects: &[Subject],
-    world: &World,
-    way: Way,
+    binaries: &[Binary],
+    fixture: &Fixture,
+    transport: Transport,
     options: &Options,
-) -> Result<Vec<Figures>, Error> {
-    let mut all = Vec::new();
-    for subject in subjects {
-        let (binary, zip) = subject.sizes()?;
+) -> Result<Vec<Measurements>, Error> {
+    let mut results = Vec::new();
+    for binary in binaries {
+        let (binary_bytes, zip_bytes) = binary.binary_and_zip_bytes()?;
         let instructions = if options.no_instructions {
             None
         } else {
             let profiles = options.profiles.as_deref();
-            let start = counted(subject, world, way, 0, profiles).await?;
-            let first = counted(subject, world, way, 1, profiles).await?;
-            let warm = counted(subject, world, way, 1 + COUNTED, profiles).await?;
-            let each = (warm - first) / COUNTED as u64;
-            Some([start, first - start, each])
+            let start = count_instructions(binary, fixture, transport, 0, profiles).await?;
+            let first = count_instructions(binary, fixture, transport, 1, profiles).await?;
+            let warm =
+                count_instructions(binary, fixture, transport, 1 + COUNTED_REQUESTS, profiles)
+                    .await?;
+            let per_request = (warm - first) / COUNTED_REQUESTS as u64;
+            Some([start, first - start, per_request])
         };
-        eprintln!("{}: {instructions:?}", subject.name);
-        all.push(Figures {
-            name: subject.name.clone(),
+        eprintln!("{}: {instructions:?}", binary.name);
+        results.push(Measurements {
+            name: binary.name.clone(),
             runs: Vec::new(),
             instructions,
-            binary,
-            zip,
+            binary_bytes,
+            zip_bytes,
         });
     }
     for _ in 0..options.rounds {
-        for (subject, figures) in subjects.iter().zip(&mut all) {
-            let run = timed(subject, world, way, options.requests.into(), None).await?;
-            figures.runs.push(run);
+        for (binary, measurements) in binaries.iter().zip(&mut results) {
+            let run =
+                measure_run(binary, fixture, transport, options.requests.into(), None).await?;
+            measurements.runs.push(run);
         }
     }
-    Ok(all)
+    Ok(results)
 }

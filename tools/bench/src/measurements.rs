@@ -5,47 +5,47 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::process::Timed;
+use crate::process::Run;
 
 /// DynamoDB on demand, per million read and write units; API Gateway (HTTP API) per million requests;
 /// Lambda per million requests and per GB·s; 0.9 KB of logs for each of a million; us-east-1, in dollars.
-const READ: f64 = 0.125;
-const WRITE: f64 = 0.625;
-const GATEWAY: f64 = 1.00;
-const REQUEST: f64 = 0.20;
-const GB_SECOND: f64 = 0.000_016_666_7;
-const LOGS: f64 = 0.45;
+const DOLLARS_PER_MILLION_READ_UNITS: f64 = 0.125;
+const DOLLARS_PER_MILLION_WRITE_UNITS: f64 = 0.625;
+const DOLLARS_PER_MILLION_API_GATEWAY_REQUESTS: f64 = 1.00;
+const DOLLARS_PER_MILLION_LAMBDA_REQUESTS: f64 = 0.20;
+const DOLLARS_PER_LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
+const DOLLARS_PER_MILLION_LOG_RECORDS: f64 = 0.45;
 
 /// All of one binary, reached one way.
-pub struct Figures {
+pub struct Measurements {
     pub name: String,
-    pub runs: Vec<Timed>,
+    pub runs: Vec<Run>,
     /// Of the start, of the first request, of a warm one; none without valgrind.
     pub instructions: Option<[u64; 3]>,
-    pub binary: usize,
-    pub zip: usize,
+    pub binary_bytes: usize,
+    pub zip_bytes: usize,
 }
 
 /// A median, and how far apart the rounds were, in milliseconds.
 pub struct Spread {
     pub median: f64,
-    pub least: f64,
-    pub most: f64,
+    pub min: f64,
+    pub max: f64,
 }
 
-impl Figures {
+impl Measurements {
     /// Of the start, in milliseconds.
-    pub fn init(&self) -> Spread {
+    pub fn init_ms(&self) -> Spread {
         spread(self.runs.iter().map(|run| run.init))
     }
 
     /// Of the first request.
-    pub fn first(&self) -> Spread {
+    pub fn first_ms(&self) -> Spread {
         spread(self.runs.iter().map(|run| run.first))
     }
 
     /// Of the warm requests of all rounds, at this percentage.
-    pub fn warm(&self, percent: usize) -> f64 {
+    pub fn warm_percentile_ms(&self, percent: usize) -> f64 {
         let mut all: Vec<_> = self.runs.iter().flat_map(|run| &run.warm).collect();
         all.sort_unstable();
         let last = all.len().saturating_sub(1);
@@ -53,9 +53,9 @@ impl Figures {
     }
 
     /// In MiB.
-    pub fn peak(&self) -> f64 {
-        let peak = self.runs.iter().map(|run| run.peak).max();
-        precise(peak.unwrap_or_default()) / 1024.0
+    pub fn peak_memory_mib(&self) -> f64 {
+        let peak = self.runs.iter().map(|run| run.peak_memory_kib).max();
+        as_f64(peak.unwrap_or_default()) / 1024.0
     }
 
     /// What the last warm request of a round asked of DynamoDB, as the log has it; 0 for others' binaries.
@@ -65,72 +65,77 @@ impl Figures {
     }
 
     /// A million warm requests of a function of ours, at 256 MB and at the 10 ms that the README assumes.
-    pub fn dollars(&self) -> Option<f64> {
-        let is_ours = self.logged("duration_ms") > 0.0;
-        let units = self.logged("read_units") * READ + self.logged("write_units") * WRITE;
-        let lambda = REQUEST + 10_000.0 * 0.25 * GB_SECOND;
-        is_ours.then_some(units + GATEWAY + lambda + LOGS)
+    pub fn dollars_per_million(&self) -> Option<f64> {
+        let is_function = self.logged("duration_ms") > 0.0;
+        let units = self.logged("read_units") * DOLLARS_PER_MILLION_READ_UNITS
+            + self.logged("write_units") * DOLLARS_PER_MILLION_WRITE_UNITS;
+        let lambda =
+            DOLLARS_PER_MILLION_LAMBDA_REQUESTS + 10_000.0 * 0.25 * DOLLARS_PER_LAMBDA_GB_SECOND;
+        is_function.then_some(
+            units
+                + DOLLARS_PER_MILLION_API_GATEWAY_REQUESTS
+                + lambda
+                + DOLLARS_PER_MILLION_LOG_RECORDS,
+        )
     }
 
-    pub fn json(&self) -> Value {
-        let spread = |spread: Spread| json!({"median": spread.median, "min": spread.least, "max": spread.most});
+    pub fn to_json(&self) -> Value {
+        let spread =
+            |spread: Spread| json!({"median": spread.median, "min": spread.min, "max": spread.max});
         json!({
             "name": self.name,
-            "init_ms": spread(self.init()),
-            "first_ms": spread(self.first()),
-            "warm_ms": {"p50": self.warm(50), "p99": self.warm(99)},
+            "init_ms": spread(self.init_ms()),
+            "first_ms": spread(self.first_ms()),
+            "warm_ms": {"p50": self.warm_percentile_ms(50), "p99": self.warm_percentile_ms(99)},
             "warm_requests": self.runs.iter().map(|run| run.warm.len()).sum::<usize>(),
             "instructions": self.instructions.map(|[init, first, warm]| {
                 json!({"init": init, "first": first, "warm": warm})
             }),
-            "peak_mib": self.peak(),
-            "binary_bytes": self.binary,
-            "zip_bytes": self.zip,
+            "peak_mib": self.peak_memory_mib(),
+            "binary_bytes": self.binary_bytes,
+            "zip_bytes": self.zip_bytes,
             "dynamodb_calls": self.logged("dynamodb_calls"),
             "round_trips": self.logged("round_trips"),
             "read_units": self.logged("read_units"),
             "write_units": self.logged("write_units"),
-            "dollars_per_million": self.dollars(),
+            "dollars_per_million": self.dollars_per_million(),
         })
     }
 }
 
 /// A table in Markdown.
-pub fn table(all: &[Figures]) -> String {
+pub fn table(all: &[Measurements]) -> String {
     let mut table = "| | init, M instr. | first | warm | init, ms | first, ms | warm p50, ms | p99, ms \
          | peak, MiB | binary, MB | zip, MB | calls | round trips | read units | write units | $ per million |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
-    for one in all {
-        let instructions = match one.instructions {
+    for measured in all {
+        let instructions = match measured.instructions {
             Some(all) => all
-                .map(|count| format!("{:.1}", precise(count) / 1e6))
+                .map(|count| format!("{:.1}", as_f64(count) / 1e6))
                 .join(" | "),
             None => "– | – | –".to_owned(),
         };
-        let between = |spread: Spread| {
-            format!(
-                "{:.1} ({:.1}–{:.1})",
-                spread.median, spread.least, spread.most
-            )
-        };
-        let megabytes = |bytes: usize| precise(bytes as u64) / 1e6;
+        let between =
+            |spread: Spread| format!("{:.1} ({:.1}–{:.1})", spread.median, spread.min, spread.max);
+        let megabytes = |bytes: usize| as_f64(bytes as u64) / 1e6;
         let _ = writeln!(
             table,
             "| {} | {instructions} | {} | {} | {:.2} | {:.2} | {:.1} | {:.2} | {:.2} | {} | {} | {} | {} | {} |",
-            one.name,
-            between(one.init()),
-            between(one.first()),
-            one.warm(50),
-            one.warm(99),
-            one.peak(),
-            megabytes(one.binary),
-            megabytes(one.zip),
-            one.logged("dynamodb_calls"),
-            one.logged("round_trips"),
-            one.logged("read_units"),
-            one.logged("write_units"),
-            one.dollars()
+            measured.name,
+            between(measured.init_ms()),
+            between(measured.first_ms()),
+            measured.warm_percentile_ms(50),
+            measured.warm_percentile_ms(99),
+            measured.peak_memory_mib(),
+            megabytes(measured.binary_bytes),
+            megabytes(measured.zip_bytes),
+            measured.logged("dynamodb_calls"),
+            measured.logged("round_trips"),
+            measured.logged("read_units"),
+            measured.logged("write_units"),
+            measured
+                .dollars_per_million()
                 .map_or_else(|| "–".to_owned(), |dollars| format!("{dollars:.2}")),
         );
     }
@@ -138,7 +143,7 @@ pub fn table(all: &[Figures]) -> String {
 }
 
 /// The head of a table by memory.
-pub fn head_of_shares(memory: &[u32]) -> String {
+pub fn cpu_quota_table_header(memory: &[u32]) -> String {
     let cells = |text: &dyn Fn(&u32) -> String| memory.iter().map(text).collect::<String>();
     format!(
         "| first / warm p50 / p99, ms |{}\n| --- |{}\n",
@@ -148,40 +153,50 @@ pub fn head_of_shares(memory: &[u32]) -> String {
 }
 
 /// What one binary takes with each.
-pub fn row_of_shares(all: &[Figures]) -> String {
-    let name = all.first().map_or("", |figures| figures.name.as_str());
-    let cells = all.iter().map(|figures| {
-        let (first, p50, p99) = (figures.first().median, figures.warm(50), figures.warm(99));
+pub fn cpu_quota_table_row(all: &[Measurements]) -> String {
+    let name = all
+        .first()
+        .map_or("", |measurements| measurements.name.as_str());
+    let cells = all.iter().map(|measurements| {
+        let (first, p50, p99) = (
+            measurements.first_ms().median,
+            measurements.warm_percentile_ms(50),
+            measurements.warm_percentile_ms(99),
+        );
         format!(" {first:.1} / {p50:.1} / {p99:.1} |")
     });
     format!("| {name} |{}\n", cells.collect::<String>())
 }
 
-/// How the others compare with `one`: how many times what it takes.
-pub fn ratios(one: &Figures, others: &[Figures]) -> String {
+/// How the others compare with `baseline`: how many times what it takes.
+pub fn ratios(baseline: &Measurements, all: &[Measurements]) -> String {
     let mut table = format!(
         "| times {} | init + first, instr. | warm, instr. | init + first, ms | warm p50 | peak | zip |\n\
          | --- | --- | --- | --- | --- | --- | --- |\n",
-        one.name
+        baseline.name
     );
-    let cold = |figures: &Figures| figures.init().median + figures.first().median;
-    for other in others {
-        let instructions = match (other.instructions, one.instructions) {
-            (Some([init, first, warm]), Some([its_init, its_first, its_warm])) => format!(
-                "{:.2} | {:.2}",
-                precise(init + first) / precise(its_init + its_first),
-                precise(warm) / precise(its_warm)
-            ),
+    let cold = |measurements: &Measurements| {
+        measurements.init_ms().median + measurements.first_ms().median
+    };
+    for measured in all {
+        let instructions = match (measured.instructions, baseline.instructions) {
+            (Some([init, first, warm]), Some([baseline_init, baseline_first, baseline_warm])) => {
+                format!(
+                    "{:.2} | {:.2}",
+                    as_f64(init + first) / as_f64(baseline_init + baseline_first),
+                    as_f64(warm) / as_f64(baseline_warm)
+                )
+            }
             _ => "– | –".to_owned(),
         };
         let _ = writeln!(
             table,
             "| {} | {instructions} | {:.2} | {:.2} | {:.2} | {:.2} |",
-            other.name,
-            cold(other) / cold(one),
-            other.warm(50) / one.warm(50),
-            other.peak() / one.peak(),
-            precise(other.zip as u64) / precise(one.zip as u64),
+            measured.name,
+            cold(measured) / cold(baseline),
+            measured.warm_percentile_ms(50) / baseline.warm_percentile_ms(50),
+            measured.peak_memory_mib() / baseline.peak_memory_mib(),
+            as_f64(measured.zip_bytes as u64) / as_f64(baseline.zip_bytes as u64),
         );
     }
     table
@@ -193,8 +208,8 @@ fn spread(all: impl Iterator<Item = Duration>) -> Spread {
     let at = |index: usize| all.get(index).copied().unwrap_or_default();
     Spread {
         median: at(all.len() / 2),
-        least: at(0),
-        most: at(all.len().saturating_sub(1)),
+        min: at(0),
+        max: at(all.len().saturating_sub(1)),
     }
 }
 
@@ -203,6 +218,6 @@ fn ms(duration: Duration) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no figure has 52 bits")]
-fn precise(count: u64) -> f64 {
+fn as_f64(count: u64) -> f64 {
     count as f64
 }

@@ -33,40 +33,40 @@ fn main() -> Result<(), Error> {
     let runtime = TcpStream::connect(&api)?;
     runtime.set_nodelay(true)?;
     let mut runtime = BufReader::new(runtime);
-    let mut db = None;
+    let mut dynamodb = None;
     loop {
-        let next =
+        let next_request =
             format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {api}\r\n\r\n");
-        runtime.get_mut().write_all(next.as_bytes())?;
-        let (headers, event) = answer(&mut runtime)?;
+        runtime.get_mut().write_all(next_request.as_bytes())?;
+        let (headers, event) = read_response(&mut runtime)?;
         let id = headers
             .iter()
             .find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "))
             .ok_or("no id")?;
         let event: serde_json::Value = serde_json::from_slice(&event)?;
-        if db.is_none() {
+        if dynamodb.is_none() {
             let stream = TcpStream::connect(&host)?;
             stream.set_nodelay(true)?;
             let session = ClientConnection::new(config.clone(), name.clone())?;
-            db = Some(BufReader::new(StreamOwned::new(session, stream)));
+            dynamodb = Some(BufReader::new(StreamOwned::new(session, stream)));
         }
-        let db = db.as_mut().ok_or("no connection")?;
+        let dynamodb = dynamodb.as_mut().ok_or("no connection")?;
         let request = event["GetItem"].to_string();
-        let request = signed(&host, &request)?;
-        db.get_mut().write_all(request.as_bytes())?;
-        let (_, item) = answer(db)?;
+        let request = signed_get_item(&host, &request)?;
+        dynamodb.get_mut().write_all(request.as_bytes())?;
+        let (_, item) = read_response(dynamodb)?;
         let response = format!(
             "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: {api}\r\ncontent-length: {}\r\n\r\n",
             item.len()
         );
         let response = [response.as_bytes(), &item].concat();
         runtime.get_mut().write_all(&response)?;
-        answer(&mut runtime)?;
+        read_response(&mut runtime)?;
     }
 }
 
 /// The headers, in lower case as they come, and the body of an answer.
-fn answer(stream: &mut impl BufRead) -> Result<(Vec<String>, Vec<u8>), Error> {
+fn read_response(stream: &mut impl BufRead) -> Result<(Vec<String>, Vec<u8>), Error> {
     let mut headers = Vec::new();
     let mut length = 0;
     loop {
@@ -87,45 +87,45 @@ fn answer(stream: &mut impl BufRead) -> Result<(Vec<String>, Vec<u8>), Error> {
 }
 
 /// A `GetItem` with AWS's signature, version 4.
-fn signed(host: &str, body: &str) -> Result<String, Error> {
+fn signed_get_item(host: &str, body: &str) -> Result<String, Error> {
     let (key, secret) = (var("AWS_ACCESS_KEY_ID")?, var("AWS_SECRET_ACCESS_KEY")?);
     let (token, region) = (var("AWS_SESSION_TOKEN")?, var("AWS_REGION")?);
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let date = date(seconds / 86400);
+    let date = format_date(seconds / 86400);
     let time = seconds % 86400;
-    let stamp = format!(
+    let timestamp = format!(
         "{date}T{:02}{:02}{:02}Z",
         time / 3600,
         time / 60 % 60,
         time % 60
     );
     let scope = format!("{date}/{region}/dynamodb/aws4_request");
-    let names = "host;x-amz-date;x-amz-security-token;x-amz-target";
+    let signed_headers = "host;x-amz-date;x-amz-security-token;x-amz-target";
     let target = "DynamoDB_20120810.GetItem";
     let hash = |text: &str| hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
     let request = format!(
-        "POST\n/\n\nhost:{host}\nx-amz-date:{stamp}\nx-amz-security-token:{token}\nx-amz-target:{target}\n\n{names}\n{}",
+        "POST\n/\n\nhost:{host}\nx-amz-date:{timestamp}\nx-amz-security-token:{token}\nx-amz-target:{target}\n\n{signed_headers}\n{}",
         hash(body)
     );
-    let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hash(&request));
+    let string_to_sign = format!("AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{}", hash(&request));
     let mac = |key: &[u8], text: &str| {
         hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
     };
-    let mut signing = mac(format!("AWS4{secret}").as_bytes(), &date);
+    let mut signing_key = mac(format!("AWS4{secret}").as_bytes(), &date);
     for part in [region.as_str(), "dynamodb", "aws4_request"] {
-        signing = mac(signing.as_ref(), part);
+        signing_key = mac(signing_key.as_ref(), part);
     }
-    let signature = hex(mac(signing.as_ref(), &to_sign).as_ref());
+    let signature = hex(mac(signing_key.as_ref(), &string_to_sign).as_ref());
     Ok(format!(
-        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-amz-json-1.0\r\nx-amz-date: {stamp}\r\n\
+        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-amz-json-1.0\r\nx-amz-date: {timestamp}\r\n\
          x-amz-security-token: {token}\r\nx-amz-target: {target}\r\ncontent-length: {}\r\nauthorization: \
-         AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signature}\r\n\r\n{body}",
+         AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={signed_headers}, Signature={signature}\r\n\r\n{body}",
         body.len()
     ))
 }
 
 /// The day of the Gregorian calendar, so many days after 1970-01-01.
-fn date(days: u64) -> String {
+fn format_date(days: u64) -> String {
     let (mut year, mut days) = (1970, days);
     let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     while days >= 365 + u64::from(is_leap(year)) {

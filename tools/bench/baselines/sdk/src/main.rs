@@ -15,7 +15,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
 /// The conversation that is written to.
-const SCRATCH: &str = "scratch";
+const SCRATCH_CONVERSATION: &str = "scratch";
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -38,9 +38,9 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
         let ids = &event.payload;
         let count = match ids["calls"].as_str() {
-            Some("get-message") => get(client, ids).await?,
-            Some("list-messages") => list(client, ids).await?,
-            Some("create-message") => create(client, ids).await?,
+            Some("get-message") => get_message(client, ids).await?,
+            Some("list-messages") => list_messages(client, ids).await?,
+            Some("create-message") => create_message(client, ids).await?,
             _ => return Err(Error::from("what calls?")),
         };
         Ok::<_, Error>(json!(count))
@@ -48,66 +48,76 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn get(client: &Client, ids: &Value) -> Result<usize, Error> {
+async fn get_message(client: &Client, ids: &Value) -> Result<usize, Error> {
     let message = item([
-        ("conversation_id", s(&ids["conversation_id"])),
+        ("conversation_id", string_attribute(&ids["conversation_id"])),
         (
             "created_at",
             AttributeValue::N(ids["created_at"].to_string()),
         ),
     ]);
-    let wanted = [
+    let keys = [
         (
             "TOKENS_TABLE",
-            item([("token_hash", s(&ids["token_hash"]))]),
+            item([("token_hash", string_attribute(&ids["token_hash"]))]),
         ),
         ("MESSAGES_TABLE", message),
         (
             "CONVERSATIONS_TABLE",
-            item([("id", s(&ids["conversation_id"]))]),
+            item([("id", string_attribute(&ids["conversation_id"]))]),
         ),
-        ("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))])),
+        (
+            "CONTACTS_TABLE",
+            item([("id", string_attribute(&ids["contact_id"]))]),
+        ),
     ];
-    batch(client, wanted).await
+    batch_get(client, keys).await
 }
 
-async fn list(client: &Client, ids: &Value) -> Result<usize, Error> {
-    let wanted = [
+async fn list_messages(client: &Client, ids: &Value) -> Result<usize, Error> {
+    let keys = [
         (
             "TOKENS_TABLE",
-            item([("token_hash", s(&ids["token_hash"]))]),
+            item([("token_hash", string_attribute(&ids["token_hash"]))]),
         ),
         (
             "CONVERSATIONS_TABLE",
-            item([("id", s(&ids["conversation_id"]))]),
+            item([("id", string_attribute(&ids["conversation_id"]))]),
         ),
-        ("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))])),
+        (
+            "CONTACTS_TABLE",
+            item([("id", string_attribute(&ids["contact_id"]))]),
+        ),
     ];
-    let (found, messages) = try_join(batch(client, wanted), query(client, ids, 11)).await?;
+    let (found, messages) =
+        try_join(batch_get(client, keys), query_messages(client, ids, 11)).await?;
     Ok(found + messages)
 }
 
-async fn create(client: &Client, ids: &Value) -> Result<usize, Error> {
-    let wanted = [
+async fn create_message(client: &Client, ids: &Value) -> Result<usize, Error> {
+    let keys = [
         (
             "TOKENS_TABLE",
-            item([("token_hash", s(&ids["token_hash"]))]),
+            item([("token_hash", string_attribute(&ids["token_hash"]))]),
         ),
         (
             "CONVERSATIONS_TABLE",
-            item([("id", s(&ids["conversation_id"]))]),
+            item([("id", string_attribute(&ids["conversation_id"]))]),
         ),
     ];
-    let (found, newest) = try_join(batch(client, wanted), query(client, ids, 1)).await?;
+    let (found, newest) = try_join(batch_get(client, keys), query_messages(client, ids, 1)).await?;
 
     // What is written is in a conversation of nobody's, beside those of the functions.
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
-    let mut puts = vec![put(
+    let mut puts = vec![conditional_put(
         "MESSAGES_TABLE",
         item([
-            ("conversation_id", AttributeValue::S(SCRATCH.to_owned())),
+            (
+                "conversation_id",
+                AttributeValue::S(SCRATCH_CONVERSATION.to_owned()),
+            ),
             ("created_at", AttributeValue::N(now.to_string())),
-            ("contact_id", s(&ids["contact_id"])),
+            ("contact_id", string_attribute(&ids["contact_id"])),
             (
                 "message",
                 AttributeValue::S("What do you say to this".to_owned()),
@@ -121,7 +131,7 @@ async fn create(client: &Client, ids: &Value) -> Result<usize, Error> {
             ("contact_id", AttributeValue::S(contact.to_owned())),
             ("message_id", AttributeValue::S(now.to_string())),
         ]);
-        puts.push(put("INBOX_TABLE", entry, "contact_id")?);
+        puts.push(conditional_put("INBOX_TABLE", entry, "contact_id")?);
     }
     let transaction = client.transact_write_items().set_transact_items(Some(puts));
     let transaction = async {
@@ -131,52 +141,63 @@ async fn create(client: &Client, ids: &Value) -> Result<usize, Error> {
             .await?;
         Ok(1)
     };
-    let author = batch(
+    let author = batch_get(
         client,
-        [("CONTACTS_TABLE", item([("id", s(&ids["contact_id"]))]))],
+        [(
+            "CONTACTS_TABLE",
+            item([("id", string_attribute(&ids["contact_id"]))]),
+        )],
     );
     let (written, author) = try_join(transaction, author).await?;
 
-    let rise = async |contact: &str| {
+    let move_to_top = async |contact: &str| {
         let update = client
             .update_item()
             .table_name(var("MEMBERSHIPS_TABLE")?)
             .key("contact_id", AttributeValue::S(contact.to_owned()))
-            .key("conversation_id", AttributeValue::S(SCRATCH.to_owned()))
+            .key(
+                "conversation_id",
+                AttributeValue::S(SCRATCH_CONVERSATION.to_owned()),
+            )
             .update_expression("SET place = :place REMOVE archived_at")
             .condition_expression("attribute_not_exists(place) OR place < :place")
             .expression_attribute_values(":place", AttributeValue::S(format!("o{now}")));
         update.send().await?;
         Ok::<_, Error>(())
     };
-    try_join3(rise("one"), rise("two"), rise("three")).await?;
+    try_join3(move_to_top("one"), move_to_top("two"), move_to_top("three")).await?;
     Ok(found + newest + written + author)
 }
 
-async fn query(client: &Client, ids: &Value, limit: i32) -> Result<usize, Error> {
+async fn query_messages(client: &Client, ids: &Value, limit: i32) -> Result<usize, Error> {
     let query = client
         .query()
         .table_name(var("MESSAGES_TABLE")?)
         .consistent_read(true)
         .key_condition_expression("conversation_id = :conversation")
-        .expression_attribute_values(":conversation", s(&ids["conversation_id"]))
+        .expression_attribute_values(":conversation", string_attribute(&ids["conversation_id"]))
         .scan_index_forward(false)
         .limit(limit);
     Ok(query.send().await?.items().len())
 }
 
-async fn batch<const N: usize>(client: &Client, keys: [(&str, Item); N]) -> Result<usize, Error> {
-    let mut wanted = HashMap::new();
+async fn batch_get<const N: usize>(
+    client: &Client,
+    keys: [(&str, Item); N],
+) -> Result<usize, Error> {
+    let mut request_items = HashMap::new();
     for (table, key) in keys {
         let keys = KeysAndAttributes::builder().keys(key).consistent_read(true);
-        wanted.insert(var(table)?, keys.build()?);
+        request_items.insert(var(table)?, keys.build()?);
     }
-    let batch = client.batch_get_item().set_request_items(Some(wanted));
+    let batch = client
+        .batch_get_item()
+        .set_request_items(Some(request_items));
     let found = batch.send().await?.responses.unwrap_or_default();
     Ok(found.values().map(Vec::len).sum())
 }
 
-fn put(table: &str, item: Item, key: &str) -> Result<TransactWriteItem, Error> {
+fn conditional_put(table: &str, item: Item, key: &str) -> Result<TransactWriteItem, Error> {
     let put = Put::builder()
         .table_name(var(table)?)
         .set_item(Some(item))
@@ -190,6 +211,6 @@ fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
         .into()
 }
 
-fn s(text: &Value) -> AttributeValue {
+fn string_attribute(text: &Value) -> AttributeValue {
     AttributeValue::S(text.as_str().unwrap_or_default().to_owned())
 }
