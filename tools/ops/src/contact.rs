@@ -14,29 +14,30 @@ use crate::print_line;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Adds a contact and prints its id
+    /// Add a contact and print its id
     Add(Add),
-    /// Lists all contacts: id, username, phone number (reads the whole table)
+    /// List all contacts: id, username, phone number (reads the whole table)
     List,
-    /// Shows a contact
+    /// Show a contact
     Show {
-        /// Its username, or its id
+        /// Username or id
         contact: String,
     },
-    /// Erases a contact and everything it wrote, and prints how much that was (reads whole tables)
+    /// Erase a contact with its messages and reactions, and verify that nothing remains (reads whole tables)
     ///
-    /// If it is interrupted, the same again goes on; by its id also when the contact itself is gone already.
+    /// Prints how many items of each kind it deletes, and how many remain. If it is interrupted, run the same
+    /// command again to continue; use the id if the username is already deleted.
     Erase(erase::Erase),
 }
 
 #[derive(Args)]
 pub struct Add {
-    /// 3 to 32 characters of 0-9A-Za-z._-, unique without regard to case
+    /// 3 to 32 characters of 0-9A-Za-z._-, unique regardless of case
     username: String,
-    /// Shown to all with whom the contact shares a conversation
+    /// Phone number, visible to contacts who share a conversation with this contact
     #[arg(long)]
     phone_number: Option<String>,
-    /// Where the contact's picture is
+    /// URL of the profile picture
     #[arg(long, value_name = "URL")]
     avatar_url: Option<String>,
 }
@@ -78,7 +79,9 @@ impl Add {
             .add_contact(contact)
             .await
             .map_err(|error| match error {
-                shared::Error::AlreadyExists => format!("{username}: the username is taken").into(),
+                shared::Error::AlreadyExists => {
+                    format!("{username}: this username is already taken").into()
+                }
                 error => Error::from(error),
             })?;
         print_line(&id.to_string());
@@ -86,23 +89,23 @@ impl Add {
     }
 }
 
-/// A text as what it shall be.
+/// Parses an argument. The error names the argument, which that of `T` does not.
 pub fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: &str) -> Result<T, Error> {
     T::try_from(text.to_owned()).map_err(|error| format!("{text}: {error}").into())
 }
 
-/// The contact with this username or id.
+/// Returns the contact with this username or id, or an error if there is none.
 pub async fn get(text: &str, store: &Store) -> Result<Contact, Error> {
     let found = find(text, store).await?;
     found.ok_or_else(|| not_found(text))
 }
 
 fn not_found(text: &str) -> Error {
-    format!("{text}: no contact has this username or id").into()
+    format!("{text}: no contact with this username or id").into()
 }
 
 async fn find(text: &str, store: &Store) -> Result<Option<Contact>, Error> {
-    // An id first: a username may look like somebody else's.
+    // Ids take precedence: the username of one contact can be the id of another.
     let by_id = match text.parse() {
         Ok(id) => store.contact(id).await?,
         Err(_) => None,

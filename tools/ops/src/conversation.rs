@@ -11,14 +11,14 @@ use crate::print_line;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Lists all conversations: id, name, how many take part, when it began (reads the whole table)
+    /// List all conversations: id, name, number of participants, creation time (reads the whole table)
     List,
-    /// Shows a conversation, and the id and username of each participant
+    /// Show a conversation with the id and username of each participant
     Show {
-        /// Its id
+        /// Conversation id
         id: String,
     },
-    /// Writes the messages of a conversation as JSON lines, the oldest first, as the API shows them
+    /// Write the messages of a conversation as JSON lines in the format of the API, oldest first
     Export(export::Export),
 }
 
@@ -33,13 +33,13 @@ pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
     }
 }
 
-/// The conversation with this id.
+/// Returns the conversation with this id, or an error if there is none.
 async fn get(text: &str, store: &Store) -> Result<Record, Error> {
     let record = match text.parse() {
         Ok(id) => store.conversation_record(id).await?,
         Err(_) => None,
     };
-    record.ok_or_else(|| format!("{text}: no conversation has this id").into())
+    record.ok_or_else(|| format!("{text}: no conversation with this id").into())
 }
 
 async fn show(record: &Record, store: &Store) -> Result<(), Error> {

@@ -11,10 +11,10 @@ use crate::print_line;
 
 #[derive(Args)]
 pub struct Doctor {
-    /// Mends what is wrong, then looks again; messages of conversations that exist are never deleted
+    /// Repair the inconsistencies and check again (never deletes messages of existing conversations)
     #[arg(long)]
-    mend: bool,
-    /// Also prints the ids of what is wrong
+    repair: bool,
+    /// Also print the ids of inconsistent items
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
@@ -31,30 +31,34 @@ impl Doctor {
         let count = survey.findings().count();
         match count {
             0 => Ok(()),
-            _ if self.mend => self.repair(&survey, count, store).await,
-            _ => Err(format!("{count} wrong; `doctor --mend` mends").into()),
+            _ if self.repair => self.repair(&survey, count, store).await,
+            _ => Err(
+                format!("inconsistencies found: {count}; `doctor --repair` repairs them").into(),
+            ),
         }
     }
 
     async fn repair(&self, survey: &Survey, count: usize, store: &Store) -> Result<(), Error> {
-        self.confirmation.require(&format!("mend all {count}"))?;
+        self.confirmation
+            .require(&format!("repair all inconsistencies ({count})"))?;
         let mut repaired = 0;
         for finding in survey.findings() {
             let done = store.mend(finding).await;
             let done = done.map_err(|error| format!("{finding}: {}", chain(&error)))?;
             repaired += usize::from(done);
         }
-        print_line(&format!("mended {repaired}"));
+        print_line(&format!("repaired {repaired}"));
         let survey = store.survey().await?;
         let count = survey.findings().count();
         if count == 0 {
             return Ok(());
         }
         self.print_findings(&survey);
-        Err(
-            format!("{count} still wrong: what mending one brought to light, another run mends")
-                .into(),
+        Err(format!(
+            "inconsistencies remaining: {count}; run `doctor --repair` again, as repairs can reveal further ones, \
+             and resolve the rest manually"
         )
+        .into())
     }
 
     fn print_findings(&self, survey: &Survey) {

@@ -1,4 +1,4 @@
-//! `cargo ops`: the operator's command line over the store, local or deployed.
+//! `cargo ops`: command-line tool for operators, for a local or a deployed stack.
 
 mod confirm;
 mod contact;
@@ -17,18 +17,21 @@ use dev::Error;
 use dev::stack::Stack;
 use shared::error::chain;
 
-/// Looks after CityPay Messages: its people, their tokens, and what is stored of their conversations.
+/// Manage contacts, tokens and conversations of CityPay Messages
 ///
-/// Works on a file of `cargo dev --data`, or with the environment's AWS credentials on a deployed stack.
-/// What destroys something asks first, or takes `--yes`. Exits with 0 if all went well, with 1 if something
-/// went or is wrong, and with 2 if the command line makes no sense.
+/// Works on a data file of `cargo dev --data`, or on a deployed stack with the AWS credentials of the
+/// environment.
+///
+/// Destructive commands ask for confirmation unless --yes is given.
+///
+/// Exit status: 0 success, 1 failure, 2 usage error.
 #[derive(Parser)]
 #[command(name = "cargo ops")]
 struct Options {
-    /// The data file of a local stack
+    /// Data file of a local stack
     #[arg(long, value_name = "FILE", global = true)]
     data: Option<PathBuf>,
-    /// The name of a deployed stack [default: the tables that MESSAGES_TABLE and the other variables name]
+    /// Name of a deployed stack [default: the tables named by `MESSAGES_TABLE` and the other table-name variables]
     #[arg(long, value_name = "NAME", global = true, conflicts_with = "data")]
     stack: Option<String>,
     #[command(subcommand)]
@@ -37,29 +40,28 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// People: add, list, show, erase
+    /// Manage contacts: add, list, show, erase
     #[command(subcommand)]
     Contact(contact::Command),
-    /// Bearer tokens: issue, list, revoke
+    /// Manage bearer tokens: issue, list, revoke
     #[command(subcommand)]
     Token(token::Command),
-    /// Conversations: list, show, export
+    /// Read conversations: list, show, export
     #[command(subcommand)]
     Conversation(conversation::Command),
-    /// Looks for what does not fit together in the tables, and mends it (reads all of them)
+    /// Check that the items of all tables are consistent; --repair fixes them (reads all tables)
     Doctor(doctor::Doctor),
-    /// Prints a completion script for a shell
+    /// Print a shell completion script
     ///
-    /// It completes a command called `ops`: the binary that `cargo build --package ops` leaves in the
-    /// target folder, or an alias of `cargo ops` with this name.
+    /// The script completes a command named `ops`: the binary that `cargo build --package ops` writes to the
+    /// target directory, or a shell alias for `cargo ops`.
     Completion {
-        /// Which shell
+        /// Shell to generate the script for
         shell: Shell,
     },
 }
 
 impl Command {
-    /// Whether it makes sense in a store where there is nothing yet.
     fn may_create_data_file(&self) -> bool {
         matches!(self, Self::Contact(contact::Command::Add(_)))
     }
@@ -96,7 +98,7 @@ async fn run(
         (Some(path), _) => Stack::start(Some(&path)).await?.store,
         (None, Some(name)) => stack::store(&name).await?,
         (None, None) => stack::store_from_env().await.map_err(|error| {
-            format!("say --data FILE or --stack NAME, or set what names the tables: {error}")
+            format!("specify --data or --stack, or set the table-name variables: {error}")
         })?,
     };
     match command {
@@ -108,7 +110,7 @@ async fn run(
     }
 }
 
-/// A line of output; whoever has stopped reading misses it.
+/// Ignores write errors, unlike `println!`: a reader such as `head` may close the pipe early.
 fn print_line(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The tables of a deployed stack: its outputs name them.
+//! Opens the tables of a deployed stack.
 
 use std::collections::HashMap;
 use std::env;
@@ -13,13 +13,13 @@ use shared::Store;
 use shared::error::chain;
 use shared::store::Tables;
 
-/// The store whose tables the environment names, in the account and region that it says.
+/// Opens the tables that the environment variables name, in the account and region of the environment.
 pub async fn store_from_env() -> Result<Store, Error> {
     let tables = Tables::from_vars(|name| env::var(name).ok())?;
     Ok(Store::new(&config().await, tables))
 }
 
-/// How an operator's machine says that AWS is reached: by variables, profiles, a login.
+/// Loads AWS credentials and region from environment variables, profiles or single sign-on.
 async fn config() -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -32,7 +32,8 @@ async fn config() -> SdkConfig {
     }
 }
 
-/// The store of the stack with this name, in the account and region that the environment says.
+/// Opens the tables that the outputs of a CloudFormation stack name, in the account and region of the
+/// environment.
 pub async fn store(name: &str) -> Result<Store, Error> {
     let config = config().await;
     let stacks = Client::new(&config)
@@ -40,7 +41,8 @@ pub async fn store(name: &str) -> Result<Store, Error> {
         .stack_name(name)
         .send()
         .await;
-    let stacks = stacks.map_err(|error| format!("the stack {name}: {}", chain(&error)))?;
+    let stacks =
+        stacks.map_err(|error| format!("cannot describe the stack {name}: {}", chain(&error)))?;
     let outputs = stacks.stacks().iter().flat_map(Stack::outputs);
     let outputs: HashMap<_, _> = outputs
         .filter_map(|output| Some((output.output_key()?, output.output_value()?)))
@@ -51,7 +53,8 @@ pub async fn store(name: &str) -> Result<Store, Error> {
             .get(variables.get(variable)?.as_str())
             .map(|&table| table.to_owned())
     });
-    let tables =
-        tables.map_err(|error| format!("the stack {name} does not name its tables: {error}"))?;
+    let tables = tables.map_err(|error| {
+        format!("the outputs of the stack {name} do not name all tables: {error}")
+    })?;
     Ok(Store::new(&config, tables))
 }

@@ -12,22 +12,22 @@ use crate::print_line;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Issues a token and prints it: this once, as only its hash is kept
+    /// Issue a token and print it (only its hash is stored, so it cannot be printed again)
     Issue(Issue),
-    /// Lists a contact's tokens: id, label, when created, when it expires
+    /// List a contact's tokens: id, label, creation time, expiry time
     List {
-        /// Its username, or its id
+        /// Username or id
         contact: String,
     },
-    /// Revokes a token, at once
+    /// Revoke a token immediately
     Revoke(Revoke),
 }
 
 #[derive(Args)]
 pub struct Revoke {
-    /// The username or id of its contact
+    /// Username or id of the contact
     contact: String,
-    /// Its id, as `token list` prints it
+    /// Token id, as printed by `token list`
     id: String,
     #[command(flatten)]
     confirmation: Confirmation,
@@ -35,12 +35,12 @@ pub struct Revoke {
 
 #[derive(Args)]
 pub struct Issue {
-    /// The username or id of the contact who will call with it
+    /// Username or id of the contact that the token authenticates
     contact: String,
-    /// What it is for
+    /// Description, for example the device that uses the token
     #[arg(long, default_value = "")]
     label: String,
-    /// After how many seconds it expires, up to ten years [default: never]
+    /// Lifetime in seconds, up to ten years [default: does not expire]
     #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
     expires_in: Option<Lifetime>,
 }

@@ -12,7 +12,7 @@ use crate::print_line;
 
 #[derive(Args)]
 pub struct Erase {
-    /// Its username, or its id
+    /// Username or id
     contact: String,
     #[command(flatten)]
     confirmation: Confirmation,
@@ -22,13 +22,15 @@ impl Erase {
     pub async fn run(self, store: &Store) -> Result<(), Error> {
         let (id, description) = resolve(&self.contact, store).await?;
         if store.traces(id).await?.iter().all(|&(_, count)| count == 0) {
-            return Err(format!("{id}: nothing is stored of a contact with this id").into());
+            return Err(format!("{id}: nothing is stored for a contact with this id").into());
         }
         self.confirmation.require(&format!("erase {description}"))?;
         let erased = store
             .erase(id, |what, count| print_line(&format!("{what} {count}")))
             .await;
-        erased.map_err(|error| format!("{}; the same again goes on", chain(&error)))?;
+        erased.map_err(|error| {
+            format!("{}; run the same command again to continue", chain(&error))
+        })?;
         let remaining = store.traces(id).await?;
         let total: usize = remaining.iter().map(|(_, count)| count).sum();
         print_line(&format!("remaining {total}"));
@@ -40,14 +42,15 @@ impl Erase {
             .map(|(what, count)| format!("{what} {count}"))
             .collect();
         let remaining = remaining.join(", ");
-        Err(
-            format!("something came while {id} was being erased ({remaining}): erase it again")
-                .into(),
+        Err(format!(
+            "items were added while {id} was being erased ({remaining}): run the same command again"
         )
+        .into())
     }
 }
 
-/// The contact that a text names, be it gone already, and a line that says who it is.
+/// Returns the id of the contact, and a description for the confirmation prompt. An id is valid even if the
+/// contact no longer exists, because an interrupted run may have deleted it.
 async fn resolve(text: &str, store: &Store) -> Result<(ContactId, String), Error> {
     if let Some(contact) = find(text, store).await? {
         let name = contact.username.unwrap_or_default();
@@ -55,6 +58,6 @@ async fn resolve(text: &str, store: &Store) -> Result<(ContactId, String), Error
         return Ok((contact.id, description));
     }
     let id = text.parse().map_err(|_| not_found(text))?;
-    let description = format!("everything that is left of {id}, who is no contact (any more)");
+    let description = format!("all remaining items of {id}, which is not an existing contact");
     Ok((id, description))
 }

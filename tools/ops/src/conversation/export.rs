@@ -15,9 +15,9 @@ use super::get;
 
 #[derive(Args)]
 pub struct Export {
-    /// Its id
+    /// Conversation id
     id: String,
-    /// Where to write them; a file that is there is replaced [default: standard output]
+    /// File to write to, replaced if it exists [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -26,7 +26,7 @@ impl Export {
     pub async fn run(self, store: &Store) -> Result<(), Error> {
         let conversation = get(&self.id, store).await?.id;
         let newest = store.latest_message_at(conversation).await?;
-        // Among lines on the same terminal it would only be in the way.
+        // A progress bar would break up messages that are written to the same terminal.
         let bar = match &self.output {
             None if io::stdout().is_terminal() => ProgressBar::hidden(),
             _ => progress_bar()?,
@@ -43,9 +43,10 @@ impl Export {
             let first = *first.get_or_insert(messages[0].id.created_at().0);
             from = Micros(last.id.created_at().0 + 1);
             match write(&mut output, &messages) {
-                // Whoever has stopped reading misses the rest.
+                Ok(()) => {}
+                // The reader, for example `head`, has closed the pipe.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
-                written => written.map_err(|error| format!("cannot write it all: {error}"))?,
+                Err(error) => return Err(format!("cannot write the messages: {error}").into()),
             }
             count += messages.len();
             let newest = newest.map_or(from.0, |newest| newest.0);
@@ -67,7 +68,7 @@ impl Export {
     }
 }
 
-/// How much of the conversation's time has been written: nobody has counted its messages.
+/// Measures progress by creation time, because the number of messages is not known in advance.
 fn progress_bar() -> Result<ProgressBar, Error> {
     let style = ProgressStyle::with_template("{wide_bar} {percent:>3}% {msg}")?;
     Ok(ProgressBar::new(0).with_style(style))

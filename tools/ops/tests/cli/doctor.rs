@@ -47,7 +47,7 @@ async fn a_store_with_data_is_healthy() {
     for (kind, _) in DAMAGES {
         assert!(kinds.contains(&format!("{kind} 0").as_str()), "{kind}");
     }
-    let mended = ops(&ward.world.data, &["doctor", "--mend"]);
+    let mended = ops(&ward.world.data, &["doctor", "--repair"]);
     assert_eq!(mended, report, "nothing to ask about");
 }
 
@@ -58,8 +58,8 @@ async fn every_kind_of_damage_is_found_and_mended() {
         damage(&ward);
         let found = findings(&ward.world);
         assert_eq!(found, [(kind.to_owned(), 1)]);
-        let mended = ops(&ward.world.data, &["doctor", "--mend", "--yes"]);
-        assert!(mended.ends_with("mended 1"), "{kind}: {mended}");
+        let mended = ops(&ward.world.data, &["doctor", "--repair", "--yes"]);
+        assert!(mended.ends_with("repaired 1"), "{kind}: {mended}");
         assert_eq!(findings(&ward.world), [], "{kind}");
         for message in [ward.first, ward.newest] {
             let shown = ward
@@ -83,7 +83,7 @@ async fn what_is_mended_works_again() {
     damage("conversations without their pair");
     damage("contacts whose username is not theirs");
     damage("tokens that are not listed");
-    ops(&ward.world.data, &["doctor", "--mend", "--yes"]);
+    ops(&ward.world.data, &["doctor", "--repair", "--yes"]);
     let pair = ops(
         &ward.world.data,
         &["conversation", "show", &ward.pair.to_string()],
@@ -111,10 +111,10 @@ async fn nothing_is_mended_unasked() {
     let ward = Ward::new().await;
     DAMAGES[0].1(&ward);
     let before = ward.world.mentions("");
-    let refused = error(&ward.world.data, &["doctor", "--mend"]);
+    let refused = error(&ward.world.data, &["doctor", "--repair"]);
     assert!(refused.contains("--yes"), "{refused}");
     let found = error(&ward.world.data, &["doctor"]);
-    assert!(found.contains("--mend"), "{found}");
+    assert!(found.contains("--repair"), "{found}");
     assert_eq!(ward.world.mentions(""), before);
 }
 
@@ -181,8 +181,8 @@ async fn two_contacts_with_one_username_are_for_somebody_to_decide() {
     let name = json!({ ":name": s("Ann") });
     ward.world
         .updates("ContactsTable", &id, "SET username = :name", &name);
-    let still = error(&ward.world.data, &["doctor", "--mend", "--yes"]);
-    assert!(still.contains("1 still wrong"), "{still}");
+    let still = error(&ward.world.data, &["doctor", "--repair", "--yes"]);
+    assert!(still.contains("inconsistencies remaining: 1"), "{still}");
     let kind = "contacts whose username is not theirs".to_owned();
     assert_eq!(findings(&ward.world), [(kind, 1)]);
 }
