@@ -1,4 +1,4 @@
-//! The contacts, and what they do.
+//! The contacts of a load test, and the workers that send requests on their behalf.
 
 use std::time::Instant;
 
@@ -13,20 +13,19 @@ use shared::token::Label;
 
 use crate::measurements::Measurements;
 
-/// How many take part in each conversation.
 const PARTICIPANTS_PER_CONVERSATION: usize = 3;
 
-/// How many conversations each contact has.
-const CONVERSATIONS_PER_CLIENT: usize = 5;
+/// Each client also participates in the conversations that others create.
+const CREATED_CONVERSATIONS_PER_CLIENT: usize = 5;
 
-/// Somebody who talks.
+/// A contact with a token.
 pub struct Client {
     username: String,
     token: String,
     conversations: Vec<ConversationId>,
 }
 
-/// So many contacts, each in a few conversations with others.
+/// Writes contacts, tokens and conversations directly to the store, which is faster than through the API.
 pub async fn create_clients(store: &Store, count: usize) -> Result<Vec<Client>, Error> {
     let mut ids = Vec::new();
     let mut clients = Vec::new();
@@ -50,7 +49,7 @@ pub async fn create_clients(store: &Store, count: usize) -> Result<Vec<Client>, 
             conversations: Vec::new(),
         });
     }
-    for number in 0..count * CONVERSATIONS_PER_CLIENT {
+    for number in 0..count * CREATED_CONVERSATIONS_PER_CLIENT {
         let step = number / count + 1;
         let members =
             (0..PARTICIPANTS_PER_CONVERSATION).map(|other| (number + other * step) % count);
@@ -65,15 +64,15 @@ pub async fn create_clients(store: &Store, count: usize) -> Result<Vec<Client>, 
     Ok(clients)
 }
 
-/// One after the other of the contacts, and what it asks for.
+/// Sends one request at a time, each on behalf of a random client.
 pub struct Worker<'a> {
     url: &'a str,
     clients: &'a [Client],
     measurements: &'a Measurements,
     http: reqwest::Client,
     random: fastrand::Rng,
-    /// The last message that was sent or seen.
-    last_message: Option<(String, usize)>,
+    /// Id and sender of the last message that this worker sent.
+    last_message: Option<(String, &'a Client)>,
 }
 
 impl<'a> Worker<'a> {
@@ -88,59 +87,43 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Asks for one thing after the other until that moment.
     pub async fn run(mut self, deadline: Instant) {
+        let clients = self.clients;
         while Instant::now() < deadline {
-            let index = self.random.usize(..self.clients.len());
-            let client = &self.clients[index];
+            let client = &clients[self.random.usize(..clients.len())];
             let conversation =
                 client.conversations[self.random.usize(..client.conversations.len())];
             match (self.random.usize(..100), self.last_message.clone()) {
-                (0..30, _) => self.create_message(index, conversation).await,
+                (0..30, _) => self.create_message(client, conversation).await,
                 (30..50, _) => {
                     let path = format!("/v1/messages?conversation_id={conversation}");
-                    self.request("list a conversation", index, Method::GET, &path, None)
+                    self.get("list-messages (conversation)", client, &path)
                         .await;
                 }
                 (50..60, _) => {
-                    self.request("list everything", index, Method::GET, "/v1/messages", None)
+                    self.get("list-messages (inbox)", client, "/v1/messages")
                         .await;
                 }
                 (60..70, _) => {
-                    self.request(
-                        "list conversations",
-                        index,
-                        Method::GET,
-                        "/v1/conversations",
-                        None,
-                    )
-                    .await;
+                    self.get("list-conversations", client, "/v1/conversations")
+                        .await;
                 }
                 (70..85, Some((id, sender))) => {
-                    self.request(
-                        "get",
-                        sender,
-                        Method::GET,
-                        &format!("/v1/messages/{id}"),
-                        None,
-                    )
-                    .await;
+                    let path = format!("/v1/messages/{id}");
+                    self.get("get-message", sender, &path).await;
                 }
                 (85..95, Some((id, sender))) => {
-                    let form = format!("reactions[heart][]={}", self.clients[sender].username);
-                    self.request(
-                        "react",
-                        sender,
-                        Method::PUT,
-                        &format!("/v1/messages/{id}"),
-                        Some(form),
-                    )
-                    .await;
+                    let path = format!("/v1/messages/{id}");
+                    let form = format!("reactions[heart][]={}", sender.username);
+                    self.put("update-message (reaction)", sender, &path, form)
+                        .await;
                 }
                 (_, Some((id, sender))) => {
-                    let path = format!("/v1/conversations/{}", &id[9..]);
+                    // A message id is a timestamp of 9 characters and the id of the conversation.
+                    let conversation = &id[9..];
+                    let path = format!("/v1/conversations/{conversation}");
                     let form = format!("read_up_to={id}");
-                    self.request("read", sender, Method::PUT, &path, Some(form))
+                    self.put("update-conversation (read)", sender, &path, form)
                         .await;
                 }
                 _ => {}
@@ -148,29 +131,38 @@ impl<'a> Worker<'a> {
         }
     }
 
-    async fn create_message(&mut self, index: usize, conversation: ConversationId) {
+    async fn create_message(&mut self, client: &'a Client, conversation: ConversationId) {
+        let path = "/v1/messages";
         let form = format!("conversation_id={conversation}&message=What+do+you+say+to+this");
         let message = self
-            .request("send", index, Method::POST, "/v1/messages", Some(form))
+            .request("create-message", client, Method::POST, path, Some(form))
             .await;
         if let Some(id) = message["id"].as_str() {
-            self.last_message = Some((id.to_owned(), index));
+            self.last_message = Some((id.to_owned(), client));
         }
     }
 
+    async fn get(&self, operation: &'static str, client: &Client, path: &str) {
+        self.request(operation, client, Method::GET, path, None)
+            .await;
+    }
+
+    async fn put(&self, operation: &'static str, client: &Client, path: &str, form: String) {
+        self.request(operation, client, Method::PUT, path, Some(form))
+            .await;
+    }
+
+    /// Returns the body of the response, or null if the request fails.
     async fn request(
         &self,
         operation: &'static str,
-        index: usize,
+        client: &Client,
         method: Method,
         path: &str,
         form: Option<String>,
     ) -> Value {
         let request = self.http.request(method, format!("{}{path}", self.url));
-        let request = request.header(
-            "authorization",
-            format!("Bearer {}", self.clients[index].token),
-        );
+        let request = request.header("authorization", format!("Bearer {}", client.token));
         let request = match form {
             None => request,
             Some(form) => request

@@ -1,7 +1,6 @@
-//! `cargo load`: many contacts talk to a local stack of its own, and it is told how long they waited.
+//! `cargo load`: load test of a local stack.
 //!
-//! The whole stack runs in this process, its data in a temporary file; requests go over loopback only.
-//! It ends by itself, with 1 if anything was not answered with success, whole and as JSON.
+//! Starts a stack in this process with its data in a temporary file, and sends requests over loopback.
 
 mod clients;
 mod measurements;
@@ -18,22 +17,24 @@ use shared::error::chain;
 use clients::{Worker, create_clients};
 use measurements::{Measurements, resident_memory_mib};
 
-/// How often it says how things go.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Lets many contacts talk to a local stack, and tells how long they waited.
+/// Send requests from many contacts to a local stack, and print request rate and latency percentiles
+///
+/// Starts a stack of its own, with its data in a temporary file, and stops after --seconds.
+/// Exit status: 0 all responses were JSON with a 2xx status, 1 at least one was not, 2 usage error.
 #[derive(Parser)]
 #[command(name = "cargo load")]
 struct Options {
-    /// For how many seconds, up to 900
+    /// Duration in seconds, up to 900
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=900))]
     seconds: u64,
-    /// How many contacts talk, in conversations of three, up to 1000
+    /// Number of contacts, in conversations of three, up to 1000
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(2..=1000))]
     contacts: u16,
-    /// How many of them wait for an answer at the same time, up to 64
+    /// Number of concurrent requests, up to 64
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
-    at_once: u8,
+    concurrency: u8,
 }
 
 #[tokio::main]
@@ -48,7 +49,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether everything was answered as it should be.
+/// Returns whether all requests succeeded.
 async fn run(options: Options) -> Result<bool, Error> {
     let directory = tempfile::tempdir()?;
     let stack = Stack::start(Some(&directory.path().join("load.db"))).await?;
@@ -61,7 +62,7 @@ async fn run(options: Options) -> Result<bool, Error> {
     let started = Instant::now();
     let deadline = started + Duration::from_secs(options.seconds);
     let measurements = Measurements::default();
-    let workers = (0..options.at_once).map(|_| Worker::new(&url, &clients, &measurements));
+    let workers = (0..options.concurrency).map(|_| Worker::new(&url, &clients, &measurements));
     let load = join_all(workers.map(|worker| worker.run(deadline)));
     let progress = async {
         println!("seconds  requests  memory");
@@ -85,5 +86,6 @@ async fn run(options: Options) -> Result<bool, Error> {
         measurements.request_count(),
         resident_memory_mib()
     );
-    Ok(measurements.print_summary(started.elapsed()))
+    measurements.print_summary(started.elapsed());
+    Ok(measurements.failed_count() == 0)
 }
