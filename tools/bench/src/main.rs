@@ -11,6 +11,7 @@ mod event;
 mod fixture;
 mod measurements;
 mod process;
+mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -120,14 +121,14 @@ async fn run(options: Options) -> Result<(), Error> {
     if options.plain {
         transports.push((Transport::Plain, "Without TLS"));
     }
-    let mut report = json!({});
+    let mut results = json!({});
     for (transport, title) in transports {
         let measurements = measure(&binaries, &fixture, transport, &options).await?;
-        println!("\n{title}:\n\n{}", measurements::table(&measurements));
+        println!("\n{title}:\n\n{}", report::table(&measurements));
         for baseline in &measurements[..baseline_count] {
-            println!("{}", measurements::ratios(baseline, &measurements));
+            println!("{}", report::ratios(baseline, &measurements));
         }
-        report[title] = measurements.iter().map(Measurements::to_json).collect();
+        results[title] = measurements.iter().map(Measurements::to_json).collect();
     }
     if !options.memory.is_empty() {
         let quotas =
@@ -135,7 +136,7 @@ async fn run(options: Options) -> Result<(), Error> {
         println!("\nWith a share of a core:\n\n{quotas}");
     }
     if let Some(file) = options.json {
-        std::fs::write(file, serde_json::to_string_pretty(&report)?)?;
+        std::fs::write(file, serde_json::to_string_pretty(&results)?)?;
     }
     Ok(())
 }
@@ -194,10 +195,8 @@ async fn measure_with_cpu_quotas(
             });
         }
     }
-    let rows = rows
-        .iter()
-        .map(|row| measurements::cpu_quota_table_row(row));
-    Ok(measurements::cpu_quota_table_header(&options.memory) + &rows.collect::<String>())
+    let rows = rows.iter().map(|row| report::cpu_quota_table_row(row));
+    Ok(report::cpu_quota_table_header(&options.memory) + &rows.collect::<String>())
 }
 
 /// Starts each binary in turn, round after round.
