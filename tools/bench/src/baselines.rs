@@ -1,5 +1,5 @@
-//! What the functions are compared with, built from `others/`: the floor (no SDK), the SDK as its
-//! documentation sets it up, and the bare SDK making a function's calls.
+//! Builds the baselines of tools/bench/baselines: `floor` (no SDK), `sdk-defaults` (the SDK configured as in its
+//! documentation), and `sdk` (the SDK configured as in the functions, with the DynamoDB calls of one function).
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,9 @@ use tokio::process::Command;
 use crate::binary::Binary;
 use crate::fixture::Fixture;
 
-/// The functions whose calls the bare SDK can make.
+/// The functions whose DynamoDB calls `sdk` reproduces.
 const SDK_FUNCTIONS: [&str; 3] = ["get-message", "list-messages", "create-message"];
 
-/// All of them.
 pub async fn build_all(target_directory: &Path, fixture: &Fixture) -> Result<Vec<Binary>, Error> {
     let caller = Caller::with_token("citypay_demo_kevin");
     let message: MessageId = fixture.message_id.parse()?;
@@ -58,7 +57,7 @@ fn baseline(name: &str, path: PathBuf, event: Value) -> Binary {
     }
 }
 
-/// Builds one of them by itself; where it is.
+/// Builds one package and returns the path of its binary.
 async fn build(name: &str, target_directory: &Path) -> Result<PathBuf, Error> {
     let target_directory = target_directory.join("baselines");
     let status = Command::new(env!("CARGO"))
@@ -68,7 +67,7 @@ async fn build(name: &str, target_directory: &Path) -> Result<PathBuf, Error> {
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/baselines"))
         .status();
     if !status.await?.success() {
-        return Err(format!("{name} cannot be built").into());
+        return Err(format!("cargo cannot build {name}").into());
     }
     Ok(target_directory.join("release").join(name))
 }

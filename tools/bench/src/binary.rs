@@ -1,4 +1,4 @@
-//! What is measured: a Lambda binary, and the events that it is given.
+//! A Lambda binary to measure, and the events that it receives.
 
 use std::fs;
 use std::io::Write;
@@ -13,16 +13,15 @@ use serde_json::Value;
 use crate::event;
 use crate::fixture::Fixture;
 
-/// A Lambda binary.
 pub struct Binary {
     pub name: String,
     pub path: PathBuf,
-    /// The one event that it is given again and again; none for a function of ours.
+    /// The event of every request; `None` for the functions of this project, whose events differ.
     pub event: Option<Value>,
 }
 
 impl Binary {
-    /// A function of ours.
+    /// A function of this project.
     pub fn function(name: &str, path: PathBuf) -> Self {
         Self {
             name: name.to_owned(),
@@ -31,9 +30,11 @@ impl Binary {
         }
     }
 
-    /// Any other: the `bootstrap` of a folder, and the `event.json` beside it.
+    /// Any other Lambda binary: `bootstrap` and `event.json` in a directory.
     pub fn in_directory(directory: &Path) -> Result<Self, Error> {
-        let name = directory.file_name().ok_or("a folder without a name")?;
+        let name = directory
+            .file_name()
+            .ok_or("the path of a directory has no name")?;
         let event = directory.join("event.json");
         let text = fs::read(&event).map_err(|error| format!("{}: {error}", event.display()))?;
         Ok(Self {
@@ -43,7 +44,6 @@ impl Binary {
         })
     }
 
-    /// What it is given next.
     pub async fn next_event(&self, fixture: &Fixture) -> Result<Value, Error> {
         match &self.event {
             Some(event) => Ok(event.clone()),
@@ -51,7 +51,7 @@ impl Binary {
         }
     }
 
-    /// Says so if an answer is not the one that its events should get.
+    /// Fails if the response is not a success or, for a function of this project, not of the expected status.
     pub fn check_response(&self, response: &Answer) -> Result<(), Error> {
         let status = || {
             let json: Value = serde_json::from_str(&response.body).unwrap_or_default();
@@ -64,13 +64,13 @@ impl Binary {
         if is_expected && !response.is_error {
             Ok(())
         } else {
-            Err(format!("{} answered {}", self.name, response.body).into())
+            Err(format!("unexpected response of {}: {}", self.name, response.body).into())
         }
     }
 
-    /// The bytes of the binary, and of a ZIP archive of it.
+    /// Returns the size of the binary and of a ZIP archive that contains only the binary.
     pub fn binary_and_zip_bytes(&self) -> Result<(usize, usize), Error> {
-        /// The headers of an archive with one file called `bootstrap`.
+        /// Local file header, central directory header and end record, with the file name twice.
         const ZIP_HEADERS: usize = 30 + 46 + 22 + 2 * "bootstrap".len();
         let bytes = fs::read(&self.path)?;
         let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());

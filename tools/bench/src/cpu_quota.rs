@@ -1,22 +1,21 @@
-//! The share of a core that a function has on Lambda, as a control group of Linux gives it.
+//! Limits a process to the CPU time that Lambda gives to a memory size, with a Linux control group.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dev::Error;
 
-/// The memory in MB at which a function has a whole core:
+/// Memory size at which Lambda gives one vCPU:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
 const ONE_VCPU_MB: u32 = 1769;
 
-/// How often a share is dealt out anew, in microseconds; what is used up is waited for until then.
+/// A process that has used up its quota waits for the end of the period.
 const PERIOD_MICROS: u32 = 20_000;
 
-/// A control group; it goes with the value.
+/// A control group, removed on drop.
 pub struct CpuQuota(PathBuf);
 
 impl CpuQuota {
-    /// That of a function with so many MB.
     pub fn for_memory(megabytes: u32) -> Result<Self, Error> {
         let quota = PERIOD_MICROS * megabytes / ONE_VCPU_MB;
         let cgroup_v1 = Path::new("/sys/fs/cgroup/cpu");
@@ -36,7 +35,6 @@ impl CpuQuota {
         Ok(cpu_quota)
     }
 
-    /// Bounds this process by it from now on.
     pub fn apply_to(&self, process_id: u32) -> Result<(), Error> {
         self.write("cgroup.procs", &process_id.to_string())
     }
@@ -49,12 +47,12 @@ impl CpuQuota {
 
 impl Drop for CpuQuota {
     fn drop(&mut self) {
-        // A process that has just ended holds on to it for a moment; then it stays, and is empty.
+        // Fails if the kernel has not yet released a process that has just exited; the group then remains, empty.
         let _ = fs::remove_dir(&self.0);
     }
 }
 
 fn cgroup_error(path: &Path, error: &std::io::Error) -> Error {
     let path = path.display();
-    format!("{path}: {error}; a share of a core takes root and Linux's control groups").into()
+    format!("{path}: {error} (a CPU quota requires root and Linux control groups)").into()
 }

@@ -1,4 +1,4 @@
-//! The events that the functions are given: for each a request by Kevin.
+//! API Gateway events for each function: requests from Kevin, and the status that each function responds with.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-/// The next event for this function; what it needs is there already.
+/// Returns the next event of a function, and first creates the resources that the request needs.
 pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
     let family = demo::CONVERSATION;
     let message = &world.message_id;
-    // None is like one before: it would change nothing.
+    // Makes each update different from the previous one, which would otherwise not change anything.
     let number = world.number();
     Ok(match function {
         "add-participants" => {
@@ -106,7 +106,6 @@ pub fn expected_status(function: &str) -> u64 {
     }
 }
 
-/// A request by Kevin.
 fn event(method: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
     let mut event = lambda::event("$default", path, demo::PEOPLE[0].token);
     event["requestContext"]["http"]["method"] = json!(method);

@@ -1,4 +1,4 @@
-//! What the functions work on: the demo data and a hundred messages more, over HTTP and over TLS.
+//! The stack and the data that the functions are measured with.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,33 +10,32 @@ use dev::{Error, demo};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How many messages the conversation has beside those of the demo.
+/// Messages of the conversation in addition to those of the demo data.
 const EXTRA_MESSAGES: usize = 100;
 
-/// A local stack with data, and the ways to it.
+/// A local stack with demo data.
 pub struct Fixture {
     stack: Stack,
     tls: TlsEnd,
     plain_url: String,
     api_url: String,
     http: reqwest::Client,
-    /// A message of Kevin's.
+    /// A message that Kevin has sent.
     pub message_id: String,
     event_count: AtomicUsize,
     _directory: TempDir,
 }
 
-/// How a function reaches the engine.
+/// How a function connects to the engine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Transport {
-    /// As production reaches DynamoDB.
+    /// As for DynamoDB in production.
     Tls,
-    /// Without TLS.
     Plain,
 }
 
 impl Fixture {
-    /// Over TLS, the engine answers each call `latency` later.
+    /// Delays each response of the engine over TLS by `latency`.
     pub async fn new(latency: Duration) -> Result<Self, Error> {
         let directory = tempfile::tempdir()?;
         let stack = Stack::start(None).await?;
@@ -64,12 +63,12 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// How many events there were so far.
+    /// Returns a number that is different for each event.
     pub fn number(&self) -> usize {
         self.event_count.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The environment of a function that reaches the engine this way.
+    /// Returns the environment variables of a function.
     pub fn variables(&self, transport: Transport) -> Vec<(&str, &str)> {
         let endpoint = match transport {
             Transport::Tls => &self.tls.url,
@@ -93,13 +92,13 @@ impl Fixture {
             .collect()
     }
 
-    /// Sends a message as Kevin; its id.
+    /// Sends a message as Kevin and returns its id.
     pub async fn sends(&self) -> Result<String, Error> {
         let form = format!("conversation_id={}&message=hello", demo::CONVERSATION);
         self.request(Method::POST, "/v1/messages", form).await
     }
 
-    /// Begins a conversation of Kevin with Kate and, if wanted, Linnie; its id.
+    /// Creates a conversation of Kevin, Kate and optionally Linnie, and returns its id.
     pub async fn begins(&self, with_linnie: bool) -> Result<String, Error> {
         let third_participant = if with_linnie {
             "&participants[]=inEIRvzjC6YLMX3o"
@@ -110,13 +109,13 @@ impl Fixture {
         self.request(Method::POST, "/v1/conversations", form).await
     }
 
-    /// Issues a token of Kevin's; its id.
+    /// Creates a token of Kevin and returns its id.
     pub async fn issues(&self) -> Result<String, Error> {
         self.request(Method::POST, "/v1/tokens", "label=bench".to_owned())
             .await
     }
 
-    /// Asks the API for something as Kevin; the id of what came of it.
+    /// Sends a request to the API as Kevin and returns the id of the created resource.
     async fn request(&self, method: Method, path: &str, form: String) -> Result<String, Error> {
         let request = self.http.request(method, format!("{}{path}", self.api_url));
         let request = request
@@ -125,7 +124,7 @@ impl Fixture {
             .body(form);
         let response = request.send().await?.error_for_status()?.text().await?;
         let response: Value = serde_json::from_str(&response)?;
-        let id = response["id"].as_str().ok_or("an answer without an id")?;
+        let id = response["id"].as_str().ok_or("the response has no id")?;
         Ok(id.to_owned())
     }
 }

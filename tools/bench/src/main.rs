@@ -1,8 +1,6 @@
-//! `cargo run --release --package bench`: what each function costs, cold and warm, in instructions, time,
-//! memory, bytes and dollars.
+//! `cargo run --release --package bench`: benchmark of the Lambda functions.
 //!
-//! It builds the functions, or takes those that cargo-lambda has built, runs each as Lambda would, against
-//! the local engine, over loopback only, and prints Markdown. Nothing else should be running meanwhile.
+//! Runs each binary behind a local Lambda runtime API, against the local DynamoDB engine, over loopback.
 
 mod baselines;
 mod binary;
@@ -26,52 +24,59 @@ use tokio::process::Command;
 use binary::Binary;
 use cpu_quota::CpuQuota;
 use fixture::{Fixture, Transport};
-use measurements::Measurements;
+use measurements::{Instructions, Measurements};
 use process::{count_instructions, measure_run};
 
-/// How many requests a warm one's instructions are counted in.
+/// Number of warm requests over which instructions are averaged.
 const COUNTED_REQUESTS: usize = 20;
 
-/// How many requests are answered with a share of a core.
+/// Number of requests per start with a CPU quota, which are slow because of the pause before each.
 const CPU_QUOTA_REQUESTS: usize = 50;
 
-/// Measures the Lambda functions.
+/// Measure cold starts and warm requests of the Lambda functions
+///
+/// Builds the functions, runs each against the local DynamoDB engine, and prints Markdown tables of
+/// instructions, latency, memory, binary size, DynamoDB calls and cost. For accurate times, run nothing else
+/// on the machine.
+///
+/// Exit status: 0 success, 1 failure, 2 usage error.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Options {
-    /// Functions to measure; all, if none is named
+    /// Functions to measure [default: all]
     functions: Vec<String>,
-    /// Where cargo-lambda has built them, to measure what is deployed: `target/lambda`
-    #[arg(long, value_name = "FOLDER")]
+    /// Directory of functions that `cargo lambda build` has built, `target/lambda`, to measure the deployed
+    /// binaries [default: build the functions with cargo]
+    #[arg(long, value_name = "DIRECTORY")]
     built: Option<PathBuf>,
-    /// How often each is started, in turns
+    /// Number of times that each binary is started
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
-    /// How many requests it answers each time
+    /// Number of requests per start
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u16).range(2..=10_000))]
     requests: u16,
-    /// Another Lambda binary to measure in the same run: a folder with a `bootstrap` and an `event.json`
-    #[arg(long, value_name = "FOLDER")]
-    vs: Vec<PathBuf>,
-    /// Also what they are compared with: the floor, the bare SDK, and the SDK's own set-up
+    /// Directory of another Lambda binary to compare with: `bootstrap`, and its request in `event.json`
+    #[arg(long, value_name = "DIRECTORY")]
+    compare: Vec<PathBuf>,
+    /// Also measure the baselines: no SDK, the SDK with its defaults, the SDK as the functions configure it
     #[arg(long)]
-    others: bool,
-    /// Also with the share of a core that a function has with so many MB
+    baselines: bool,
+    /// Also measure with the CPU quota that Lambda gives to these memory sizes (requires root)
     #[arg(long, value_name = "MB", value_delimiter = ',')]
     memory: Vec<u32>,
-    /// How many milliseconds longer the engine takes for each answer over TLS, as DynamoDB would
+    /// Delay of each response of the engine over TLS in milliseconds, to simulate the latency of DynamoDB
     #[arg(long, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=100))]
     latency: u64,
-    /// Also without TLS
+    /// Also measure without TLS
     #[arg(long)]
     plain: bool,
-    /// Count no instructions, which takes valgrind
+    /// Do not count instructions (counting requires valgrind)
     #[arg(long)]
     no_instructions: bool,
-    /// Where callgrind's profiles go (with `CARGO_PROFILE_RELEASE_STRIP=none`, they have names)
-    #[arg(long, value_name = "FOLDER")]
+    /// Directory for callgrind profiles (set `CARGO_PROFILE_RELEASE_STRIP=none` for function names)
+    #[arg(long, value_name = "DIRECTORY")]
     profiles: Option<PathBuf>,
-    /// Where the measurements go as JSON
+    /// File for the measurements as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -99,10 +104,10 @@ async fn run(options: Options) -> Result<(), Error> {
     }
     let fixture = Fixture::new(Duration::from_millis(options.latency)).await?;
     let mut binaries = Vec::new();
-    if options.others {
+    if options.baselines {
         binaries = baselines::build_all(&target_directory()?, &fixture).await?;
     }
-    for directory in &options.vs {
+    for directory in &options.compare {
         binaries.push(Binary::in_directory(directory)?);
     }
     let baseline_count = binaries.len();
@@ -133,7 +138,7 @@ async fn run(options: Options) -> Result<(), Error> {
     if !options.memory.is_empty() {
         let quotas =
             measure_with_cpu_quotas(&binaries[baseline_count..], &fixture, &options).await?;
-        println!("\nWith a share of a core:\n\n{quotas}");
+        println!("\nWith the CPU quota of each memory size:\n\n{quotas}");
     }
     if let Some(file) = options.json {
         std::fs::write(file, serde_json::to_string_pretty(&results)?)?;
@@ -141,7 +146,7 @@ async fn run(options: Options) -> Result<(), Error> {
     Ok(())
 }
 
-/// Builds these functions, with the features that they have without the rest.
+/// Selects packages, because a build of the whole workspace would unify the features of their dependencies.
 async fn build_functions(names: &[String]) -> Result<(), Error> {
     let packages = names.iter().map(|name| format!("--package={name}"));
     let status = Command::new(env!("CARGO"))
@@ -152,18 +157,21 @@ async fn build_functions(names: &[String]) -> Result<(), Error> {
     if status.await?.success() {
         Ok(())
     } else {
-        Err("the functions cannot be built".into())
+        Err("cargo cannot build the functions".into())
     }
 }
 
-/// The folder of builds, in which this program is.
+/// Returns cargo's target directory, derived from the path of this executable: `<target>/<profile>/bench`.
 fn target_directory() -> Result<PathBuf, Error> {
     let executable = std::env::current_exe()?;
-    let target = executable.ancestors().nth(2).ok_or("no folder of builds")?;
+    let target = executable
+        .ancestors()
+        .nth(2)
+        .ok_or("the executable is not in a target directory")?;
     Ok(target.to_owned())
 }
 
-/// How long the first and a warm request take with the share of a core that so much memory brings.
+/// Returns a Markdown table with a column per memory size.
 async fn measure_with_cpu_quotas(
     binaries: &[Binary],
     fixture: &Fixture,
@@ -199,7 +207,7 @@ async fn measure_with_cpu_quotas(
     Ok(report::cpu_quota_table_header(&options.memory) + &rows.collect::<String>())
 }
 
-/// Starts each binary in turn, round after round.
+/// Alternates between the binaries in each round, so that slow phases of the machine affect all of them.
 async fn measure(
     binaries: &[Binary],
     fixture: &Fixture,
@@ -213,13 +221,16 @@ async fn measure(
             None
         } else {
             let profiles = options.profiles.as_deref();
-            let start = count_instructions(binary, fixture, transport, 0, profiles).await?;
+            let init = count_instructions(binary, fixture, transport, 0, profiles).await?;
             let first = count_instructions(binary, fixture, transport, 1, profiles).await?;
             let warm =
                 count_instructions(binary, fixture, transport, 1 + COUNTED_REQUESTS, profiles)
                     .await?;
-            let per_request = (warm - first) / COUNTED_REQUESTS as u64;
-            Some([start, first - start, per_request])
+            Some(Instructions {
+                init,
+                first_request: first - init,
+                warm_request: (warm - first) / COUNTED_REQUESTS as u64,
+            })
         };
         eprintln!("{}: {instructions:?}", binary.name);
         results.push(Measurements {

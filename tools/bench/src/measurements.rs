@@ -1,4 +1,4 @@
-//! What was measured of a binary, and what follows from it.
+//! The measurements of one binary, with their percentiles and the resulting cost.
 
 use std::time::Duration;
 
@@ -6,26 +6,42 @@ use serde_json::{Value, json};
 
 use crate::process::Run;
 
-/// DynamoDB on demand, per million read and write units; API Gateway (HTTP API) per million requests;
-/// Lambda per million requests and per GB·s; 0.9 KB of logs for each of a million; us-east-1, in dollars.
+// Prices of us-east-1: DynamoDB on demand, API Gateway HTTP API, Lambda, CloudWatch Logs.
 const DOLLARS_PER_MILLION_READ_UNITS: f64 = 0.125;
 const DOLLARS_PER_MILLION_WRITE_UNITS: f64 = 0.625;
 const DOLLARS_PER_MILLION_API_GATEWAY_REQUESTS: f64 = 1.00;
 const DOLLARS_PER_MILLION_LAMBDA_REQUESTS: f64 = 0.20;
 const DOLLARS_PER_LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
-const DOLLARS_PER_MILLION_LOG_RECORDS: f64 = 0.45;
+const DOLLARS_PER_GB_OF_LOGS: f64 = 0.50;
 
-/// All of one binary, reached one way.
+/// As many GB per million requests.
+const LOG_KB_PER_REQUEST: f64 = 0.9;
+
+/// Assumed, because the time on this machine is not that on Lambda.
+const LAMBDA_SECONDS_PER_REQUEST: f64 = 0.010;
+
+/// `MemorySize` of the functions in template.yaml.
+const LAMBDA_GB: f64 = 0.25;
+
+/// The measurements of one binary over one transport.
 pub struct Measurements {
     pub name: String,
     pub runs: Vec<Run>,
-    /// Of the start, of the first request, of a warm one; none without valgrind.
-    pub instructions: Option<[u64; 3]>,
+    /// `None` if instructions are not counted.
+    pub instructions: Option<Instructions>,
     pub binary_bytes: usize,
     pub zip_bytes: usize,
 }
 
-/// A median, and how far apart the rounds were, in milliseconds.
+/// Instructions that the CPU executes in each phase, as counted by callgrind.
+#[derive(Clone, Copy, Debug)]
+pub struct Instructions {
+    pub init: u64,
+    pub first_request: u64,
+    pub warm_request: u64,
+}
+
+/// Median, minimum and maximum of all rounds, in milliseconds.
 pub struct Spread {
     pub median: f64,
     pub min: f64,
@@ -33,49 +49,44 @@ pub struct Spread {
 }
 
 impl Measurements {
-    /// Of the start, in milliseconds.
+    /// Time from the start of the process to its first poll.
     pub fn init_ms(&self) -> Spread {
         spread(self.runs.iter().map(|run| run.init))
     }
 
-    /// Of the first request.
     pub fn first_ms(&self) -> Spread {
         spread(self.runs.iter().map(|run| run.first))
     }
 
-    /// Of the warm requests of all rounds, at this percentage.
+    /// Percentile of the warm requests of all rounds.
     pub fn warm_percentile_ms(&self, percent: usize) -> f64 {
         let mut all: Vec<_> = self.runs.iter().flat_map(|run| &run.warm).collect();
         all.sort_unstable();
         let last = all.len().saturating_sub(1);
-        all.get(last * percent / 100).map_or(0.0, |took| ms(**took))
+        all.get(last * percent / 100)
+            .map_or(0.0, |duration| to_ms(**duration))
     }
 
-    /// In MiB.
     pub fn peak_memory_mib(&self) -> f64 {
         let peak = self.runs.iter().map(|run| run.peak_memory_kib).max();
         as_f64(peak.unwrap_or_default()) / 1024.0
     }
 
-    /// What the last warm request of a round asked of DynamoDB, as the log has it; 0 for others' binaries.
+    /// Returns a number from the log record of the last request, or 0 if the binary does not write one.
     pub fn logged(&self, field: &str) -> f64 {
         let log = self.runs.last().map(|run| &run.log[field]);
         log.and_then(Value::as_f64).unwrap_or_default()
     }
 
-    /// A million warm requests of a function of ours, at 256 MB and at the 10 ms that the README assumes.
+    /// Cost of a million warm requests. `None` for binaries that do not log their DynamoDB capacity units.
     pub fn dollars_per_million(&self) -> Option<f64> {
-        let is_function = self.logged("duration_ms") > 0.0;
-        let units = self.logged("read_units") * DOLLARS_PER_MILLION_READ_UNITS
+        let logs_units = self.logged("duration_ms") > 0.0;
+        let dynamodb = self.logged("read_units") * DOLLARS_PER_MILLION_READ_UNITS
             + self.logged("write_units") * DOLLARS_PER_MILLION_WRITE_UNITS;
-        let lambda =
-            DOLLARS_PER_MILLION_LAMBDA_REQUESTS + 10_000.0 * 0.25 * DOLLARS_PER_LAMBDA_GB_SECOND;
-        is_function.then_some(
-            units
-                + DOLLARS_PER_MILLION_API_GATEWAY_REQUESTS
-                + lambda
-                + DOLLARS_PER_MILLION_LOG_RECORDS,
-        )
+        let lambda = DOLLARS_PER_MILLION_LAMBDA_REQUESTS
+            + 1e6 * LAMBDA_SECONDS_PER_REQUEST * LAMBDA_GB * DOLLARS_PER_LAMBDA_GB_SECOND;
+        let logs = LOG_KB_PER_REQUEST * DOLLARS_PER_GB_OF_LOGS;
+        logs_units.then_some(dynamodb + DOLLARS_PER_MILLION_API_GATEWAY_REQUESTS + lambda + logs)
     }
 
     pub fn to_json(&self) -> Value {
@@ -87,9 +98,11 @@ impl Measurements {
             "first_ms": spread(self.first_ms()),
             "warm_ms": {"p50": self.warm_percentile_ms(50), "p99": self.warm_percentile_ms(99)},
             "warm_requests": self.runs.iter().map(|run| run.warm.len()).sum::<usize>(),
-            "instructions": self.instructions.map(|[init, first, warm]| {
-                json!({"init": init, "first": first, "warm": warm})
-            }),
+            "instructions": self.instructions.map(|instructions| json!({
+                "init": instructions.init,
+                "first": instructions.first_request,
+                "warm": instructions.warm_request,
+            })),
             "peak_mib": self.peak_memory_mib(),
             "binary_bytes": self.binary_bytes,
             "zip_bytes": self.zip_bytes,
@@ -103,7 +116,7 @@ impl Measurements {
 }
 
 fn spread(all: impl Iterator<Item = Duration>) -> Spread {
-    let mut all: Vec<_> = all.map(ms).collect();
+    let mut all: Vec<_> = all.map(to_ms).collect();
     all.sort_unstable_by(f64::total_cmp);
     let at = |index: usize| all.get(index).copied().unwrap_or_default();
     Spread {
@@ -113,11 +126,11 @@ fn spread(all: impl Iterator<Item = Duration>) -> Spread {
     }
 }
 
-fn ms(duration: Duration) -> f64 {
+fn to_ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no figure has 52 bits")]
+#[expect(clippy::cast_precision_loss, reason = "all numbers are below 2^52")]
 pub fn as_f64(count: u64) -> f64 {
     count as f64
 }

@@ -1,4 +1,4 @@
-//! A Lambda binary as a process, given events: by the clock, or by callgrind, which counts instructions.
+//! Runs a Lambda binary as a process and sends it events, to measure latency or to count instructions.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,34 +16,29 @@ use crate::binary::Binary;
 use crate::cpu_quota::CpuQuota;
 use crate::fixture::{Fixture, Transport};
 
-/// How long a process may take until it asks for its next event, or answers one.
+/// Limit for each poll and each response.
 const PROCESS_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a process that has asked for an event is left alone until it sleeps.
+/// Time for a process to become idle after its last poll, so that all of its instructions are counted.
 const SETTLE_TIME: Duration = Duration::from_millis(200);
 
-/// How long a process with a share of a core rests before each request: as most functions do, long enough
-/// to have its share again.
+/// Longer than the period of a CPU quota, so that each request starts with the full quota.
 const PAUSE_BETWEEN_REQUESTS: Duration = Duration::from_millis(40);
 
-/// What one process took.
+/// The measurements of one process.
 pub struct Run {
-    /// From its start to its asking for the first event.
+    /// From start to first poll.
     pub init: Duration,
-    /// From the first event to its answer.
     pub first: Duration,
-    /// The same for each of the events after it.
     pub warm: Vec<Duration>,
-    /// The most memory that it had, in KiB.
     pub peak_memory_kib: u64,
-    /// What it wrote to its log at the end, if that was JSON.
+    /// The last line of standard output, or null if it is not JSON.
     pub log: Value,
 }
 
 struct Process {
     child: Child,
     api: RuntimeApi,
-    /// When it was started.
     started: Instant,
     log: JoinHandle<Option<String>>,
 }
@@ -66,7 +61,9 @@ impl Process {
         let started = Instant::now();
         let mut child = command.spawn().map_err(|error| {
             let program = command.as_std().get_program().display();
-            format!("{program}: {error} (--no-instructions does without valgrind)")
+            format!(
+                "cannot start {program}: {error} (valgrind is not needed with --no-instructions)"
+            )
         })?;
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let log = tokio::spawn(last_line(stdout));
@@ -78,15 +75,14 @@ impl Process {
         })
     }
 
-    /// Waits until it asks for an event.
     async fn wait_for_poll(&mut self, binary: &Binary) -> Result<Poll, Error> {
         tokio::select! {
             poll = timeout(PROCESS_TIMEOUT, self.api.poll()) => poll?,
-            status = self.child.wait() => Err(format!("{} ended: {}", binary.name, status?).into()),
+            status = self.child.wait() => Err(format!("{} exited: {}", binary.name, status?).into()),
         }
     }
 
-    /// Gives it its next event; how long it took until the answer, which has to be the one expected.
+    /// Sends an event and returns the time to its response. Fails if the response is not the expected one.
     async fn invoke(
         &mut self,
         poll: Poll,
@@ -98,7 +94,7 @@ impl Process {
         let response = tokio::select! {
             response = timeout(PROCESS_TIMEOUT, self.api.answer()) => response??,
             status = self.child.wait() => {
-                return Err(format!("{} ended: {}", binary.name, status?).into());
+                return Err(format!("{} exited: {}", binary.name, status?).into());
             }
         };
         binary.check_response(&response)?;
@@ -115,8 +111,8 @@ async fn last_line(stdout: ChildStdout) -> Option<String> {
     last
 }
 
-/// Starts a process and gives it `invocations` events, one after the other; with a share of a core, if there is
-/// one, from the first of them on, as on Lambda, and with a rest before each of the others.
+/// Starts a process and sends it events sequentially. A CPU quota applies from the first event on, because
+/// Lambda gives a full vCPU during init.
 pub async fn measure_run(
     binary: &Binary,
     fixture: &Fixture,
@@ -129,7 +125,7 @@ pub async fn measure_run(
     let poll = process.wait_for_poll(binary).await?;
     let init = poll.at - process.started;
     if let Some(cpu_quota) = cpu_quota {
-        cpu_quota.apply_to(process.child.id().ok_or("it has ended")?)?;
+        cpu_quota.apply_to(process.child.id().ok_or("the process has exited")?)?;
     }
     let event = binary.next_event(fixture).await?;
     let first = process.invoke(poll, binary, &event).await?;
@@ -154,8 +150,8 @@ pub async fn measure_run(
     })
 }
 
-/// How many instructions a process takes until it has answered `invocations` events and asks for another;
-/// what takes them goes to a file in `profiles`, for `callgrind_annotate`.
+/// Counts the instructions of a process from its start to the poll after its last event. Writes a profile for
+/// `callgrind_annotate` to the directory `profiles`.
 pub async fn count_instructions(
     binary: &Binary,
     fixture: &Fixture,
@@ -177,9 +173,13 @@ pub async fn count_instructions(
         let poll = process.wait_for_poll(binary).await?;
         process.invoke(poll, binary, &event).await?;
     }
-    let _waiting = process.wait_for_poll(binary).await?;
+    let _unanswered_poll = process.wait_for_poll(binary).await?;
     tokio::time::sleep(SETTLE_TIME).await;
-    let process_id = process.child.id().ok_or("it has ended")?.to_string();
+    let process_id = process
+        .child
+        .id()
+        .ok_or("the process has exited")?
+        .to_string();
     Command::new("kill").arg(process_id).status().await?;
     let mut report = String::new();
     if let Some(stderr) = &mut process.child.stderr {
@@ -188,11 +188,12 @@ pub async fn count_instructions(
     let total = report
         .lines()
         .find_map(|line| line.split_once("Collected :"));
-    let (_, total) = total.ok_or_else(|| format!("callgrind counted nothing: {report}"))?;
+    let (_, total) =
+        total.ok_or_else(|| format!("callgrind has not reported a total: {report}"))?;
     Ok(total.trim().parse()?)
 }
 
-/// The most memory that a process has had so far, in KiB; 0 where that cannot be told.
+/// Returns the peak resident memory of a process, or 0 on systems without `/proc`.
 fn peak_memory_kib(process_id: Option<u32>) -> u64 {
     let status = process_id.map(|id| std::fs::read_to_string(format!("/proc/{id}/status")));
     let status = status.and_then(Result::ok).unwrap_or_default();

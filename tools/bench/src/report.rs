@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::measurements::{Measurements, Spread, as_f64};
+use crate::measurements::{Instructions, Measurements, Spread, as_f64};
 
-/// A table in Markdown.
+/// Returns all measurements, with a row per binary.
 pub fn table(all: &[Measurements]) -> String {
     let mut table = "| | init, M instr. | first | warm | init, ms | first, ms | warm p50, ms | p99, ms \
          | peak, MiB | binary, MB | zip, MB | calls | round trips | read units | write units | $ per million |\n\
@@ -12,20 +12,24 @@ pub fn table(all: &[Measurements]) -> String {
         .to_owned();
     for measured in all {
         let instructions = match measured.instructions {
-            Some(all) => all
+            Some(Instructions {
+                init,
+                first_request,
+                warm_request,
+            }) => [init, first_request, warm_request]
                 .map(|count| format!("{:.1}", as_f64(count) / 1e6))
                 .join(" | "),
             None => "– | – | –".to_owned(),
         };
-        let between =
+        let median_and_range =
             |spread: Spread| format!("{:.1} ({:.1}–{:.1})", spread.median, spread.min, spread.max);
         let megabytes = |bytes: usize| as_f64(bytes as u64) / 1e6;
         let _ = writeln!(
             table,
             "| {} | {instructions} | {} | {} | {:.2} | {:.2} | {:.1} | {:.2} | {:.2} | {} | {} | {} | {} | {} |",
             measured.name,
-            between(measured.init_ms()),
-            between(measured.first_ms()),
+            median_and_range(measured.init_ms()),
+            median_and_range(measured.first_ms()),
             measured.warm_percentile_ms(50),
             measured.warm_percentile_ms(99),
             measured.peak_memory_mib(),
@@ -43,7 +47,7 @@ pub fn table(all: &[Measurements]) -> String {
     table
 }
 
-/// The head of a table by memory.
+/// Returns the header of a table with a column per memory size, in MB.
 pub fn cpu_quota_table_header(memory: &[u32]) -> String {
     let cells = |text: &dyn Fn(&u32) -> String| memory.iter().map(text).collect::<String>();
     format!(
@@ -53,7 +57,7 @@ pub fn cpu_quota_table_header(memory: &[u32]) -> String {
     )
 }
 
-/// What one binary takes with each.
+/// Returns the row of one binary, given its measurements for each memory size.
 pub fn cpu_quota_table_row(all: &[Measurements]) -> String {
     let name = all
         .first()
@@ -69,32 +73,30 @@ pub fn cpu_quota_table_row(all: &[Measurements]) -> String {
     format!("| {name} |{}\n", cells.collect::<String>())
 }
 
-/// How the others compare with `baseline`: how many times what it takes.
+/// Returns the measurements of each binary divided by those of `baseline`.
 pub fn ratios(baseline: &Measurements, all: &[Measurements]) -> String {
     let mut table = format!(
-        "| times {} | init + first, instr. | warm, instr. | init + first, ms | warm p50 | peak | zip |\n\
+        "| relative to {} | init + first, instr. | warm, instr. | init + first, ms | warm p50 | peak | zip |\n\
          | --- | --- | --- | --- | --- | --- | --- |\n",
         baseline.name
     );
-    let cold = |measurements: &Measurements| {
+    let cold_start_ms = |measurements: &Measurements| {
         measurements.init_ms().median + measurements.first_ms().median
     };
     for measured in all {
         let instructions = match (measured.instructions, baseline.instructions) {
-            (Some([init, first, warm]), Some([baseline_init, baseline_first, baseline_warm])) => {
-                format!(
-                    "{:.2} | {:.2}",
-                    as_f64(init + first) / as_f64(baseline_init + baseline_first),
-                    as_f64(warm) / as_f64(baseline_warm)
-                )
-            }
+            (Some(own), Some(base)) => format!(
+                "{:.2} | {:.2}",
+                as_f64(own.init + own.first_request) / as_f64(base.init + base.first_request),
+                as_f64(own.warm_request) / as_f64(base.warm_request)
+            ),
             _ => "– | –".to_owned(),
         };
         let _ = writeln!(
             table,
             "| {} | {instructions} | {:.2} | {:.2} | {:.2} | {:.2} |",
             measured.name,
-            cold(measured) / cold(baseline),
+            cold_start_ms(measured) / cold_start_ms(baseline),
             measured.warm_percentile_ms(50) / baseline.warm_percentile_ms(50),
             measured.peak_memory_mib() / baseline.peak_memory_mib(),
             as_f64(measured.zip_bytes as u64) / as_f64(baseline.zip_bytes as u64),

@@ -1,4 +1,4 @@
-//! The floor: no SDK, no runtime, one hand-made `GetItem` over TLS for each event.
+//! Lower bound: one `GetItem` per event, over TLS, without AWS SDK and Lambda runtime crate.
 
 use std::env::var;
 use std::io::{BufRead, BufReader, Write};
@@ -26,7 +26,9 @@ fn main() -> Result<(), Error> {
     let config = Arc::new(config);
     let endpoint = var("DYNAMODB_ENDPOINT")?;
     let host = endpoint.trim_start_matches("https://").to_owned();
-    let (name, _) = host.split_once(':').ok_or("no port")?;
+    let (name, _) = host
+        .split_once(':')
+        .ok_or("DYNAMODB_ENDPOINT has no port")?;
     let name = ServerName::try_from(name.to_owned())?;
 
     let api = var("AWS_LAMBDA_RUNTIME_API")?;
@@ -42,7 +44,7 @@ fn main() -> Result<(), Error> {
         let id = headers
             .iter()
             .find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "))
-            .ok_or("no id")?;
+            .ok_or("the event has no request id")?;
         let event: serde_json::Value = serde_json::from_slice(&event)?;
         if dynamodb.is_none() {
             let stream = TcpStream::connect(&host)?;
@@ -65,7 +67,7 @@ fn main() -> Result<(), Error> {
     }
 }
 
-/// The headers, in lower case as they come, and the body of an answer.
+/// Returns the headers and the body of a response. Expects header names in lower case, as both servers send them.
 fn read_response(stream: &mut impl BufRead) -> Result<(Vec<String>, Vec<u8>), Error> {
     let mut headers = Vec::new();
     let mut length = 0;
@@ -86,7 +88,7 @@ fn read_response(stream: &mut impl BufRead) -> Result<(Vec<String>, Vec<u8>), Er
     Ok((headers, body))
 }
 
-/// A `GetItem` with AWS's signature, version 4.
+/// Returns a `GetItem` request with an AWS Signature Version 4.
 fn signed_get_item(host: &str, body: &str) -> Result<String, Error> {
     let (key, secret) = (var("AWS_ACCESS_KEY_ID")?, var("AWS_SECRET_ACCESS_KEY")?);
     let (token, region) = (var("AWS_SESSION_TOKEN")?, var("AWS_REGION")?);
@@ -124,7 +126,7 @@ fn signed_get_item(host: &str, body: &str) -> Result<String, Error> {
     ))
 }
 
-/// The day of the Gregorian calendar, so many days after 1970-01-01.
+/// Formats the date that is `days` after 1970-01-01 as YYYYMMDD.
 fn format_date(days: u64) -> String {
     let (mut year, mut days) = (1970, days);
     let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);

@@ -1,4 +1,4 @@
-//! The SDK as its documentation sets it up, and one `GetItem` for each event.
+//! One `GetItem` per event with the AWS SDK, configured as in its documentation.
 
 use std::collections::HashMap;
 

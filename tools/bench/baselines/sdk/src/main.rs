@@ -1,5 +1,6 @@
-//! The bare SDK with its own HTTP client, otherwise set up as the functions set it up, making the calls of one
-//! of them for each event, and nothing else: no parsing, no checks, no log.
+//! The DynamoDB calls of one function per event, without parsing, validation and logging.
+//!
+//! The AWS SDK uses its own HTTP client and is otherwise configured as in the functions.
 
 use std::collections::HashMap;
 use std::env::var;
@@ -14,7 +15,7 @@ use futures_util::future::{try_join, try_join3};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
-/// The conversation that is written to.
+/// `create-message` writes to this conversation instead of one that the functions read.
 const SCRATCH_CONVERSATION: &str = "scratch";
 
 type Item = HashMap<String, AttributeValue>;
@@ -41,7 +42,11 @@ async fn main() -> Result<(), Error> {
             Some("get-message") => get_message(client, ids).await?,
             Some("list-messages") => list_messages(client, ids).await?,
             Some("create-message") => create_message(client, ids).await?,
-            _ => return Err(Error::from("what calls?")),
+            _ => {
+                return Err(Error::from(
+                    "`calls` must be get-message, list-messages or create-message",
+                ));
+            }
         };
         Ok::<_, Error>(json!(count))
     }))
@@ -107,7 +112,6 @@ async fn create_message(client: &Client, ids: &Value) -> Result<usize, Error> {
     ];
     let (found, newest) = try_join(batch_get(client, keys), query_messages(client, ids, 1)).await?;
 
-    // What is written is in a conversation of nobody's, beside those of the functions.
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
     let mut puts = vec![conditional_put(
         "MESSAGES_TABLE",
