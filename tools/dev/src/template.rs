@@ -17,7 +17,7 @@ const ENDPOINT: &str = "https://dynamodb.${AWS::Region}.${AWS::URLSuffix}";
 pub struct Template {
     /// By their logical ids, which are their names in the local stack.
     pub tables: BTreeMap<String, Table>,
-    /// In the order of the template.
+    /// Sorted by their logical ids.
     pub functions: Vec<Function>,
     /// The environment of every function, but for `DYNAMODB_ENDPOINT`.
     pub variables: BTreeMap<String, String>,
@@ -42,9 +42,11 @@ pub struct Table {
 /// A function and the routes that lead to it.
 #[derive(Debug)]
 pub struct Function {
+    /// Its logical id.
+    pub name: String,
     /// The name of its Lambda binary.
     pub binary: String,
-    /// `GET /v1/messages/{id}`, or `$default` for whatever has no other route.
+    /// `GET /v1/messages/{id}`, or `$default` for every request that matches no other route.
     pub routes: Vec<String>,
     /// What its policies allow.
     pub permissions: BTreeSet<Permission>,
@@ -193,11 +195,16 @@ impl Template {
     ///
     /// Names what is wrong with it.
     pub fn parse(yaml: &str) -> Result<Self, Error> {
-        let document = Yaml::load_from_str(yaml)?
-            .into_iter()
-            .next()
-            .ok_or("template.yaml is empty")?;
-        let document: Document = serde_json::from_value(to_json(&document)?)?;
+        Self::from_document(document(yaml)?)
+    }
+
+    /// Reads a template that [`document`] returned, for tests that change it before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::parse`].
+    pub fn from_document(document: Value) -> Result<Self, Error> {
+        let document: Document = serde_json::from_value(document)?;
         let mut template = Self {
             tables: BTreeMap::new(),
             functions: Vec::new(),
@@ -285,6 +292,7 @@ impl Function {
             );
         }
         Ok(Self {
+            name: name.to_owned(),
             binary,
             routes: routes.collect::<Result<_, Error>>()?,
             permissions,
@@ -311,6 +319,16 @@ impl Statement {
         }
         Ok(permissions)
     }
+}
+
+/// A template as JSON, CloudFormation's short forms as the long ones.
+///
+/// # Errors
+///
+/// If it is empty or no YAML.
+pub fn document(yaml: &str) -> Result<Value, Error> {
+    let documents = Yaml::load_from_str(yaml)?;
+    to_json(documents.first().ok_or("template.yaml is empty")?)
 }
 
 /// YAML as JSON, CloudFormation's short forms as the long ones: `!Ref x` as `{"Ref": "x"}`.

@@ -1,5 +1,8 @@
-//! The template and the local stack cannot drift apart.
+//! `template.yaml`, the handlers and everything else that names an endpoint agree with each other.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
@@ -8,159 +11,205 @@ use dev::demo;
 use dev::functions;
 use dev::gateway::Gateway;
 use dev::stack::Stack;
-use dev::template::Template;
-use serde_json::Value;
+use dev::template::{self, Template};
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
 use shared::time::{Clock, Micros};
 
-const TEMPLATE: &str = include_str!("../../../template.yaml");
+/// The root of the repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Whether the local stack starts with another template, and if not, why.
-async fn starts_with(template: &str) -> Result<(), String> {
+/// A text file of the repository.
+fn read(path: impl AsRef<Path>) -> String {
+    let path = Path::new(ROOT).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// `template.yaml` as JSON, for tests to change.
+fn document() -> Value {
+    template::document(&read("template.yaml")).unwrap()
+}
+
+/// Why the local stack does not start with this template, if it does not.
+async fn start_with(document: Value) -> Result<(), String> {
     let store = Stack::start(None).await.unwrap().store;
-    let template = Template::parse(template).map_err(|error| error.to_string())?;
+    let template = Template::from_document(document).map_err(|error| error.to_string())?;
     Gateway::new(&template, functions::all(), &store)
         .map(drop)
         .map_err(|error| error.to_string())
 }
 
 #[tokio::test]
-async fn the_template_of_this_project_fits() {
-    assert_eq!(starts_with(TEMPLATE).await, Ok(()));
+async fn the_local_stack_starts_with_the_template() {
+    assert_eq!(start_with(document()).await, Ok(()));
 }
 
 #[tokio::test]
 async fn a_function_without_a_handler_is_an_error_at_start() {
-    let changed = TEMPLATE.replace("{Binary: get-message}", "{Binary: fetch-message}");
-    let error = starts_with(&changed).await.unwrap_err();
+    let mut document = document();
+    let function = &mut document["Resources"]["GetMessage"];
+    function["Metadata"]["BuildProperties"]["Binary"] = json!("fetch-message");
+    function["Properties"]["CodeUri"] = json!("functions/fetch-message");
+    let error = start_with(document).await.unwrap_err();
     assert!(error.contains("fetch-message"), "{error}");
 }
 
 #[tokio::test]
 async fn a_handler_without_a_function_is_an_error_at_start() {
-    let (before, rest) = TEMPLATE.split_once("  DeleteMessage:\n").unwrap();
-    let (_, after) = rest.split_once("  ListConversations:").unwrap();
-    let error = starts_with(&format!("{before}  ListConversations:{after}"))
-        .await
-        .unwrap_err();
+    let mut document = document();
+    let resources = document["Resources"].as_object_mut().unwrap();
+    resources.remove("DeleteMessage").unwrap();
+    let error = start_with(document).await.unwrap_err();
     assert!(error.contains("delete-message"), "{error}");
 }
 
 #[test]
+fn a_function_built_from_another_folder_is_an_error() {
+    let mut document = document();
+    document["Resources"]["GetMessage"]["Properties"]["CodeUri"] = json!("functions/get-me");
+    let error = Template::from_document(document).unwrap_err().to_string();
+    assert!(error.contains("functions/get-me"), "{error}");
+}
+
+/// The environment variables that the template gives to every function.
+fn variables(document: &mut Value) -> &mut Value {
+    &mut document["Globals"]["Function"]["Environment"]["Variables"]
+}
+
+#[test]
 fn a_variable_that_refers_to_no_table_is_an_error() {
-    let changed = TEMPLATE.replace("!Ref InboxTable", "!Ref OutboxTable");
-    let error = Template::parse(&changed).unwrap_err().to_string();
+    let mut document = document();
+    variables(&mut document)["INBOX_TABLE"] = json!({ "Ref": "OutboxTable" });
+    let error = Template::from_document(document).unwrap_err().to_string();
     assert!(error.contains("INBOX_TABLE"), "{error}");
 }
 
 #[test]
-fn another_endpoint_than_that_of_the_region_is_an_error() {
-    let lines = TEMPLATE.lines();
-    let without: Vec<_> = lines
-        .filter(|line| !line.contains("DYNAMODB_ENDPOINT"))
-        .collect();
-    let elsewhere = TEMPLATE.replace("${AWS::URLSuffix}", "amazonaws.com");
-    for changed in [without.join("\n"), elsewhere] {
-        let error = Template::parse(&changed).unwrap_err().to_string();
+fn a_dynamodb_endpoint_other_than_that_of_the_region_is_an_error() {
+    let (mut missing, mut other) = (document(), document());
+    let variables_of_one = variables(&mut missing).as_object_mut().unwrap();
+    variables_of_one.remove("DYNAMODB_ENDPOINT").unwrap();
+    variables(&mut other)["DYNAMODB_ENDPOINT"] =
+        json!({ "Fn::Sub": "https://dynamodb.${AWS::Region}.amazonaws.com" });
+    for document in [missing, other] {
+        let error = Template::from_document(document).unwrap_err().to_string();
         assert!(error.contains("DYNAMODB_ENDPOINT"), "{error}");
     }
 }
 
-/// The template's policies, each changed in one place by `change`, and what is said of that.
-fn each_policy(change: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    let lines: Vec<_> = TEMPLATE.lines().collect();
-    let changed = (0..lines.len()).filter_map(|number| {
-        let mut lines: Vec<_> = lines.iter().map(|&line| line.to_owned()).collect();
-        lines[number] = change(&lines[number])?;
-        Some(lines.join("\n"))
-    });
-    changed.collect()
+/// The logical ids of the functions.
+fn logical_ids(document: &Value) -> Vec<String> {
+    let resources = document["Resources"].as_object().unwrap().iter();
+    let functions =
+        resources.filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function");
+    functions.map(|(id, _)| id.clone()).collect()
+}
+
+/// The statements of a function's policies; none if it has no policy.
+fn statements<'a>(document: &'a mut Value, function: &str) -> Vec<&'a mut Value> {
+    let properties = &mut document["Resources"][function]["Properties"];
+    let Some(policies) = properties.get_mut("Policies") else {
+        return Vec::new();
+    };
+    let policies = policies.as_array_mut().unwrap().iter_mut();
+    let statements = policies.map(|policy| policy["Statement"].as_array_mut().unwrap());
+    statements.flatten().collect()
 }
 
 #[tokio::test]
-async fn what_the_functions_do_is_what_their_policies_grant() {
-    assert_eq!(violations(TEMPLATE).await, Vec::<String>::new());
+async fn every_function_uses_exactly_what_its_policy_grants() {
+    assert_eq!(violations(document()).await, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_policy_too_wide_is_noticed() {
-    let mut statements = 0;
-    let wider: Vec<_> = TEMPLATE
-        .lines()
-        .map(|line| match line.split_once("Action: dynamodb:") {
-            Some((indent, action)) => {
-                statements += 1;
-                format!("{indent}Action: [dynamodb:{action}, dynamodb:Unheard{statements}]")
-            }
-            None => line.to_owned(),
-        })
-        .collect();
-    let found = violations(&wider.join("\n")).await;
-    for number in 1..=statements {
-        let needle = format!("unused: dynamodb:Unheard{number} ");
+async fn an_unused_grant_is_reported_for_every_statement() {
+    let mut document = document();
+    let mut added = Vec::new();
+    for function in logical_ids(&document) {
+        for statement in statements(&mut document, &function) {
+            let unused = format!("dynamodb:Unused{}", added.len());
+            statement["Action"] = json!([statement["Action"], unused]);
+            added.push(unused);
+        }
+    }
+    let found = violations(document).await;
+    for action in &added {
+        let expected = format!(": unused: {action} on ");
         assert!(
-            found.iter().any(|line| line.contains(&needle)),
-            "{needle}: {found:?}"
+            found.iter().any(|violation| violation.contains(&expected)),
+            "{action}: {found:?}"
         );
     }
-    assert_eq!(statements, 75, "one for each statement");
+    assert!(
+        added.len() > functions::all().len(),
+        "several for most functions: {added:?}"
+    );
 }
 
-/// One of so many is enough to see that it is noticed: that all are needed shows where all are used.
-const ONE_OF: usize = 8;
+/// The template without one statement of this function's policies, and without one table of a statement
+/// that lists several: every way to grant it one thing less.
+fn narrowed(function: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    for index in 0..statements(&mut document(), function).len() {
+        let mut without_statement = document();
+        *statements(&mut without_statement, function)[index] =
+            json!({ "Effect": "Allow", "Action": [], "Resource": [] });
+        all.push(without_statement);
+        let tables = statements(&mut document(), function)[index]["Resource"]
+            .as_array()
+            .map_or(0, Vec::len);
+        for table in 0..tables {
+            let mut without_table = document();
+            let resources = &mut statements(&mut without_table, function)[index]["Resource"];
+            resources.as_array_mut().unwrap().remove(table);
+            all.push(without_table);
+        }
+    }
+    all
+}
 
-#[tokio::test]
-async fn a_policy_too_narrow_is_noticed() {
-    let without_action = each_policy(|line| {
-        let (indent, action) = line
-            .split_once("Action: ")
-            .filter(|_| line.contains("dynamodb:"))?;
-        Some(format!(
-            "{indent}Action: [{}]",
-            action.replace("dynamodb:", "dynamodb:No")
-        ))
+/// One grant of each function is enough to show that a missing grant is reported: that every grant is
+/// used is what `every_function_uses_exactly_what_its_policy_grants` shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_grant_is_reported() {
+    let functions = Template::of_this_project().unwrap().functions.into_iter();
+    let with_policy = functions.filter(|function| !function.permissions.is_empty());
+    // A different one each time, so that the sample has statements and tables of all kinds.
+    let samples = with_policy.enumerate().map(|(number, function)| {
+        let mut narrowed = narrowed(&function.name);
+        let sample = narrowed.swap_remove(number % narrowed.len());
+        (function.binary, sample)
     });
-    let without_a_table = (0..4).flat_map(|nth| {
-        each_policy(|line| {
-            let (before, list) = line.split_once("Resource: [")?;
-            let mut tables: Vec<_> = list.trim_end_matches(']').split(", ").collect();
-            (nth < tables.len()).then(|| tables.remove(nth))?;
-            Some(format!("{before}Resource: [{}]", tables.join(", ")))
-        })
-    });
-    let narrower: Vec<_> = without_action.into_iter().chain(without_a_table).collect();
-    assert_eq!(
-        narrower.len(),
-        75 + 86,
-        "each action, and each table beside another"
-    );
-    for template in narrower.into_iter().step_by(ONE_OF) {
-        let found = violations(&template).await;
-        assert!(
-            found.iter().any(|violation| violation.contains("denied")),
-            "{found:?}"
-        );
+    let samples: Vec<_> = samples.collect();
+    assert!(!samples.is_empty());
+    for at_once in samples.chunks(4) {
+        let runs = at_once.iter().cloned().map(|(binary, sample)| {
+            tokio::spawn(async move { (format!("{binary}: denied: "), violations(sample).await) })
+        });
+        for (expected, found) in try_join_all(runs).await.unwrap() {
+            let is_reported = |violation: &String| violation.starts_with(&expected);
+            assert!(found.iter().any(is_reported), "{expected}{found:?}");
+        }
     }
 }
 
 #[test]
 fn a_policy_with_wildcards_is_refused() {
-    for (before, after) in [
-        ("dynamodb:Query", "dynamodb:*"),
-        ("!GetAtt ContactsTable.Arn", "\"*\""),
-    ] {
-        let changed = TEMPLATE.replacen(before, after, 1);
-        assert!(Template::parse(&changed).is_err(), "{after}");
+    for (key, value) in [("Action", "dynamodb:*"), ("Resource", "*")] {
+        let mut document = document();
+        statements(&mut document, "GetMessage")[0][key] = json!(value);
+        assert!(Template::from_document(document).is_err(), "{key}: {value}");
     }
 }
 
-/// Somebody who does all that there is to do.
+/// A contact who calls the API.
 struct Caller<'a> {
     gateway: &'a Gateway,
     token: &'static str,
 }
 
 impl Caller<'_> {
-    /// What is answered; null where that is nothing, or a failure.
+    /// The JSON of the response; null if the body is empty or no JSON.
     async fn calls(&self, route: &str, form: &str) -> Value {
         let (method, path) = route.split_once(' ').unwrap();
         let request = Request::builder()
@@ -172,19 +221,19 @@ impl Caller<'_> {
             .header("idempotency-key", form)
             .body(Body::from(form.to_owned()))
             .unwrap();
-        let answer = self.gateway.answer(request).await;
-        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+        let response = self.gateway.answer(request).await;
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         serde_json::from_slice(&body.unwrap()).unwrap_or_default()
     }
 }
 
-/// Does all that there is to do under the policies of `template`; what was denied, and what was
-/// granted and not needed.
-async fn violations(template: &str) -> Vec<String> {
+/// Calls every function with everything that it can do, under the policies of this template, and returns
+/// what was denied, and what was granted and not used.
+async fn violations(document: Value) -> Vec<String> {
     let stack = Stack::start(None).await.unwrap();
     demo::load(&stack.store).await.unwrap();
-    let template = Template::parse(template).unwrap();
-    // Minutes pass between one look at the clock and the next, so each request writes down that its caller is active.
+    let template = Template::from_document(document).unwrap();
+    // The clock advances two minutes each time it is read, so every request records that its caller is active.
     let moment = AtomicU64::new(Clock::system().now().0);
     let clock = Clock::new(move || Micros(moment.fetch_add(120_000_000, Ordering::Relaxed)));
     let store = stack.store.clone().with_clock(clock);
@@ -197,7 +246,7 @@ async fn violations(template: &str) -> Vec<String> {
             _ => "citypay_demo_buzz",
         },
     });
-    let id = |answer: &Value| answer["id"].as_str().unwrap_or_default().to_owned();
+    let id = |response: &Value| response["id"].as_str().unwrap_or_default().to_owned();
     let family = demo::CONVERSATION;
     let [message, unread] = demo::messages().unwrap();
 
@@ -206,7 +255,7 @@ async fn violations(template: &str) -> Vec<String> {
     kevin.calls(&list, "").await;
     let hello = format!("conversation_id={family}&message=hello");
     kevin.calls("POST /v1/messages", &hello).await;
-    kevin.calls("POST /v1/messages", &hello).await; // the same under the same key
+    kevin.calls("POST /v1/messages", &hello).await; // replayed, under the same key
     kevin
         .calls(&format!("GET /v1/messages/{message}"), "")
         .await;
@@ -236,7 +285,7 @@ async fn violations(template: &str) -> Vec<String> {
         .await;
     let others = format!("POST /v1/conversations/{pair}/participants");
     kevin.calls(&others, "participants[]=KateMcCallister").await;
-    // The last of a conversation takes what was said there along, either way.
+    // The last participant to leave, or to be removed, deletes the messages.
     for (gone, last) in [("conversations", &buzz), ("participants", &kate)] {
         let alone = last.calls("POST /v1/conversations", "participants[]=KevinMcCallister");
         let alone = id(&alone.await);
@@ -252,7 +301,7 @@ async fn violations(template: &str) -> Vec<String> {
         }
     }
 
-    // What a list meets of what is gone, it removes.
+    // Listing the inbox deletes its entries of a conversation that does not exist anymore.
     let alone = id(&buzz
         .calls("POST /v1/conversations", "participants[]=BuzzMcCallister")
         .await);
@@ -260,7 +309,7 @@ async fn violations(template: &str) -> Vec<String> {
     buzz.calls("POST /v1/messages", &hello).await;
     let key = serde_json::json!({"TableName": "ConversationsTable", "Key": {"id": {"S": alone}}});
     let delete = serde_json::from_value(key).unwrap();
-    // Under a policy too narrow there is none.
+    // Fails if the policy was too narrow to create the conversation.
     let _ = stack.engine.database().delete_item(delete);
     buzz.calls("GET /v1/messages", "").await;
 
@@ -283,27 +332,22 @@ async fn violations(template: &str) -> Vec<String> {
 }
 
 #[test]
-fn rights_from_anywhere_else_are_refused() {
-    let role = TEMPLATE.replacen(
-        "      Events:",
-        "      Role: arn:aws:iam::1:role/admin\n      Events:",
-        1,
-    );
-    assert!(Template::parse(&role).is_err());
+fn permissions_from_anywhere_else_are_refused() {
+    let mut with_role = document();
+    with_role["Resources"]["GetMessage"]["Properties"]["Role"] = json!("arn:aws:iam::1:role/admin");
+    assert!(Template::from_document(with_role).is_err());
     for kind in ["AWS::IAM::Policy", "AWS::Serverless::Connector"] {
-        let changed = TEMPLATE.replacen(
-            "Resources:\n",
-            &format!("Resources:\n  More: {{Type: {kind}}}\n"),
-            1,
-        );
-        assert!(Template::parse(&changed).is_err(), "{kind}");
+        let mut document = document();
+        document["Resources"]["More"] = json!({ "Type": kind });
+        assert!(Template::from_document(document).is_err(), "{kind}");
     }
 }
 
 #[test]
 fn tables_have_the_keys_of_the_template() {
     let template = Template::of_this_project().unwrap();
-    assert_eq!(template.tables.len(), 8);
+    let named: BTreeSet<_> = template.variables.values().collect();
+    assert_eq!(template.tables.keys().collect::<BTreeSet<_>>(), named);
     let keys = template.tables["MessagesTable"].key_schema.to_string();
     assert!(
         keys.contains("conversation_id") && keys.contains("created_at"),
