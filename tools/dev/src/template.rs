@@ -69,6 +69,9 @@ struct Globals {
 #[serde(rename_all = "PascalCase")]
 struct GlobalFunction {
     environment: Environment,
+    /// Required: without it, a change of a function's memory or environment publishes no new version.
+    #[serde(rename = "AutoPublishAliasAllProperties")]
+    _publish: Value,
 }
 
 #[derive(Deserialize)]
@@ -106,8 +109,6 @@ struct FunctionProperties {
     events: BTreeMap<String, Event>,
     #[serde(default)]
     policies: Vec<Policy>,
-    #[serde(rename = "AutoPublishAliasAllProperties")]
-    _publish: Value,
 }
 
 #[derive(Deserialize)]
