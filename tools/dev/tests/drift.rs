@@ -1,8 +1,8 @@
 //! `template.yaml`, the handlers and everything else that names an endpoint agree with each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
@@ -355,22 +355,154 @@ fn tables_have_the_keys_of_the_template() {
     );
 }
 
-#[test]
-fn cargo_lambda_watch_has_every_route() {
-    let manifest = include_str!("../../../Cargo.toml");
-    for function in Template::of_this_project().unwrap().functions {
-        for route in function.routes.iter().filter(|route| *route != "$default") {
-            let (method, path) = route.split_once(' ').unwrap();
-            let binary = &function.binary;
-            let line =
-                format!(r#"{{ path = "{path}", methods = ["{method}"], function = "{binary}" }},"#);
-            assert!(manifest.contains(&line), "{line}");
+/// Everything outside of `functions/` that has to name an endpoint.
+struct Mentions {
+    /// `template.yaml`.
+    document: Value,
+    /// The handlers of the local stack.
+    mounted: BTreeSet<String>,
+    /// The lines of the router of `cargo lambda watch`, in `Cargo.toml`.
+    router: BTreeSet<String>,
+    /// The routes that `unknown-route` knows: `GET /v1/messages/{id}`.
+    known: BTreeSet<String>,
+    /// The documentation.
+    pages: String,
+}
+
+impl Mentions {
+    fn of_this_project() -> Self {
+        let router = read("Cargo.toml");
+        let router = router.lines().map(str::trim);
+        let router = router.filter(|line| line.starts_with("{ path = \"/"));
+        let known = unknown_route::ROUTES.iter().flat_map(|(path, allow)| {
+            let methods = allow.split(", ");
+            methods.map(|method| format!("{method} {}", with_braces(path)))
+        });
+        let mut pages = read("README.md");
+        for page in files("docs") {
+            pages += &read(page);
         }
+        Self {
+            document: document(),
+            mounted: functions::all().into_keys().map(str::to_owned).collect(),
+            router: router.map(str::to_owned).collect(),
+            known: known.collect(),
+            pages,
+        }
+    }
+
+    /// What is missing for the functions in these folders, and what is left of others, one line each.
+    fn omissions(&self, folders: &BTreeSet<String>) -> Vec<String> {
+        let mut omissions = Vec::new();
+        let template = Template::from_document(self.document.clone()).unwrap();
+        let in_alarms = |metric| listed(&self.document, "AWS/Lambda", metric, "FunctionName");
+        let (errors, throttles) = (in_alarms("Errors"), in_alarms("Throttles"));
+        let (mut router, mut known) = (self.router.clone(), self.known.clone());
+        let mut binaries: BTreeMap<_, _> = template
+            .functions
+            .iter()
+            .map(|function| (function.binary.as_str(), function))
+            .collect();
+        for folder in folders {
+            let mut omit = |what: String| omissions.push(format!("{folder}: {what}"));
+            if !self.mounted.contains(folder) {
+                omit("the local stack mounts no handler of this name (functions.rs)".to_owned());
+            }
+            let Some(function) = binaries.remove(folder.as_str()) else {
+                omit("no function in template.yaml has this Binary".to_owned());
+                continue;
+            };
+            let id = &function.name;
+            if *id != in_pascal_case(folder) {
+                let expected = in_pascal_case(folder);
+                omit(format!("template.yaml names it {id}, not {expected}"));
+            }
+            for (metric, listed) in [("Errors", &errors), ("Throttles", &throttles)] {
+                if !listed.contains(id) {
+                    omit(format!("no {metric} alarm in template.yaml lists {id}"));
+                }
+            }
+            if function.routes.is_empty() {
+                omit("it has no route in template.yaml".to_owned());
+            }
+            for route in function.routes.iter().filter(|route| *route != "$default") {
+                let (method, path) = route.split_once(' ').unwrap();
+                let line = format!(
+                    r#"{{ path = "{path}", methods = ["{method}"], function = "{folder}" }},"#
+                );
+                if !router.remove(&line) {
+                    omit(format!("the router in Cargo.toml lacks {line}"));
+                }
+                if !known.remove(route) {
+                    omit(format!("ROUTES of unknown-route lacks {route}"));
+                }
+                if !self.documents(route) {
+                    omit(format!("neither README.md nor docs/ mentions {route}"));
+                }
+            }
+        }
+        let left = binaries.into_values();
+        omissions.extend(
+            left.map(|function| format!("template.yaml: {}: no such folder", function.binary)),
+        );
+        let left = self.mounted.difference(folders);
+        omissions.extend(left.map(|name| format!("local stack: {name}: no such folder")));
+        omissions.extend(
+            router
+                .into_iter()
+                .map(|line| format!("Cargo.toml: no such route: {line}")),
+        );
+        omissions.extend(
+            known
+                .into_iter()
+                .map(|route| format!("unknown-route: no such route: {route}")),
+        );
+        omissions
+    }
+
+    /// Whether a page has `GET /v1/messages/:id` or `GET /v1/messages/{id}`, and not only as the
+    /// beginning of a longer path.
+    fn documents(&self, route: &str) -> bool {
+        let with_colons = route.replace('{', ":").replace('}', "");
+        [route, &with_colons].into_iter().any(|spelling| {
+            let mut found = self.pages.match_indices(spelling);
+            found.any(|(start, _)| {
+                let next = self.pages[start + spelling.len()..].chars().next();
+                !next.is_some_and(|next| next == '/' || next == '_' || next.is_alphanumeric())
+            })
+        })
     }
 }
 
+/// The folders of `functions/`.
+fn folders() -> BTreeSet<String> {
+    let names = files("functions").into_iter().map(|path| {
+        let name = path.file_name().unwrap();
+        name.to_str().unwrap().to_owned()
+    });
+    names.collect()
+}
+
+/// What a folder of the repository has in it.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| folder != "docs" || path.extension().is_some_and(|kind| kind == "md"))
+        .collect()
+}
+
+/// `create-message` as `CreateMessage`.
+fn in_pascal_case(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    });
+    words.collect()
+}
+
 /// `/:id` as the template writes it, `/{id}`.
-fn placeholders(path: &str) -> String {
+fn with_braces(path: &str) -> String {
     let segments = path
         .split('/')
         .map(|segment| match segment.strip_prefix(':') {
@@ -380,24 +512,144 @@ fn placeholders(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
+/// The alarms of a template.
+fn alarms(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let resources = document["Resources"].as_object().unwrap().iter();
+    resources.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm")
+}
+
+/// The metrics that an alarm reads, without the expressions over them.
+fn metrics(alarm: &Value) -> impl Iterator<Item = &Value> {
+    let metrics = alarm["Properties"]["Metrics"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    metrics.filter_map(|metric| metric.get("MetricStat")?.get("Metric"))
+}
+
+/// The resources that the alarms on a metric list, by this dimension.
+fn listed(document: &Value, namespace: &str, metric: &str, dimension: &str) -> BTreeSet<String> {
+    let metrics = alarms(document).flat_map(|(_, alarm)| metrics(alarm));
+    let metrics =
+        metrics.filter(|found| found["Namespace"] == namespace && found["MetricName"] == metric);
+    let dimensions = metrics.flat_map(|metric| metric["Dimensions"].as_array().unwrap());
+    let values = dimensions.filter(|found| found["Name"] == dimension);
+    let ids = values.filter_map(|found| found["Value"]["Ref"].as_str());
+    ids.map(str::to_owned).collect()
+}
+
 #[test]
-fn unknown_route_knows_every_method_of_every_path() {
-    let template = Template::of_this_project().unwrap();
-    let mut routes: Vec<_> = template
-        .functions
-        .iter()
-        .flat_map(|function| &function.routes)
-        .collect();
-    routes.retain(|route| *route != "$default");
-    let mut known: Vec<_> = unknown_route::ROUTES
-        .iter()
-        .flat_map(|(path, allow)| {
-            allow
-                .split(", ")
-                .map(|method| format!("{method} {}", placeholders(path)))
-        })
-        .collect();
-    routes.sort();
-    known.sort();
-    assert_eq!(routes, known.iter().collect::<Vec<_>>());
+fn every_endpoint_is_complete() {
+    let omissions = Mentions::of_this_project().omissions(&folders());
+    assert!(omissions.is_empty(), "\n{}", omissions.join("\n"));
+}
+
+#[test]
+fn a_folder_without_anything_else_is_reported_as_an_incomplete_endpoint() {
+    let mut folders = folders();
+    folders.insert("pin-message".to_owned());
+    let omissions = Mentions::of_this_project().omissions(&folders);
+    assert_eq!(
+        omissions,
+        [
+            "pin-message: the local stack mounts no handler of this name (functions.rs)",
+            "pin-message: no function in template.yaml has this Binary",
+        ]
+    );
+}
+
+#[test]
+fn a_function_that_nothing_else_names_is_reported_as_an_incomplete_endpoint() {
+    let mut mentions = Mentions::of_this_project();
+    mentions
+        .router
+        .retain(|line| !line.contains("\"create-message\""));
+    mentions.known.remove("POST /v1/messages");
+    mentions.pages = mentions
+        .pages
+        .replace("POST /v1/messages", "POST /v1/messages/batch");
+    for alarm in [
+        "MessageFunctionErrorsAlarm",
+        "MessageFunctionThrottlesAlarm",
+    ] {
+        let metrics = &mut mentions.document["Resources"][alarm]["Properties"]["Metrics"];
+        let metrics = metrics.as_array_mut().unwrap();
+        metrics.retain(|metric| !metric.to_string().contains("CreateMessage"));
+    }
+    assert_eq!(
+        mentions.omissions(&folders()),
+        [
+            "create-message: no Errors alarm in template.yaml lists CreateMessage",
+            "create-message: no Throttles alarm in template.yaml lists CreateMessage",
+            "create-message: the router in Cargo.toml lacks \
+             { path = \"/v1/messages\", methods = [\"POST\"], function = \"create-message\" },",
+            "create-message: ROUTES of unknown-route lacks POST /v1/messages",
+            "create-message: neither README.md nor docs/ mentions POST /v1/messages",
+        ]
+    );
+}
+
+#[test]
+fn what_is_left_of_a_removed_endpoint_is_reported() {
+    let mut folders = folders();
+    folders.remove("get-me");
+    assert_eq!(
+        Mentions::of_this_project().omissions(&folders),
+        [
+            "template.yaml: get-me: no such folder",
+            "local stack: get-me: no such folder",
+            "Cargo.toml: no such route: \
+             { path = \"/v1/me\", methods = [\"GET\"], function = \"get-me\" },",
+            "unknown-route: no such route: GET /v1/me",
+        ]
+    );
+}
+
+#[test]
+fn every_table_has_alarms_on_throttled_reads_and_writes() {
+    let document = document();
+    for metric in ["ReadThrottleEvents", "WriteThrottleEvents"] {
+        let listed = listed(&document, "AWS/DynamoDB", metric, "TableName");
+        for table in Template::of_this_project().unwrap().tables.into_keys() {
+            assert!(listed.contains(&table), "no {metric} alarm lists {table}");
+        }
+    }
+}
+
+#[test]
+fn alarms_have_at_most_ten_metrics_each_under_an_id_of_its_own() {
+    let document = document();
+    for (name, alarm) in alarms(&document) {
+        assert!(
+            metrics(alarm).count() <= 10,
+            "{name}: the limit of CloudWatch"
+        );
+        let all = alarm["Properties"]["Metrics"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let ids: Vec<_> = all.map(|metric| metric["Id"].as_str().unwrap()).collect();
+        let distinct: BTreeSet<_> = ids.iter().collect();
+        assert_eq!(ids.len(), distinct.len(), "{name}: {ids:?}");
+    }
+}
+
+#[test]
+fn a_deployment_is_rolled_back_by_every_alarm_on_function_errors() {
+    let document = document();
+    let preference = &document["Globals"]["Function"]["DeploymentPreference"]["Alarms"];
+    let preference = preference.to_string();
+    let on_errors = alarms(&document).filter(|(_, alarm)| {
+        metrics(alarm)
+            .any(|metric| metric["Namespace"] == "AWS/Lambda" && metric["MetricName"] == "Errors")
+    });
+    let names: Vec<_> = on_errors.map(|(name, _)| name).collect();
+    assert!(!names.is_empty());
+    for name in names {
+        let reference = json!({ "Ref": name }).to_string();
+        assert!(
+            preference.contains(&reference),
+            "{name} is not in DeploymentPreference"
+        );
+    }
 }
