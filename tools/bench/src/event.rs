@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dev::template::Template;
 use dev::{Error, demo, lambda};
 use serde_json::{Value, json};
 
@@ -44,7 +45,6 @@ pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
             &format!("/v1/conversations/{family}"),
             &[("id", family)],
         ),
-        "get-me" => event("GET", "/v1/me", &[]),
         "get-message" => event(
             "GET",
             &format!("/v1/messages/{message}"),
@@ -54,14 +54,11 @@ pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
             let id = world.begins(false).await?;
             event("DELETE", &format!("/v1/conversations/{id}"), &[("id", &id)])
         }
-        "list-contacts" => event("GET", "/v1/contacts", &[]),
-        "list-conversations" => event("GET", "/v1/conversations", &[]),
         "list-messages" => {
             let mut event = event("GET", "/v1/messages", &[]);
             event["rawQueryString"] = json!(format!("conversation_id={family}&limit=10"));
             event
         }
-        "list-tokens" => event("GET", "/v1/tokens", &[]),
         "remove-participant" => {
             let (id, kate) = (world.begins(true).await?, "hSIhXBhNe8X1d8Et");
             let path = format!("/v1/conversations/{id}/participants/{kate}");
@@ -92,8 +89,20 @@ pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
             );
             with_form(event, &format!("message=edited {number}"))
         }
-        _ => return Err(format!("there is no event for {function}").into()),
+        // All others are called as template.yaml says, without parameters.
+        _ => match route(function)?.split_once(' ') {
+            Some((method, path)) if !path.contains('{') => event(method, path, &[]),
+            _ => return Err(format!("event.rs has no event for {function}").into()),
+        },
     })
+}
+
+/// The route of a function in template.yaml: `GET /v1/messages/{id}`, or `$default`.
+fn route(function: &str) -> Result<String, Error> {
+    let mut functions = Template::of_this_project()?.functions.into_iter();
+    let function = functions.find(|found| found.binary == function);
+    let route = function.and_then(|found| found.routes.into_iter().next());
+    Ok(route.ok_or("template.yaml has no route to this function")?)
 }
 
 /// The status that a function answers these events with.
@@ -133,6 +142,19 @@ mod tests {
         for function in functions::all().into_keys() {
             let event = next(function, &world).await.unwrap();
             assert_eq!(event["version"], "2.0", "{function}");
+            let (method, mut path) = match route(function).unwrap().split_once(' ') {
+                Some((method, path)) => (method.to_owned(), path.to_owned()),
+                None => continue, // unknown-route answers whatever has no route
+            };
+            for (name, id) in event["pathParameters"].as_object().into_iter().flatten() {
+                path = path.replace(&format!("{{{name}}}"), id.as_str().unwrap());
+            }
+            let http = &event["requestContext"]["http"];
+            assert_eq!(
+                (&event["rawPath"], &http["method"]),
+                (&json!(path), &json!(method)),
+                "{function}: the route of template.yaml"
+            );
         }
     }
 }
