@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use dev::{Error, functions};
 use serde_json::json;
 use shared::error::chain;
@@ -41,9 +42,10 @@ const CPU_QUOTA_REQUESTS: usize = 50;
 ///
 /// Exit status: 0 success, 1 failure, 2 usage error.
 #[derive(Parser)]
-#[command(name = "bench")]
+#[command(name = "cargo measure", bin_name = "cargo measure", version)]
 struct Options {
     /// Functions to measure [default: all]
+    #[arg(value_parser = PossibleValuesParser::new(functions::all().into_keys()))]
     functions: Vec<String>,
     /// Directory of functions that `cargo lambda build` has built, `target/lambda`, to measure the deployed
     /// binaries [default: build the functions with cargo]
@@ -93,15 +95,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Error> {
-    let all = functions::all();
     let names: Vec<_> = if options.functions.is_empty() {
-        all.keys().map(|&name| name.to_owned()).collect()
+        functions::all().into_keys().map(str::to_owned).collect()
     } else {
         options.functions.clone()
     };
-    if let Some(unknown) = names.iter().find(|name| !all.contains_key(name.as_str())) {
-        return Err(format!("there is no function {unknown}").into());
-    }
     let fixture = Fixture::new(Duration::from_millis(options.latency)).await?;
     let mut binaries = Vec::new();
     if options.baselines {

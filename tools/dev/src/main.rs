@@ -15,7 +15,7 @@ use shared::error::chain;
 
 /// Runs CityPay Messages on this machine, with demo data.
 #[derive(Parser)]
-#[command(name = "cargo dev")]
+#[command(name = "cargo dev", bin_name = "cargo dev", version)]
 struct Options {
     /// The port to answer on, 0 for any free one [default: 3000; 8000 for the engine]
     #[arg(long)]
@@ -40,14 +40,23 @@ async fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            return fail(line.trim_start_matches("error: "));
+            eprintln!("{}", in_one_line(&error.to_string()));
+            return ExitCode::from(2);
         }
     };
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&chain(&*error)),
+    }
+}
+
+/// What is wrong with the command line, and clap's tip if it has one, without the usage that follows.
+fn in_one_line(usage_error: &str) -> String {
+    let mut lines = usage_error.lines().map(str::trim);
+    let problem = lines.next().unwrap_or_default();
+    match lines.find(|line| line.starts_with("tip: ")) {
+        Some(tip) => format!("{problem} ({tip})"),
+        None => problem.to_owned(),
     }
 }
 

@@ -13,11 +13,20 @@ fn dev(arguments: &[&str]) -> Command {
     command
 }
 
-/// What a command says that cannot start.
-fn refusal(arguments: &[&str]) -> String {
-    let Output { status, stderr, .. } = dev(arguments).output().unwrap();
-    assert_eq!(status.code(), Some(1));
-    String::from_utf8(stderr).unwrap()
+/// The error of a command that ends with this exit status.
+fn refusal(arguments: &[&str], status: i32) -> String {
+    let output = dev(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn help_and_version_name_the_command_as_it_is_typed() {
+    for (argument, expected) in [("--help", "Usage: cargo dev "), ("--version", "cargo dev ")] {
+        let Output { status, stdout, .. } = dev(&[argument]).output().unwrap();
+        let text = String::from_utf8(stdout).unwrap();
+        assert!(status.success() && text.contains(expected), "{text}");
+    }
 }
 
 #[test]
@@ -27,23 +36,26 @@ fn bad_values_are_one_line_errors() {
     std::fs::write(&no_database, "hello").unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    for (arguments, culprit) in [
-        (vec!["--port", "70000"], "--port"),
-        (vec!["--port", "many"], "many"),
-        (vec!["--prot", "1"], "--prot"),
-        (vec!["extra"], "extra"),
-        (vec!["--port", &port], port.as_str()),
-        (vec!["--host", "256.0.0.1"], "256.0.0.1"),
+    for (arguments, status, culprit) in [
+        (vec!["--port", "70000"], 2, "--port"),
+        (vec!["--port", "many"], 2, "many"),
+        (vec!["--prot", "1"], 2, "--prot"),
+        (vec!["--prot", "1"], 2, "'--port'"),
+        (vec!["extra"], 2, "extra"),
+        (vec!["--port", &port], 1, port.as_str()),
+        (vec!["--host", "256.0.0.1"], 1, "256.0.0.1"),
         (
             vec!["--port", "0", "--data", "/nowhere/at/all.db"],
+            1,
             "/nowhere/at/all.db",
         ),
         (
             vec!["--port", "0", "--data", no_database.to_str().unwrap()],
+            1,
             "text",
         ),
     ] {
-        let error = refusal(&arguments);
+        let error = refusal(&arguments, status);
         assert!(
             error.starts_with("error: ") && error.contains(culprit),
             "{error}"
@@ -66,7 +78,7 @@ fn a_table_with_other_keys_than_the_template_is_refused() {
         .create_table(serde_json::from_value(table).unwrap())
         .unwrap();
     drop(database);
-    let error = refusal(&["--port", "0", "--data", file.path().to_str().unwrap()]);
+    let error = refusal(&["--port", "0", "--data", file.path().to_str().unwrap()], 1);
     assert!(error.contains("MessagesTable"), "{error}");
 }
 

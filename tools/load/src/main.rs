@@ -24,7 +24,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 /// Starts a stack of its own, with its data in a temporary file, and stops after --seconds.
 /// Exit status: 0 all responses were JSON with a 2xx status, 1 at least one was not, 2 usage error.
 #[derive(Parser)]
-#[command(name = "cargo load")]
+#[command(name = "cargo load", bin_name = "cargo load", version)]
 struct Options {
     /// Duration in seconds, up to 900
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=900))]

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use dev::Error;
@@ -26,7 +27,7 @@ use shared::error::chain;
 ///
 /// Exit status: 0 success, 1 failure, 2 usage error.
 #[derive(Parser)]
-#[command(name = "cargo ops")]
+#[command(name = "cargo ops", bin_name = "cargo ops", version)]
 struct Options {
     /// Data file of a local stack
     #[arg(long, value_name = "FILE", global = true)]
@@ -97,9 +98,13 @@ async fn run(
         }
         (Some(path), _) => Stack::start(Some(&path)).await?.store,
         (None, Some(name)) => stack::store(&name).await?,
-        (None, None) => stack::store_from_env().await.map_err(|error| {
-            format!("specify --data or --stack, or set the table-name variables: {error}")
-        })?,
+        (None, None) => stack::store_from_env().await.unwrap_or_else(|error| {
+            let problem = format!(
+                "specify --data or --stack, or set the table-name variables: {error}"
+            );
+            let kind = ErrorKind::MissingRequiredArgument;
+            Options::command().error(kind, problem).exit()
+        }),
     };
     match command {
         Command::Contact(command) => contact::run(command, &store).await,

@@ -7,6 +7,8 @@ mod erase;
 mod harness;
 mod people;
 
+use std::process::Command;
+
 use harness::{ops, run};
 
 #[test]
@@ -18,4 +20,18 @@ fn it_helps() {
     assert!(ops(&data, &["completion", "--help"]).contains("`ops`"));
     assert!(!data.exists(), "neither needs a store");
     assert_eq!(run(&data, &["contact", "remove"]).status.code(), Some(2));
+    assert!(ops(&data, &["--help"]).contains("Usage: cargo ops "));
+    assert!(ops(&data, &["--version"]).starts_with("cargo ops "));
+}
+
+#[test]
+fn a_command_without_a_store_is_a_usage_error() {
+    let output = Command::new(env!("CARGO_BIN_EXE_ops"))
+        .env_clear()
+        .args(["contact", "list"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("--data FILE"), "{error}");
 }
