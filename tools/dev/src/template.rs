@@ -69,9 +69,6 @@ struct Globals {
 #[serde(rename_all = "PascalCase")]
 struct GlobalFunction {
     environment: Environment,
-    /// Required: without it, a change of a function's memory or environment publishes no new version.
-    #[serde(rename = "AutoPublishAliasAllProperties")]
-    _publish: Value,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +106,9 @@ struct FunctionProperties {
     events: BTreeMap<String, Event>,
     #[serde(default)]
     policies: Vec<Policy>,
+    /// Required: without it, a change of a function's memory or environment publishes no new version.
+    #[serde(rename = "AutoPublishAliasAllProperties")]
+    _publish: Value,
 }
 
 #[derive(Deserialize)]
