@@ -92,7 +92,9 @@ pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
         // All others are called as template.yaml says, without parameters.
         _ => match route(function)?.split_once(' ') {
             Some((method, path)) if !path.contains('{') => event(method, path, &[]),
-            _ => return Err(format!("event.rs has no event for {function}").into()),
+            _ => {
+                return Err(format!("tools/bench/src/event.rs has no event for {function}").into());
+            }
         },
     })
 }
