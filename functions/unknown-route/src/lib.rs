@@ -1,12 +1,12 @@
-//! Everything that is no endpoint.
+//! Every request that matches no endpoint.
 //!
-//! API Gateway would answer it by itself, but in a shape of its own and without a 405.
+//! API Gateway itself would return 404 in another format, and never 405.
 
 use lambda_http::http::header::ALLOW;
 use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
-/// The paths that exist and what each of them answers to; `:id` and the like are any one segment.
+/// The paths of the endpoints and the methods of each; a segment like `:id` matches any segment.
 pub const ROUTES: [(&str, &str); 11] = [
     ("/v1/contacts", "GET"),
     ("/v1/contacts/:id", "GET"),
@@ -21,14 +21,12 @@ pub const ROUTES: [(&str, &str); 11] = [
     ("/v1/tokens/:id", "DELETE"),
 ];
 
-/// Answers that there is nothing here, or to `OPTIONS` what there is.
-///
-/// With CORS, API Gateway adds its headers to the latter: that is what a browser's preflight gets.
+/// Returns the methods of a path for `OPTIONS`, to which API Gateway adds the CORS headers of a browser's preflight.
 ///
 /// # Errors
 ///
-/// 405 for any other method on a path that exists, 404 on any other path.
-#[expect(clippy::unused_async, reason = "every handler is")]
+/// 405 for any other method of a path in [`ROUTES`], 404 for any other path.
+#[expect(clippy::unused_async, reason = "handlers are async")]
 pub async fn handle(_: Store, request: Request) -> Result<Response> {
     match ROUTES
         .into_iter()
