@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use crate::fixture::Fixture;
 
 /// Returns the next event of a function, and first creates the resources that the request needs.
-pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
+pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
     let family = demo::CONVERSATION;
-    let message = &world.message_id;
+    let message = &fixture.message_id;
     // Makes each update different from the previous one, which would otherwise not change anything.
-    let number = world.number();
+    let number = fixture.next_number();
     Ok(match function {
         "add-participants" => {
-            let id = world.begins(false).await?;
+            let id = fixture.create_conversation(false).await?;
             let path = format!("/v1/conversations/{id}/participants");
             with_form(
                 event("POST", &path, &[("id", &id)]),
@@ -33,7 +33,7 @@ pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
         }
         "create-token" => with_form(event("POST", "/v1/tokens", &[]), "label=bench"),
         "delete-message" => {
-            let id = world.sends().await?;
+            let id = fixture.create_message().await?;
             event("DELETE", &format!("/v1/messages/{id}"), &[("id", &id)])
         }
         "get-contact" => {
@@ -51,7 +51,7 @@ pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
             &[("id", message)],
         ),
         "leave-conversation" => {
-            let id = world.begins(false).await?;
+            let id = fixture.create_conversation(false).await?;
             event("DELETE", &format!("/v1/conversations/{id}"), &[("id", &id)])
         }
         "list-messages" => {
@@ -60,12 +60,12 @@ pub async fn next(function: &str, world: &Fixture) -> Result<Value, Error> {
             event
         }
         "remove-participant" => {
-            let (id, kate) = (world.begins(true).await?, "hSIhXBhNe8X1d8Et");
+            let (id, kate) = (fixture.create_conversation(true).await?, "hSIhXBhNe8X1d8Et");
             let path = format!("/v1/conversations/{id}/participants/{kate}");
             event("DELETE", &path, &[("id", &id), ("contact_id", kate)])
         }
         "revoke-token" => {
-            let id = world.issues().await?;
+            let id = fixture.create_token().await?;
             event("DELETE", &format!("/v1/tokens/{id}"), &[("id", &id)])
         }
         "unknown-route" => event("GET", "/nowhere", &[]),
@@ -140,9 +140,9 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_an_event_for_each_function() {
-        let world = Fixture::new(std::time::Duration::ZERO).await.unwrap();
+        let fixture = Fixture::new(std::time::Duration::ZERO).await.unwrap();
         for function in functions::all().into_keys() {
-            let event = next(function, &world).await.unwrap();
+            let event = next(function, &fixture).await.unwrap();
             assert_eq!(event["version"], "2.0", "{function}");
             let (method, mut path) = match route(function).unwrap().split_once(' ') {
                 Some((method, path)) => (method.to_owned(), path.to_owned()),

@@ -58,13 +58,13 @@ impl Fixture {
             _directory: directory,
         };
         for _ in 0..EXTRA_MESSAGES {
-            fixture.message_id = fixture.sends().await?;
+            fixture.message_id = fixture.create_message().await?;
         }
         Ok(fixture)
     }
 
     /// Returns a number that is different for each event.
-    pub fn number(&self) -> usize {
+    pub fn next_number(&self) -> usize {
         self.event_count.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -93,13 +93,13 @@ impl Fixture {
     }
 
     /// Sends a message as Kevin and returns its id.
-    pub async fn sends(&self) -> Result<String, Error> {
+    pub async fn create_message(&self) -> Result<String, Error> {
         let form = format!("conversation_id={}&message=hello", demo::CONVERSATION);
         self.request(Method::POST, "/v1/messages", form).await
     }
 
     /// Creates a conversation of Kevin, Kate and optionally Linnie, and returns its id.
-    pub async fn begins(&self, with_linnie: bool) -> Result<String, Error> {
+    pub async fn create_conversation(&self, with_linnie: bool) -> Result<String, Error> {
         let third_participant = if with_linnie {
             "&participants[]=inEIRvzjC6YLMX3o"
         } else {
@@ -110,7 +110,7 @@ impl Fixture {
     }
 
     /// Creates a token of Kevin and returns its id.
-    pub async fn issues(&self) -> Result<String, Error> {
+    pub async fn create_token(&self) -> Result<String, Error> {
         self.request(Method::POST, "/v1/tokens", "label=bench".to_owned())
             .await
     }
