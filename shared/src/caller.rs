@@ -1,4 +1,4 @@
-//! Who calls, as far as is known yet.
+//! The caller of a request, before and after authentication.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,62 +9,61 @@ use tokio::sync::SetOnce;
 use crate::id::ContactId;
 use crate::time::Seconds;
 
-/// Who says it calls: the hash of a token, and once the store knows it, the contact behind.
+/// The caller: the hash of a token and, once the store has looked it up, the contact it belongs to.
 #[derive(Clone)]
 pub struct Caller(Arc<Inner>);
 
 struct Inner {
     token_hash: String,
-    known: SetOnce<Known>,
+    identity: SetOnce<Identity>,
 }
 
-/// What the store told of a token.
+/// The contact that a token belongs to.
 #[derive(Clone, Copy)]
-pub(crate) struct Known {
-    /// Whom it stands for.
+pub(crate) struct Identity {
     pub contact: ContactId,
-    /// Until when, if it ends.
+    /// When the token expires, if it does.
     pub expires_at: Option<Seconds>,
 }
 
 impl Caller {
-    /// The caller who holds `token`.
+    /// The caller who sends `token`.
     #[must_use]
     pub fn with_token(token: &str) -> Self {
         let token_hash = base16ct::lower::encode_string(&Sha256::digest(token.as_bytes()));
         Self(Arc::new(Inner {
             token_hash,
-            known: SetOnce::new(),
+            identity: SetOnce::new(),
         }))
     }
 
-    /// The SHA-256 of the token in hexadecimal: all of it that is ever stored.
+    /// The SHA-256 hash of the token in hexadecimal. The token itself is never stored.
     #[must_use]
     pub fn token_hash(&self) -> &str {
         &self.0.token_hash
     }
 
-    /// The contact behind the token, once the store has told.
+    /// The contact, once the caller is identified.
     #[must_use]
     pub fn contact(&self) -> Option<ContactId> {
-        self.known().map(|known| known.contact)
+        self.identity().map(|identity| identity.contact)
     }
 
-    /// Waits until the store has told who calls.
-    pub(crate) async fn authenticated(&self) -> ContactId {
-        self.0.known.wait().await.contact
+    /// Waits until the caller is identified.
+    pub(crate) async fn identified(&self) -> ContactId {
+        self.0.identity.wait().await.contact
     }
 
-    pub(crate) fn known(&self) -> Option<Known> {
-        self.0.known.get().copied()
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.0.identity.get().copied()
     }
 
-    /// Keeps what the store told.
-    pub(crate) fn is(&self, known: Known) {
-        let _ = self.0.known.set(known);
+    pub(crate) fn identify(&self, identity: Identity) {
+        let _ = self.0.identity.set(identity);
     }
 }
 
+/// Without the hash of the token.
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")

@@ -11,30 +11,30 @@ use crate::time::Seconds;
 /// The longest phone number, in characters.
 const MAX_PHONE_NUMBER: usize = 32;
 
-/// The longest address of a picture, in characters.
+/// The longest avatar URL, in characters.
 const MAX_AVATAR_URL: usize = 1024;
 
-/// A contact, as others see it.
+/// A contact as other contacts see it.
 ///
-/// Of one that has been erased only the id is left; all else is null.
+/// An erased contact has an id only; all other fields are null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Contact {
-    /// Names the contact for good.
+    /// Its id, which never changes.
     pub id: ContactId,
-    /// What others call the contact; unique, and it may change.
+    /// Its username, which is unique and may change.
     pub username: Option<String>,
-    /// As the contact wrote it.
+    /// Its phone number as the contact wrote it.
     pub phone_number: Option<String>,
-    /// Where its picture is.
+    /// The URL of its avatar.
     pub avatar_url: Option<String>,
-    /// Its latest authenticated request.
+    /// When it made its latest authenticated request, to the minute.
     pub last_active_at: Option<Seconds>,
-    /// When it was added.
+    /// When it was created.
     pub created_at: Option<Seconds>,
 }
 
 impl Contact {
-    /// What is shown of a contact that has been erased.
+    /// A contact that has been erased.
     #[must_use]
     pub fn erased(id: ContactId) -> Self {
         Self {
@@ -47,9 +47,9 @@ impl Contact {
         }
     }
 
-    /// What those see of the contact who share no conversation with it: enough to begin one.
+    /// What contacts see that share no conversation with it.
     #[must_use]
-    pub fn to_strangers(self) -> Self {
+    pub fn public_profile(self) -> Self {
         Self {
             phone_number: None,
             last_active_at: None,
@@ -64,14 +64,14 @@ impl Contact {
 pub struct Username(String);
 
 impl Username {
-    /// What is the same for two usernames that may not both exist.
+    /// The username in lower case, which is unique.
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 }
 
-/// Why a text is not a username.
+/// The text is not a username.
 #[derive(Debug, thiserror::Error)]
 #[error("must be a username: 3 to 32 characters of 0-9A-Za-z._-")]
 pub struct InvalidUsername;
@@ -101,19 +101,19 @@ impl fmt::Display for Username {
     }
 }
 
-/// A contact by its id or by its username, whichever the text is; an id goes before a username.
+/// A contact by id or by username. If the text can be both, an id takes precedence.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Mention {
-    /// As it was written.
+    /// The text.
     pub text: String,
-    /// As an id, if it can be one.
+    /// The text as an id, if it is valid as one.
     pub id: Option<ContactId>,
-    /// As a username, if it can be one.
+    /// The text as a username, if it is valid as one.
     pub username: Option<Username>,
 }
 
-/// Why a text mentions nobody.
+/// The text is neither an id nor a username.
 #[derive(Debug, thiserror::Error)]
 #[error("must be a username or the id of a contact")]
 pub struct InvalidMention;
@@ -131,12 +131,12 @@ impl TryFrom<String> for Mention {
     }
 }
 
-/// A phone number as its owner writes it: 1 to 32 characters of `0-9 +-().#*/x`, no space at either end.
+/// A phone number in free form: 1 to 32 characters of `0-9 +-().#*/x`, no space at either end.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PhoneNumber(String);
 
-/// Why a text is not a phone number.
+/// The text is not a phone number.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "must be a phone number: 1 to {MAX_PHONE_NUMBER} characters of 0-9 +-().#*/x, no space at either end (in a form, + is %2B)"
@@ -163,12 +163,12 @@ impl From<PhoneNumber> for String {
     }
 }
 
-/// Where a picture is: an `https` or `http` URL of up to 1024 characters (RFC 3986).
+/// The URL of an avatar: an `https` or `http` URL of up to 1024 characters (RFC 3986).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct AvatarUrl(String);
 
-/// Why a text is not the address of a picture.
+/// The text is not an avatar URL.
 #[derive(Debug, thiserror::Error)]
 #[error("must be an https:// or http:// URL of up to {MAX_AVATAR_URL} characters")]
 pub struct InvalidAvatarUrl;
@@ -197,30 +197,30 @@ impl From<AvatarUrl> for String {
     }
 }
 
-/// What shall become of something that a contact need not have.
+/// How to change an optional value.
 #[derive(Clone, Debug, Default)]
 pub enum Edit<T> {
-    /// It stays as it is.
+    /// Keep it.
     #[default]
     Keep,
-    /// It goes.
+    /// Clear it.
     Clear,
-    /// It becomes this.
+    /// Set it.
     Set(T),
 }
 
 impl<T> Edit<T> {
-    /// What it is then.
-    pub fn apply<U: From<T>>(self, now: Option<U>) -> Option<U> {
+    /// Returns the new value.
+    pub fn apply<U: From<T>>(self, current: Option<U>) -> Option<U> {
         match self {
-            Self::Keep => now,
+            Self::Keep => current,
             Self::Clear => None,
             Self::Set(value) => Some(value.into()),
         }
     }
 }
 
-/// Null, or in a form nothing, clears.
+/// Null, or an empty text in a form, clears the value.
 impl<'de, T: TryFrom<String, Error: fmt::Display>> Deserialize<'de> for Edit<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Option::<String>::deserialize(deserializer)? {
@@ -243,13 +243,13 @@ mod tests {
         assert!(ann.id.is_none() && ann.username.is_some());
         let both = mention("WAz8eIbvDR60rouK").unwrap();
         assert!(both.id.is_some() && both.username.is_some());
-        for nobody in ["", "an", "ann!", &"a".repeat(33)] {
-            assert!(mention(nobody).is_err(), "{nobody:?}");
+        for invalid in ["", "an", "ann!", &"a".repeat(33)] {
+            assert!(mention(invalid).is_err(), "{invalid:?}");
         }
     }
 
     #[test]
-    fn phone_numbers_and_pictures_have_short_plain_texts() {
+    fn phone_numbers_and_avatar_urls_are_short_and_plain() {
         for (text, is_number) in [
             ("1-800-759-3000", true),
             ("+49 (30) 1/2#3*x", true),

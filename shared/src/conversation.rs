@@ -1,4 +1,4 @@
-//! A conversation: who takes part, and what one of them sees of it.
+//! A conversation, as one of its participants sees it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,12 @@ use crate::id::ConversationId;
 use crate::message::Message;
 use crate::time::Seconds;
 
-/// A conversation has at most this many participants, so that a send is one transaction.
+/// The most participants of a conversation. A send writes to each participant's inbox in one transaction,
+/// which is limited to 100 items.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 pub const MAX_PARTICIPANTS: usize = 90;
 
-/// Unread messages are counted up to here.
+/// The most messages that are examined for the unread count.
 pub const MAX_UNREAD: usize = 100;
 
 /// The longest name, in characters.
@@ -19,44 +21,45 @@ const MAX_NAME: usize = 100;
 /// A conversation, as one of its participants sees it.
 #[derive(Debug, Serialize)]
 pub struct Conversation {
-    /// Names the conversation.
+    /// Its id.
     pub id: ConversationId,
-    /// What it is about; a conversation need not have a name.
+    /// Its name, if it has one.
     pub name: Option<String>,
-    /// All who take part, by their ids.
+    /// The participants, sorted by id.
     pub contacts: Vec<Contact>,
-    /// The participant wants to see it first.
+    /// Whether the participant has pinned it.
     pub is_pinned: bool,
-    /// The participant wants no notice of new messages.
+    /// Whether the participant has muted it.
     pub is_muted: bool,
-    /// Of the 100 messages after the last that the participant sent or marked as read, those of others.
+    /// The number of messages by others among the 100 after the last one that the participant sent or marked
+    /// as read.
     pub unread_count: usize,
     /// The newest message.
     pub last_message: Option<Message>,
-    /// When it began or, later, when the participant came or the last message was sent.
+    /// When it was created, the participant joined or the last message was sent, whichever is latest.
     pub last_active_at: Seconds,
     /// When the participant last marked messages as read.
     pub last_opened_at: Option<Seconds>,
-    /// When the participant put it aside; the next message brings it back.
+    /// When the participant archived it. The next message unarchives it.
     pub archived_at: Option<Seconds>,
-    /// When it began.
+    /// When it was created.
     pub created_at: Seconds,
 }
 
-/// Those whom somebody wants in a conversation: 1 to [`MAX_PARTICIPANTS`] usernames or ids.
+/// New participants of a conversation: 1 to [`MAX_PARTICIPANTS`] usernames or ids.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Vec<Mention>")]
 pub struct Participants(Vec<Mention>);
 
 impl Participants {
-    /// As they were mentioned.
+    /// The mentions.
     #[must_use]
     pub fn as_slice(&self) -> &[Mention] {
         &self.0
     }
 }
 
-/// Why a list does not say who shall take part.
+/// The list is empty or too long.
 #[derive(Debug, thiserror::Error)]
 #[error("must be 1 to {MAX_PARTICIPANTS} usernames or ids of contacts")]
 pub struct InvalidParticipants;
@@ -73,12 +76,12 @@ impl TryFrom<Vec<Mention>> for Participants {
     }
 }
 
-/// The name of a conversation: 1 to 100 characters, not only white space, none of them control characters.
+/// The name of a conversation: 1 to 100 characters, not only white space, no control characters.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
 pub struct Name(String);
 
-/// Why a text is not a name.
+/// The text is not a name.
 #[derive(Debug, thiserror::Error)]
 #[error("must be a name: 1 to {MAX_NAME} characters, not only white space, no control characters")]
 pub struct InvalidName;
@@ -107,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_1_to_100_characters_that_say_something() {
+    fn a_name_has_1_to_100_characters_and_is_not_only_white_space() {
         for (text, is_name) in [
             ("Family", true),
             (" ü ", true),

@@ -1,93 +1,111 @@
-//! All that can go wrong, told as what happened; [`crate::http`] makes statuses of it.
+//! Everything that can go wrong. [`crate::http`] translates it into statuses, codes and parameter names.
 
 use std::fmt;
 
-/// What every fallible step returns.
+use crate::conversation::MAX_PARTICIPANTS;
+use crate::message::{Emoji, MAX_EMOJI};
+use crate::page::Direction;
+
+/// The result of every fallible step.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A cause, kept for the log and never shown to clients.
+/// A cause, which is logged and never sent to clients.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What happened instead of what was asked for.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request cannot be read, or asks for what cannot be.
+    /// The request cannot be parsed.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// Nobody knows who calls.
+    /// The caller is not authenticated.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
-    /// There is no such message, or the caller may not know that there is.
-    #[error("no such message, or you do not take part in its conversation")]
+    /// The message does not exist, or the caller is not a participant of its conversation.
+    #[error("no such message, or you are not a participant of its conversation")]
     MessageNotFound,
-    /// What was sent under an idempotency key has been deleted since.
-    #[error("what you sent under this Idempotency-Key has been deleted")]
-    SentAndDeleted,
-    /// Something else was sent under the same idempotency key.
-    #[error(
-        "this Idempotency-Key was used for another request within the last day: take a new one"
-    )]
+    /// The message that an earlier request with the same idempotency key created has been deleted.
+    #[error("the message sent with this Idempotency-Key has been deleted")]
+    IdempotentMessageDeleted,
+    /// An earlier request with the same idempotency key had other content.
+    #[error("this Idempotency-Key was used for another request within the last 24 hours")]
     IdempotencyKeyReused,
-    /// The message is not in the version that the request was meant for.
-    #[error("the message has been changed since: get it again, and its ETag")]
+    /// The message is not in an expected version.
+    #[error("the message has changed: get it again for its current ETag")]
     PreconditionFailed,
-    /// There is no such conversation, or the caller may not know that there is.
-    #[error("no such conversation, or you do not take part in it")]
-    ConversationNotFound {
-        /// The parameter that named the conversation.
-        param: &'static str,
+    /// The message would have too many different emoji.
+    #[error("a message takes at most {MAX_EMOJI} different emoji")]
+    TooManyEmoji {
+        /// The first emoji that is too many.
+        emoji: Emoji,
     },
-    /// There is no such contact, or the caller may not know that there is.
-    #[error("no such contact{}", .text.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
-    ContactNotFound {
-        /// The parameter that named the contact.
-        param: &'static str,
-        /// Which of several names it was.
-        text: Option<String>,
+    /// The conversation does not exist, or the caller is not a participant.
+    #[error("no such conversation, or you are not a participant")]
+    ConversationNotFound,
+    /// The conversation would have too many participants, or none.
+    #[error("a conversation has 1 to {MAX_PARTICIPANTS} participants, not {count}")]
+    TooManyParticipants {
+        /// The number of participants.
+        count: usize,
+    },
+    /// The contact does not exist, or the caller may not see it.
+    #[error("no such contact")]
+    ContactNotFound,
+    /// The contact is not a participant of the conversation.
+    #[error("no such contact")]
+    ParticipantNotFound,
+    /// A mention matches no contact.
+    #[error("no such contact: {mention}")]
+    MentionNotFound {
+        /// The mention as it was sent.
+        mention: String,
     },
     /// The caller has no such token.
     #[error("you have no token with this id")]
     TokenNotFound,
-    /// Another contact has this username.
+    /// A new token would expire after the one it is created with.
+    #[error("must be at most {max_seconds}: a token cannot outlive the one that creates it")]
+    LifetimeTooLong {
+        /// The longest lifetime, in seconds.
+        max_seconds: u64,
+    },
+    /// A cursor is not an item of the list.
+    #[error("must be the id of one of your conversations")]
+    CursorNotFound(Direction),
+    /// The username belongs to another contact.
     #[error("this username is taken")]
     UsernameTaken,
-    /// Who takes part in a conversation without a name is settled.
-    #[error("this conversation has no name: who takes part can be changed once it has one")]
-    WithoutName,
-    /// Somebody else began the conversation.
-    #[error("only the creator of a conversation may name it and say who takes part")]
-    NotTheCreator {
-        /// The parameter that only the creator may send, if it was one.
-        param: Option<&'static str>,
-    },
-    /// Somebody else wrote the message.
+    /// The participants of a conversation without a name cannot be changed.
+    #[error("this conversation has no name: set one before you change its participants")]
+    ConversationUnnamed,
+    /// Only the creator of the conversation may do this.
+    #[error("only the creator of a conversation may name it or change its participants")]
+    NotTheCreator(CreatorOnly),
+    /// Only the author of the message may do this.
     #[error("only the author of a message may edit or delete it")]
-    NotTheAuthor {
-        /// The parameter that only the author may send, if it was one.
-        param: Option<&'static str>,
-    },
-    /// The reaction would be somebody else's.
+    NotTheAuthor(AuthorOnly),
+    /// The reaction would be another contact's.
     #[error("you can only react as yourself: send your own username")]
-    NotYourself {
-        /// The parameter that held the other's username.
-        param: String,
+    NotOwnReaction {
+        /// The emoji of the reaction.
+        emoji: Emoji,
     },
     /// No endpoint has this path.
     #[error("no endpoint has this path")]
     RouteNotFound,
-    /// Endpoints have this path, none of them this method.
-    #[error("this path answers only to {allow}")]
+    /// No endpoint with this path has this method.
+    #[error("this path supports only {allow}")]
     MethodNotAllowed {
-        /// The methods that it has, comma-separated.
+        /// The supported methods, separated by commas.
         allow: &'static str,
     },
-    /// What was to be added exists.
-    #[error("it exists already")]
+    /// What was to be created exists.
+    #[error("already exists")]
     AlreadyExists,
-    /// What was asked for has happened, and traces of what was before are left to be removed.
-    #[error("done, but for traces whose removal takes longer than one request: repeat it")]
+    /// The request has taken effect, but its cleanup takes longer than one request.
+    #[error("done, but the cleanup takes longer than one request: repeat it to continue")]
     Unfinished,
-    /// The store throttles or is away, after all retries; nothing was changed unless it was all changed.
+    /// DynamoDB throttles or is unavailable, after all retries. Either everything was written or nothing.
     #[error("the service is busy; try again shortly")]
     Unavailable(#[source] Cause),
     /// A bug, or data that no version of this code has written.
@@ -95,70 +113,88 @@ pub enum Error {
     Internal(#[source] Cause),
 }
 
-/// Why nobody knows who calls.
+/// What only the author of a message may change.
+#[derive(Clone, Copy, Debug)]
+pub enum AuthorOnly {
+    /// Its text.
+    Text,
+    /// Whether it exists.
+    Deletion,
+}
+
+/// What only the creator of a conversation may change.
+#[derive(Clone, Copy, Debug)]
+pub enum CreatorOnly {
+    /// Its name.
+    Name,
+    /// Its participants.
+    Participants,
+}
+
+/// Why the caller is not authenticated.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Unauthenticated {
-    /// Nobody said.
+    /// The request has no bearer token.
     #[error("no bearer token: send the header \"Authorization: Bearer <token>\"")]
     TokenMissing,
-    /// What was said does not stand for a contact, or no longer does.
+    /// The token is not valid, or not any more.
     #[error("the bearer token is malformed, unknown, expired or revoked")]
     TokenInvalid,
 }
 
-/// Why a request cannot be read.
+/// Why a request cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
-    /// A body of a type that no endpoint takes.
+    /// The type of the body is not supported.
     #[error("send the body as application/json or application/x-www-form-urlencoded")]
     MediaType,
-    /// More than an endpoint reads.
+    /// The body is too large.
     #[error("the body must be at most {limit} bytes")]
     TooLarge {
-        /// The most it may be, in bytes.
+        /// The largest body, in bytes.
         limit: usize,
     },
-    /// A body or query that does not follow its syntax.
+    /// The body or the query string is malformed.
     #[error("{0}")]
     Syntax(String),
-    /// A parameter that the endpoint does not have.
-    #[error("unknown parameter; those that exist here: {expected}")]
+    /// The endpoint has no such parameter.
+    #[error("unknown parameter; this endpoint takes: {expected}")]
     Unknown {
         /// The parameter, in request syntax.
         param: String,
-        /// Those that it has.
+        /// The parameters of the endpoint.
         expected: String,
     },
-    /// A parameter that the endpoint needs.
+    /// A required parameter is missing.
     #[error("this parameter is required")]
     Missing {
         /// The parameter, in request syntax.
         param: String,
     },
-    /// None of several parameters, of which the endpoint needs one.
-    #[error("give at least one of {params}")]
+    /// At least one of several parameters is required.
+    #[error("send at least one of {params}")]
     NoneOf {
-        /// Those that would do.
+        /// The parameters.
         params: &'static str,
     },
-    /// A parameter given twice that can only have one value.
-    #[error("this parameter is given more than once")]
+    /// A parameter with a single value was sent more than once.
+    #[error("this parameter was sent more than once")]
     Repeated {
         /// The parameter, in request syntax.
         param: String,
     },
-    /// A value that the parameter cannot have.
+    /// The value of a parameter is not valid.
     #[error("{problem}")]
     Value {
-        /// The parameter, in request syntax; none if several are meant.
+        /// The parameter, in request syntax; none if it concerns several.
         param: Option<String>,
-        /// What would be right.
+        /// What a valid value would be.
         problem: String,
     },
 }
 
 impl Invalid {
-    /// A `param` with a value that it cannot have.
+    /// The value of `param` is not valid.
     pub fn value(param: impl Into<String>, problem: impl fmt::Display) -> Self {
         Self::Value {
             param: Some(param.into()),
@@ -172,9 +208,43 @@ impl Error {
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }
+
+    /// Whether a handler may return this error before the caller is authenticated. The caller's token must
+    /// then be checked first, so that a caller without a valid token learns nothing else.
+    #[must_use]
+    pub fn requires_authentication(&self) -> bool {
+        match self {
+            Self::Invalid(_)
+            | Self::MessageNotFound
+            | Self::IdempotentMessageDeleted
+            | Self::IdempotencyKeyReused
+            | Self::PreconditionFailed
+            | Self::TooManyEmoji { .. }
+            | Self::ConversationNotFound
+            | Self::TooManyParticipants { .. }
+            | Self::ContactNotFound
+            | Self::ParticipantNotFound
+            | Self::MentionNotFound { .. }
+            | Self::TokenNotFound
+            | Self::LifetimeTooLong { .. }
+            | Self::CursorNotFound(_)
+            | Self::UsernameTaken
+            | Self::ConversationUnnamed
+            | Self::NotTheCreator(_)
+            | Self::NotTheAuthor(_)
+            | Self::NotOwnReaction { .. }
+            | Self::AlreadyExists
+            | Self::Unfinished => true,
+            Self::Unauthenticated(_)
+            | Self::RouteNotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::Unavailable(_)
+            | Self::Internal(_) => false,
+        }
+    }
 }
 
-/// What went wrong and every cause of it: an SDK error alone says nothing.
+/// The message of an error and of all its causes: that of an SDK error alone says nothing.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut chain = error.to_string();

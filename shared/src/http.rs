@@ -1,9 +1,10 @@
-//! The edge: what arrives from API Gateway becomes a store call, and what comes of it an answer.
+//! The HTTP edge: translates API Gateway events into store calls, and results into responses.
 //!
-//! The functions have nothing of their own here: each hands its `handle` to [`serve`], and the
-//! local stack hands the same `handle` to [`answer`].
+//! Each function passes its `handle` to [`serve`]; the local stack passes the same `handle` to [`respond`].
 
+mod activity;
 mod bearer;
+mod cursor;
 mod etag;
 mod event;
 mod form;
@@ -13,17 +14,16 @@ mod response;
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{Either, select};
 use lambda_http::{Adapter, RequestExt, Service, lambda_runtime, service_fn};
 
+pub use cursor::{cursor, cursor_param};
 pub use etag::IfNoneMatch;
-pub use event::fit;
-pub use request::Request;
+pub use event::sanitize_event;
+pub use request::{PathId, Request};
 pub use response::Response;
 
 use crate::caller::Caller;
@@ -31,15 +31,15 @@ use crate::error::{Error, Result};
 use crate::log::{self, Meter};
 use crate::store::Store;
 
-/// When a request is given up: before Lambda ends the function (10 s, in `template.yaml`) and the
-/// client gets an answer that tells nothing.
+/// How long a request may take. Lambda ends the function after 10 s (`template.yaml`), and API Gateway
+/// would then respond without a useful error.
 const DEADLINE: Duration = Duration::from_secs(8);
 
-/// Runs `handle` as the Lambda function `operation`, connected to the store, until Lambda ends it.
+/// Runs `handle` as the Lambda function `operation` until Lambda ends it. Connects to DynamoDB first.
 ///
 /// # Errors
 ///
-/// Where the environment lacks what [`Store::from_env`] needs, and where the Lambda runtime fails.
+/// The environment lacks a variable that [`Store::from_env`] needs, or the Lambda runtime fails.
 pub async fn serve<H, F>(operation: &'static str, handle: H) -> Result<(), lambda_http::Error>
 where
     H: Fn(Store, Request) -> F + Copy + Send + Sync + 'static,
@@ -51,7 +51,7 @@ where
     run(operation, store, handle).await
 }
 
-/// The same for a function that asks nothing of the store.
+/// The same for a function that seldom needs the store: does not connect first.
 ///
 /// # Errors
 ///
@@ -80,14 +80,16 @@ where
 {
     let mut adapter = Adapter::from(service_fn(move |event| {
         let store = store.clone();
-        async move { Ok::<_, Infallible>(answer(operation, store, event, handle).await) }
+        async move { Ok::<_, Infallible>(respond(operation, store, event, handle).await) }
     }));
-    // In a box: futures with the SDK's in them are large, and this one is handed on many times.
-    lambda_runtime::run(service_fn(move |event| adapter.call(fit(event)).boxed())).await
+    // Boxed, because the runtime moves the future many times and the SDK's futures are large.
+    let service = service_fn(move |event| adapter.call(sanitize_event(event)).boxed());
+    lambda_runtime::run(service).await
 }
 
-/// Answers one event with `handle`, and writes its log line; whatever happens, there is an answer.
-pub async fn answer<H, F>(
+/// Runs `handle` for one event and writes its log line. Always returns a response, even if the handler
+/// panics or exceeds the deadline.
+pub async fn respond<H, F>(
     operation: &'static str,
     store: Store,
     event: lambda_http::Request,
@@ -103,33 +105,29 @@ where
         .lambda_context_ref()
         .map_or_else(String::new, |context| context.request_id.clone());
     let request = Request::new(event);
+    let conversation_param = request.conversation_param();
     let caller = request.caller().ok().cloned();
     let meter = Meter::start();
 
     let work = async {
-        let outcome = AssertUnwindSafe(Box::pin(handle(store.clone(), request)))
-            .catch_unwind()
-            .await;
-        match outcome.unwrap_or_else(|_| Err(Error::internal("the function panicked"))) {
-            // Whoever is not known is told that first, not what else is wrong with the request.
-            Err(
-                error @ (Error::Invalid(_)
-                | Error::MessageNotFound
-                | Error::ConversationNotFound { .. }
-                | Error::ContactNotFound { .. }
-                | Error::TokenNotFound),
-            ) if let Some(caller) = &caller => store.authenticate(caller).await.and(Err(error)),
-            outcome => outcome,
+        // Boxed, because futures that call the SDK are too large to be moved through the stack.
+        let handled = Box::pin(handle(store.clone(), request));
+        match &caller {
+            Some(caller) => {
+                let handled = authenticate_first(&store, caller, handled);
+                activity::record_activity(&store, caller, catch_panic(handled)).await
+            }
+            None => catch_panic(handled).await,
         }
     };
-    let work = meter.measure(beside_activity(&store, caller.as_ref(), work));
+    let work = meter.measure(work);
     let outcome = tokio::time::timeout(DEADLINE, work).await;
-    let outcome = outcome.unwrap_or_else(|late| Err(Error::Unavailable(late.into())));
+    let outcome = outcome.unwrap_or_else(|timeout| Err(Error::Unavailable(timeout.into())));
 
     let error = outcome.as_ref().err().map(response::describe);
     let response = match outcome {
         Ok(response) => response,
-        Err(error) => Response::error(&error, &request_id),
+        Err(error) => Response::error(&error, conversation_param, &request_id),
     };
     log::Line {
         request_id: &request_id,
@@ -143,23 +141,21 @@ where
     response.with_request_id(&request_id)
 }
 
-/// Does the work of a request, and beside it, once it is known who calls, writes down that they are active.
-async fn beside_activity<T>(
+/// A caller without a valid token gets 401, whatever else is wrong with the request.
+async fn authenticate_first(
     store: &Store,
-    caller: Option<&Caller>,
-    work: impl Future<Output = T>,
-) -> T {
-    let Some(caller) = caller else {
-        return work.await;
-    };
-    let activity = async { store.is_active(caller.authenticated().await).await };
-    match select(pin!(work), pin!(activity)).await {
-        Either::Right(((), work)) => work.await,
-        Either::Left((outcome, activity)) => {
-            if caller.contact().is_some() {
-                activity.await;
-            }
-            outcome
+    caller: &Caller,
+    handled: impl Future<Output = Result<Response>>,
+) -> Result<Response> {
+    match handled.await {
+        Err(error) if error.requires_authentication() => {
+            store.authenticate(caller).await.and(Err(error))
         }
+        outcome => outcome,
     }
+}
+
+async fn catch_panic(work: impl Future<Output = Result<Response>>) -> Result<Response> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| Err(Error::internal("the handler panicked")))
 }

@@ -1,5 +1,5 @@
-//! Ids: 16 random characters of `0-9A-Za-z` for contacts and conversations, of which tokens' begin with the time;
-//! for messages their key.
+//! Ids. Contacts and conversations have 16 random characters of `0-9A-Za-z`, tokens the same but beginning
+//! with the time; a message's id is its key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Micros;
 
-/// In ASCII order, so that text sorts as the numbers do.
+/// In ASCII order, so that ids sort as text in the order of their numbers.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// How many characters a random id has: 95 bits.
+/// The length of a random id (95 bits).
 const RANDOM_LEN: usize = 16;
 
-/// How many characters a microsecond takes in a message id, zero-padded.
+/// The length of the zero-padded microseconds in a message id.
 const MICROS_LEN: usize = 9;
 
-/// Why a text is not an id.
+/// The text is not an id.
 #[derive(Debug, thiserror::Error)]
 #[error("must be an id: {expected} characters of 0-9A-Za-z")]
 pub struct InvalidId {
@@ -32,7 +32,7 @@ macro_rules! random_id {
         pub struct $name([u8; RANDOM_LEN]);
 
         impl $name {
-            /// A new id that nobody can guess.
+            /// A new id that cannot be guessed.
             #[must_use]
             pub fn random() -> Self {
                 Self(random())
@@ -76,22 +76,22 @@ macro_rules! random_id {
 }
 
 random_id! {
-    /// Names a contact.
+    /// The id of a contact.
     ContactId
 }
 
 random_id! {
-    /// Names a conversation.
+    /// The id of a conversation.
     ConversationId
 }
 
 random_id! {
-    /// Names a token, and lets nobody in; ids of later tokens sort behind.
+    /// The id of a token, which is not its secret. Ids sort by the time of creation.
     TokenId
 }
 
 impl TokenId {
-    /// The id of a token issued at this moment: when, then 41 random bits.
+    /// The id of a token issued at this moment: the time, then 41 random bits.
     #[must_use]
     pub fn new(issued_at: Micros) -> Self {
         let mut id = random();
@@ -106,9 +106,9 @@ impl TokenId {
     }
 }
 
-/// Names a message and is its key: when it was sent, then where.
+/// The id of a message, which is its key: the time, then the conversation.
 ///
-/// Ids sort by time, so a list's cursor is an id, valid even after its message is gone.
+/// Ids sort by time, so an id is a cursor, which stays valid after the message is deleted.
 #[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageId {
@@ -132,13 +132,13 @@ impl MessageId {
         Micros(self.created_at)
     }
 
-    /// Where it was sent: its partition key.
+    /// The conversation it was sent to: its partition key.
     #[must_use]
     pub fn conversation(&self) -> ConversationId {
         self.conversation
     }
 
-    /// What every id of this moment or later sorts behind, and every earlier one before.
+    /// A text that sorts before all ids of this moment or later, and after all earlier ids.
     #[must_use]
     pub fn prefix(moment: Micros) -> String {
         let mut number = moment.0.min(Micros::MAX.0);
@@ -205,7 +205,7 @@ impl fmt::Debug for MessageId {
     }
 }
 
-/// The number that these digits are, if they are digits.
+/// Parses base-62 digits.
 fn micros(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0, |number, byte| {
         let digit = ALPHABET.binary_search(byte).ok()?;
@@ -222,7 +222,7 @@ fn parse(text: &str) -> Result<[u8; RANDOM_LEN], InvalidId> {
     }
 }
 
-/// Uniform over the alphabet: bytes past its last whole multiple are drawn again.
+/// Uniform over the alphabet: bytes above its largest multiple are rejected.
 fn random() -> [u8; RANDOM_LEN] {
     let mut id = [0; RANDOM_LEN];
     let mut filled = 0;
@@ -254,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_message_id_survives_being_written_and_read(id in message_id()) {
+        fn a_message_id_is_parsed_from_its_text(id in message_id()) {
             let text = id.to_string();
             prop_assert_eq!(text.len(), 25);
             prop_assert_eq!(text.parse::<MessageId>().unwrap(), id);
@@ -268,13 +268,13 @@ mod tests {
         }
 
         #[test]
-        fn a_prefix_parts_the_ids_of_its_moment_and_later_from_the_earlier(id in message_id(), moment in 0..=Micros::MAX.0) {
+        fn a_prefix_separates_earlier_ids_from_later_ones(id in message_id(), moment in 0..=Micros::MAX.0) {
             let later = id.created_at() >= Micros(moment);
             prop_assert_eq!(id.to_string() > MessageId::prefix(Micros(moment)), later);
         }
 
         #[test]
-        fn any_text_is_an_id_or_is_refused(text in ".{0,40}") {
+        fn any_text_is_an_id_or_rejected(text in ".{0,40}") {
             if let Ok(id) = text.parse::<MessageId>() {
                 prop_assert_eq!(id.to_string(), text);
             }

@@ -1,9 +1,13 @@
-//! Idempotency keys: a request under one is carried out once, however often it is sent.
+//! Idempotency keys: a request with one takes effect once, however often it is repeated.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-/// A key of the caller's choice: 1 to 255 visible ASCII characters.
+/// How long a key is remembered.
+pub const VALID_FOR: Duration = Duration::from_hours(24);
+
+/// A key that the client chooses: 1 to 255 visible ASCII characters.
 /// <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header>
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IdempotencyKey(String);
@@ -11,7 +15,7 @@ pub struct IdempotencyKey(String);
 /// The longest key, in characters.
 const MAX_LEN: usize = 255;
 
-/// Why a text is not an idempotency key.
+/// The text is not an idempotency key.
 #[derive(Debug, thiserror::Error)]
 #[error("must be 1 to {MAX_LEN} visible ASCII characters, bare or as a quoted string")]
 pub struct InvalidIdempotencyKey;
@@ -19,7 +23,7 @@ pub struct InvalidIdempotencyKey;
 impl FromStr for IdempotencyKey {
     type Err = InvalidIdempotencyKey;
 
-    /// Bare, or as a string of structured fields (RFC 9651): in quotes, `\` before `"` and `\`.
+    /// Parses a bare key, or a String of Structured Fields (RFC 9651): in quotes, with `\` before `"` and `\`.
     fn from_str(text: &str) -> Result<Self, InvalidIdempotencyKey> {
         let key = match text.strip_prefix('"') {
             None => text.to_owned(),
@@ -33,7 +37,7 @@ impl FromStr for IdempotencyKey {
     }
 }
 
-/// What was quoted, given all behind the first quote.
+/// Unquotes a text without its first quote.
 fn unquoted(quoted: &str) -> Option<String> {
     let mut key = String::new();
     let mut characters = quoted.chars();
@@ -63,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_the_same_bare_and_quoted() {
+    fn a_bare_and_a_quoted_key_are_equal() {
         for (text, key) in [
             ("abc", Some("abc")),
             ("\"abc\"", Some("abc")),
@@ -86,7 +90,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_key_or_is_refused(text in ".{0,300}") {
+        fn any_text_is_a_key_or_rejected(text in ".{0,300}") {
             if let Ok(key) = text.parse::<IdempotencyKey>() {
                 prop_assert!((1..=255).contains(&key.to_string().len()));
             }

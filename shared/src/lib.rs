@@ -1,24 +1,26 @@
-//! The model that every function of CityPay Messages shares.
+//! The code that all functions of CityPay Messages share.
 //!
-//! Values that cannot be wrong, which know nothing of HTTP or DynamoDB:
+//! Values that are valid by construction, and that know nothing of HTTP or DynamoDB:
 //!
-//! - [`caller`]: who calls, as far as is known yet.
+//! - [`caller`]: the caller of a request, before and after authentication.
 //! - [`message`]: a message, its text and its reactions.
-//! - [`contact`]: a person, and the name others see.
-//! - [`conversation`]: who takes part, and what one of them sees of it.
-//! - [`token`]: what can be told of a bearer token.
-//! - [`id`]: what names each of them; a message's id is its key.
-//! - [`version`]: which version of a message is meant.
-//! - [`idempotency`]: keys under which a request is carried out once.
-//! - [`page`]: which part of a list is asked for.
-//! - [`time`]: microseconds within, seconds for clients, and the clock.
-//! - [`error`]: all that can go wrong.
+//! - [`contact`]: a contact: a person who sends, reads and reacts.
+//! - [`conversation`]: a conversation, as one of its participants sees it.
+//! - [`token`]: a bearer token, without its secret.
+//! - [`id`]: the ids of all of these; a message's id is its key.
+//! - [`version`]: versions of a message, for conditional requests.
+//! - [`idempotency`]: idempotency keys.
+//! - [`page`]: pages of a list, and cursors.
+//! - [`time`]: timestamps, and the clock.
+//! - [`error`]: everything that can go wrong.
 //!
 //! Around them:
 //!
-//! - [`http`]: the edge, from an API Gateway event to a store call and back.
-//! - [`store`]: DynamoDB, one file per kind of item.
-//! - [`log`]: one JSON line per request.
+//! - [`http`]: from an API Gateway event to a store call, and from its result to a response.
+//! - [`store`]: DynamoDB, one file per operation.
+//! - [`log`]: one JSON log line per request.
+//!
+//! `docs/architecture.md` follows one request through these modules.
 
 pub mod caller;
 pub mod contact;

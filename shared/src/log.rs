@@ -1,4 +1,4 @@
-//! One JSON line per request, with what it cost; never a token, a phone number or a text.
+//! One JSON log line per request with its cost. It never contains a token, a phone number or a message text.
 
 use std::io;
 use std::panic;
@@ -10,9 +10,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::id::ContactId;
 
-/// Writes the log to standard output, which is what Lambda collects.
+/// Writes the log to standard output, which Lambda collects.
 ///
-/// Of a panic it tells where, and not what: that can be anything.
+/// A panic is logged with its location only: its message may contain request data.
 pub fn init() {
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(tracing::field::display);
@@ -21,7 +21,7 @@ pub fn init() {
     init_with(io::stdout);
 }
 
-/// Writes the log as JSON lines to `writer`; the first to be set stays.
+/// Writes the log as JSON lines to `writer`. Only the first call has an effect.
 pub fn init_with(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let _ = tracing_subscriber::fmt()
         .json()
@@ -34,21 +34,20 @@ pub fn init_with(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
         .try_init();
 }
 
-/// What one request asked of DynamoDB.
+/// Measures the DynamoDB usage of one request.
 #[derive(Clone, Debug)]
 pub struct Meter {
     started: Instant,
     cost: Arc<Mutex<Cost>>,
 }
 
-/// The sums of a [`Meter`].
+/// The totals of a [`Meter`].
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
-    /// How many calls.
     calls: u32,
-    /// How many of them one after the other: what a client waits for.
+    /// The longest chain of sequential calls: what a client waits for.
     round_trips: u32,
-    /// The longest chain of calls that have ended.
+    /// The same for calls that have ended.
     ended: u32,
     /// Read capacity units.
     read: f64,
@@ -61,7 +60,7 @@ tokio::task_local! {
 }
 
 impl Meter {
-    /// A meter at zero.
+    /// A new meter. The duration of the request starts here.
     #[must_use]
     pub fn start() -> Self {
         Self {
@@ -70,26 +69,26 @@ impl Meter {
         }
     }
 
-    /// Runs `work`, counting what it asks of DynamoDB.
+    /// Runs `work` and measures its DynamoDB calls.
     pub async fn measure<F: Future>(&self, work: F) -> F::Output {
         CURRENT.scope(self.clone(), work).await
     }
 
-    /// A call begins; the result goes to [`Meter::call_ends`].
-    pub(crate) fn call_begins() -> u32 {
+    /// Counts a call. Pass the result to [`Meter::call_ended`].
+    pub(crate) fn call_started() -> u32 {
         Self::current(|cost| {
             cost.calls += 1;
-            let place = cost.ended + 1;
-            cost.round_trips = cost.round_trips.max(place);
-            place
+            let round_trip = cost.ended + 1;
+            cost.round_trips = cost.round_trips.max(round_trip);
+            round_trip
         })
         .unwrap_or_default()
     }
 
-    /// The call at this `place` has ended and used so many read and write capacity units.
-    pub(crate) fn call_ends(place: u32, read: f64, written: f64) {
+    /// Adds the read and write capacity units of a call.
+    pub(crate) fn call_ended(round_trip: u32, read: f64, written: f64) {
         Self::current(|cost| {
-            cost.ended = cost.ended.max(place);
+            cost.ended = cost.ended.max(round_trip);
             cost.read += read;
             cost.written += written;
         });
@@ -103,7 +102,7 @@ impl Meter {
     }
 }
 
-/// The line of one request.
+/// The log line of one request.
 pub(crate) struct Line<'a> {
     pub request_id: &'a str,
     pub operation: &'static str,

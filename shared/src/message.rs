@@ -1,4 +1,4 @@
-//! A message, its text, and the reactions to it.
+//! A message, its text and its reactions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,33 +13,38 @@ use crate::id::{ConversationId, MessageId};
 use crate::time::Seconds;
 use crate::version::Version;
 
-/// A message, as clients see it: every key always present.
+/// A message as clients see it. Every key is always present.
 #[derive(Debug, Serialize)]
 pub struct Message {
-    /// Names the message.
+    /// Its id.
     pub id: MessageId,
-    /// Where it was sent.
+    /// The conversation that it was sent to.
     pub conversation_id: ConversationId,
-    /// The sender, as it is now.
+    /// The sender with its current profile.
     pub contact: Contact,
-    /// What it says.
+    /// The text.
     pub message: String,
-    /// Who reacted, and how.
+    /// The reactions.
     pub reactions: Reactions,
-    /// What came with it; nothing, until attachments are taken.
+    /// Always empty: attachments are not supported yet.
     pub attachments: [(); 0],
-    /// When another participant first read it.
+    /// When a participant other than the sender first read it.
     pub read_at: Option<Seconds>,
     /// When it was sent.
     pub created_at: Seconds,
     /// When it was last changed.
     pub updated_at: Option<Seconds>,
-    /// How often it was, which is its `ETag`.
+    /// Its version, which is part of its `ETag`.
     #[serde(skip)]
     pub version: Version,
 }
 
-/// A message's text: 1 byte to 32 KiB of UTF-8, not only white space.
+/// The most different emoji on a message, so that its item stays far below DynamoDB's limit of 400 KB.
+///
+/// Checked before the update: concurrent requests may exceed it slightly.
+pub const MAX_EMOJI: usize = 50;
+
+/// The text of a message: 1 byte to 32 KiB of UTF-8, not only white space.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
 pub struct Text(String);
@@ -48,23 +53,23 @@ impl Text {
     /// The longest text, in bytes.
     pub const MAX_LEN: usize = 32 * 1024;
 
-    /// What it says.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a text cannot be sent.
+/// Why a text is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidText {
-    /// Nothing to read.
+    /// It is empty or only white space.
     #[error("must not be empty or only white space")]
     Blank,
-    /// More than [`Text::MAX_LEN`].
+    /// It is longer than [`Text::MAX_LEN`].
     #[error("must be at most {max} bytes of UTF-8, was {len}", max = Text::MAX_LEN)]
     TooLong {
-        /// How long it was, in bytes.
+        /// Its length in bytes.
         len: usize,
     },
 }
@@ -89,7 +94,7 @@ impl From<Text> for String {
     }
 }
 
-/// The usernames behind each emoji; shown as `[{"heart": ["ann", "bob"]}]`, both sorted.
+/// The usernames by emoji, both sorted; serialized as `[{"heart": ["ann", "bob"]}]`.
 #[derive(Debug, Default)]
 pub struct Reactions(pub BTreeMap<String, BTreeSet<String>>);
 
@@ -108,13 +113,13 @@ impl Serialize for Reactions {
 #[serde(try_from = "String")]
 pub struct Emoji(String);
 
-/// Why a text is not an emoji.
+/// The text is not an emoji.
 #[derive(Debug, thiserror::Error)]
 #[error("must be an emoji: a short name of 1 to 64 characters of a-z0-9_+-, or one Unicode emoji")]
 pub struct InvalidEmoji;
 
 impl Emoji {
-    /// As it is shown.
+    /// The emoji as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -142,9 +147,10 @@ impl fmt::Display for Emoji {
     }
 }
 
-/// One grapheme that begins with an emoji character; an ASCII one (`#`, `1`) only as a keycap.
+/// Whether the text is one grapheme that begins with an emoji character; an ASCII one (`#`, `1`) only as a
+/// keycap.
 ///
-/// By shape (UTS #51), not by a list, so that next year's emoji are emoji too.
+/// It follows the structure in UTS #51 rather than a list, so that future emoji are accepted.
 fn is_unicode_emoji(text: &str) -> bool {
     const KEYCAP: char = '\u{20E3}';
     let one = text.graphemes(true).count() == 1;
@@ -176,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_emoji() {
+    fn other_texts_are_not_emoji() {
         let long = "a".repeat(65);
         for text in [
             "", " ", "Heart", "a b", "👍👍", "👍a", "é", "漢", "#", "\u{200D}", "\u{FE0F}", "\0",
@@ -187,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_has_1_byte_to_32_kib_and_not_only_white_space() {
+    fn a_text_has_1_byte_to_32_kib_and_is_not_only_white_space() {
         for good in ["a", " a ", "\0", &"a".repeat(32 * 1024)] {
             assert!(
                 Text::try_from(good.to_owned()).is_ok(),

@@ -1,39 +1,38 @@
-//! Pages of a list: which part is asked for, and what is answered.
+//! Pages of a list, and cursors.
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Invalid;
 use crate::id::MessageId;
 use crate::time::Micros;
 
-/// The most that the items of a page may weigh: Lambda's limit for an answer is 6 MB.
+/// The most bytes of all items of a page: Lambda limits a response to 6 MB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_BYTES: usize = 5 * 1024 * 1024;
 
 /// One page of a list, newest first.
 #[derive(Debug, Serialize)]
 pub struct Page<T> {
-    /// Whether one more item exists in the direction travelled.
+    /// Whether there is one more item in the direction of the request.
     pub has_more: bool,
     /// The items.
     pub data: Vec<T>,
 }
 
 impl<T> Page<T> {
-    /// The page of what was found on the way, nearest first: up to one more than the limit.
+    /// The page of these items, which start next to the cursor; one more than the limit if there are more.
     ///
-    /// It ends before the limit where its items, by their `weight` in bytes, would not fit into
-    /// one answer of a function.
+    /// It ends before the limit if the items, with their `max_json_len` in bytes, would not fit into one
+    /// response.
     #[must_use]
     pub fn of(
         mut found: Vec<T>,
         limit: Limit,
         direction: Direction,
-        weight: impl Fn(&T) -> usize,
+        max_json_len: impl Fn(&T) -> usize,
     ) -> Self {
         let mut bytes = 0;
         let fits = |item: &&T| {
-            bytes += weight(item);
+            bytes += max_json_len(item);
             bytes <= MAX_BYTES
         };
         let fitting = found.iter().take(limit.get()).take_while(fits).count();
@@ -49,13 +48,13 @@ impl<T> Page<T> {
     }
 }
 
-/// How many items a page has: 1 to 100, 10 unless said otherwise.
+/// The most items of a page: 1 to 100, 10 by default.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct Limit(u8);
 
 impl Limit {
-    /// As a count of items.
+    /// The limit as a number.
     #[must_use]
     pub fn get(self) -> usize {
         usize::from(self.0)
@@ -68,7 +67,7 @@ impl Default for Limit {
     }
 }
 
-/// Why a number is not a limit.
+/// The number is not a limit.
 #[derive(Debug, thiserror::Error)]
 #[error("must be 1 to 100")]
 pub struct InvalidLimit;
@@ -84,36 +83,16 @@ impl TryFrom<u64> for Limit {
     }
 }
 
-/// The id next to which a page begins; the message that it names need not exist any more.
+/// The id that a page starts next to. A message with this id need not exist any more.
 #[derive(Clone, Copy, Debug)]
 pub enum Cursor<T = MessageId> {
-    /// The page just behind this id: in lists that have the newest first, the older one.
+    /// The page after this id: the older one in lists with the newest first.
     StartingAfter(T),
-    /// The page just before this id.
+    /// The page before this id.
     EndingBefore(T),
 }
 
 impl<T> Cursor<T> {
-    /// The cursor that the parameters `starting_after` and `ending_before` name, if one of them is given.
-    ///
-    /// # Errors
-    ///
-    /// If both are.
-    pub fn of(
-        starting_after: Option<T>,
-        ending_before: Option<T>,
-    ) -> Result<Option<Self>, Invalid> {
-        match (starting_after, ending_before) {
-            (Some(_), Some(_)) => Err(Invalid::value(
-                "ending_before",
-                "cannot be given together with starting_after",
-            )),
-            (Some(id), None) => Ok(Some(Self::StartingAfter(id))),
-            (None, Some(id)) => Ok(Some(Self::EndingBefore(id))),
-            (None, None) => Ok(None),
-        }
-    }
-
     /// The id.
     pub fn id(&self) -> &T {
         match self {
@@ -121,24 +100,15 @@ impl<T> Cursor<T> {
         }
     }
 
-    /// The parameter that it came in.
-    #[must_use]
-    pub fn param(&self) -> &'static str {
+    /// The cursor with another id.
+    pub fn map<U>(self, id_of: impl FnOnce(T) -> U) -> Cursor<U> {
         match self {
-            Self::StartingAfter(_) => "starting_after",
-            Self::EndingBefore(_) => "ending_before",
+            Self::StartingAfter(id) => Cursor::StartingAfter(id_of(id)),
+            Self::EndingBefore(id) => Cursor::EndingBefore(id_of(id)),
         }
     }
 
-    /// The cursor at what `place` says of the id.
-    pub fn map<U>(self, place: impl FnOnce(T) -> U) -> Cursor<U> {
-        match self {
-            Self::StartingAfter(id) => Cursor::StartingAfter(place(id)),
-            Self::EndingBefore(id) => Cursor::EndingBefore(place(id)),
-        }
-    }
-
-    /// Which way to go from it.
+    /// The direction of the page from its cursor.
     #[must_use]
     pub fn direction(cursor: Option<&Self>) -> Direction {
         match cursor {
@@ -148,36 +118,36 @@ impl<T> Cursor<T> {
     }
 }
 
-/// Which way a page is gathered.
+/// The direction in which the items of a page are read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Direction {
-    /// From the newest down.
+    /// From newer to older items.
     Older,
-    /// From the cursor up.
+    /// From older to newer items.
     Newer,
 }
 
-/// The part of a list that is asked for.
+/// The part of a list that a request asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// How many items at most.
+    /// The most items.
     pub limit: Limit,
-    /// Where the page begins; without one, at the newest.
+    /// Where the page starts; without a cursor, at the newest item.
     pub cursor: Option<Cursor>,
-    /// The earliest moment that counts.
+    /// The earliest moment (inclusive).
     pub from: Micros,
-    /// The first moment that no longer counts; without one, all do.
+    /// The latest moment (exclusive), if there is one.
     pub until: Option<Micros>,
 }
 
 impl Window {
-    /// Which way to go from the cursor.
+    /// The direction of the page from its cursor.
     #[must_use]
     pub fn direction(&self) -> Direction {
         Cursor::direction(self.cursor.as_ref())
     }
 
-    /// The id that all items must be newer than.
+    /// All items are newer than this id.
     #[must_use]
     pub fn newer_than(&self) -> Option<MessageId> {
         match self.cursor {
@@ -186,7 +156,7 @@ impl Window {
         }
     }
 
-    /// The id that all items must be older than.
+    /// All items are older than this id.
     #[must_use]
     pub fn older_than(&self) -> Option<MessageId> {
         match self.cursor {

@@ -1,21 +1,31 @@
-//! Microseconds since 1970 in the store, whole seconds for clients, and the clock that tells them.
+//! Timestamps: microseconds in the store, seconds for clients; and the clock.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// Microseconds since 1970: what the store keeps, fine enough to order a conversation.
+/// The longest time that a request may be in flight. Items older than this are settled.
+pub const MAX_IN_FLIGHT: Duration = Duration::from_mins(1);
+
+/// Microseconds since 1970, precise enough to order the messages of a conversation.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Micros(pub u64);
 
 impl Micros {
-    /// The latest moment that a message id can hold (in the year 2398).
+    /// The latest moment that a message id can represent (in the year 2398).
     pub const MAX: Self = Self(62_u64.pow(9) - 1);
+
+    /// The moment that is `duration` earlier, but not before 1970.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
 }
 
-/// Unix seconds: what clients see and send.
+/// Unix seconds, which clients see and send.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Seconds(pub u64);
 
@@ -26,13 +36,13 @@ impl From<Micros> for Seconds {
 }
 
 impl From<Seconds> for Micros {
-    /// The first microsecond of that second; at most [`Micros::MAX`].
+    /// The first microsecond of the second; at most [`Micros::MAX`].
     fn from(seconds: Seconds) -> Self {
         Self(seconds.0.saturating_mul(1_000_000).min(Micros::MAX.0))
     }
 }
 
-/// Where "now" comes from: the host's clock, or in tests any other.
+/// The clock of the host, or another one in tests.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Micros + Send + Sync>);
 
@@ -42,20 +52,17 @@ impl Clock {
     pub fn system() -> Self {
         Self::new(|| {
             let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-            Micros(
-                u64::try_from(now.as_micros())
-                    .unwrap_or(u64::MAX)
-                    .min(Micros::MAX.0),
-            )
+            let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+            Micros(micros.min(Micros::MAX.0))
         })
     }
 
-    /// A clock that tells what `now` returns.
+    /// A clock that returns the result of `now`.
     pub fn new(now: impl Fn() -> Micros + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The present moment.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Micros {
         (self.0)()

@@ -1,4 +1,4 @@
-//! A bearer token: what can be told of it without giving it away.
+//! A bearer token, without its secret.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,48 +8,48 @@ use crate::time::Seconds;
 /// The longest label, in characters.
 const MAX_LABEL: usize = 100;
 
-/// A token, without the secret itself.
+/// A token without its secret.
 #[derive(Clone, Debug, Serialize)]
 pub struct Token {
-    /// Names the token and does not let anybody in.
+    /// Its id, which is not secret.
     pub id: TokenId,
-    /// What it is for.
+    /// Its label.
     pub label: String,
     /// When it was issued.
     pub created_at: Seconds,
-    /// When it ends, if it does.
+    /// When it expires, if it does.
     pub expires_at: Option<Seconds>,
 }
 
-/// A token that has just been issued.
+/// A token that has just been created.
 #[derive(Debug, Serialize)]
 pub struct NewToken {
-    /// What can be told of it again later.
+    /// The token.
     #[serde(flatten)]
     pub token: Token,
-    /// The secret to call with: told this once, as only its hash is kept.
+    /// The secret. It is returned only once, because only its hash is stored.
     #[serde(rename = "token")]
     pub secret: String,
 }
 
-/// A new secret: 256 random bits, in characters that RFC 6750 allows.
+/// Generates a secret: 256 random bits, in characters that RFC 6750 allows.
 ///
 /// # Panics
 ///
 /// If the operating system has no random bytes.
 #[must_use]
-pub fn secret() -> String {
+pub fn generate_secret() -> String {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the operating system has random bytes");
     format!("citypay_{}", base16ct::lower::encode_string(&bytes))
 }
 
-/// What a token is for: up to 100 characters, none of them control characters.
+/// The label of a token: up to 100 characters, no control characters.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Label(String);
 
-/// Why a text is not a label.
+/// The text is not a label.
 #[derive(Debug, thiserror::Error)]
 #[error("must be at most {MAX_LABEL} characters, no control characters")]
 pub struct InvalidLabel;
@@ -72,7 +72,7 @@ impl From<Label> for String {
     }
 }
 
-/// How long a token is good: 1 second to 10 years.
+/// How long a token is valid: 1 second to 10 years.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct Lifetime(u64);
@@ -81,14 +81,14 @@ impl Lifetime {
     /// Ten years of 365 days.
     const MAX: u64 = 10 * 365 * 24 * 60 * 60;
 
-    /// When a token ends that is issued now.
+    /// When a token expires that is created now.
     #[must_use]
     pub fn from(self, now: Seconds) -> Seconds {
         Seconds(now.0.saturating_add(self.0))
     }
 }
 
-/// Why a number is not a lifetime.
+/// The number is not a lifetime.
 #[derive(Debug, thiserror::Error)]
 #[error("must be 1 to {max} seconds", max = Lifetime::MAX)]
 pub struct InvalidLifetime;

@@ -1,23 +1,22 @@
-//! Versions of a message, for those who want to change only what they have seen.
+//! Versions of a message, for conditional requests.
 
 use serde::{Deserialize, Serialize};
 
-/// How often a message has been changed, counting its sending. That its sender or those who reacted say
-/// something else of themselves is no change of it.
+/// 1 for a new message, incremented by each change. A change of a contact's profile does not count.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Version(pub u64);
 
-/// Which versions a request is meant for.
+/// The versions that a request applies to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Expected {
-    /// Any, as long as there is one.
+    /// Any version.
     Any,
-    /// One of these; with none in it, none at all.
+    /// One of these; none if it is empty.
     OneOf(Vec<Version>),
 }
 
 impl Expected {
-    /// Whether a request is meant for this version.
+    /// Whether the request applies to this version.
     #[must_use]
     pub fn includes(&self, version: Version) -> bool {
         match self {

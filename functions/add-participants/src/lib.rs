@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use shared::conversation::Participants;
 use shared::http::{Request, Response};
-use shared::{Error, Result, Store};
+use shared::{Result, Store};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -11,18 +11,16 @@ struct AddParticipants {
     participants: Participants,
 }
 
-/// Lets others take part in a conversation with a name, too.
+/// Adds participants to a conversation with a name.
 ///
 /// # Errors
 ///
-/// 404 if there is no such conversation for the caller, or no such contact; 403 if somebody else may
-/// say who takes part.
+/// 404 if the conversation or a contact does not exist for the caller; 403 if the caller may not change the
+/// participants.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let AddParticipants { participants } = request.body()?;
-    let id = request
-        .id()
-        .ok_or(Error::ConversationNotFound { param: "id" })?;
+    let id = request.path_id()?;
 
     let conversation = store.add_participants(caller, id, &participants).await?;
 

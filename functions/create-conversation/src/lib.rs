@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use shared::conversation::{Name, Participants};
 use shared::http::{Request, Response};
-use shared::store::{Begun, NewConversation};
+use shared::store::{CreatedConversation, NewConversation};
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
@@ -13,23 +13,23 @@ struct CreateConversation {
     name: Option<Name>,
 }
 
-/// Begins a conversation of the caller and others; where two contacts have one without a name, it is that.
+/// Creates a conversation of the caller and others, or returns the unnamed one that the two already have.
 ///
 /// # Errors
 ///
-/// 404 if one of the participants does not exist.
+/// 404 if a participant does not exist.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let CreateConversation { participants, name } = request.body()?;
 
-    let begun = store
-        .begin(caller, NewConversation { participants, name })
-        .await?;
+    let new = NewConversation { participants, name };
+    let created = store.create_conversation(caller, new).await?;
 
-    Ok(match begun {
-        Begun::New(conversation) => {
-            Response::created(&conversation).at(&format!("/v1/conversations/{}", conversation.id))
+    Ok(match created {
+        CreatedConversation::New(conversation) => {
+            let location = format!("/v1/conversations/{}", conversation.id);
+            Response::created(&conversation).located_at(&location)
         }
-        Begun::Existing(conversation) => Response::ok(&conversation),
+        CreatedConversation::Existing(conversation) => Response::ok(&conversation),
     })
 }

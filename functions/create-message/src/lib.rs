@@ -4,7 +4,7 @@ use serde::Deserialize;
 use shared::http::{Request, Response};
 use shared::id::ConversationId;
 use shared::message::Text;
-use shared::store::Sent;
+use shared::store::CreatedMessage;
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
@@ -14,29 +14,26 @@ struct CreateMessage {
     message: Text,
 }
 
-/// Sends a message to a conversation that the caller takes part in; under an `Idempotency-Key` once.
+/// Sends a message to a conversation of the caller; with an `Idempotency-Key`, exactly once.
 ///
 /// # Errors
 ///
-/// 404 if there is no such conversation for the caller, or what was sent under the key has been deleted;
-/// 422 if something else was sent under it.
+/// 404 if the conversation does not exist for the caller, or if the message that was sent with the key has
+/// been deleted; 422 if the key was used for another message.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let CreateMessage {
         conversation_id,
         message,
     } = request.body()?;
-
     let key = request.idempotency_key()?;
 
-    let Sent { message, replayed } = store.send(caller, conversation_id, message, key).await?;
+    let CreatedMessage { message, replayed } = store
+        .create_message(caller, conversation_id, message, key)
+        .await?;
 
-    let response = Response::created(&message)
-        .at(&format!("/v1/messages/{}", message.id))
-        .tagged(message.version);
-    Ok(if replayed {
-        response.replayed()
-    } else {
-        response
-    })
+    Ok(Response::created(&message)
+        .located_at(&format!("/v1/messages/{}", message.id))
+        .tagged(message.version)
+        .replayed_if(replayed))
 }

@@ -12,17 +12,17 @@ struct CreateToken {
     expires_in: Option<Lifetime>,
 }
 
-/// Issues a token to the caller; its secret is in this one answer only.
+/// Creates a token for the caller. Only this response contains its secret.
 ///
 /// # Errors
 ///
-/// 400 if it would outlive the token that it is issued with.
+/// 400 if it would outlive the token of the request.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let CreateToken { label, expires_in } = request.body()?;
 
     let token = store
-        .issue_own_token(caller, label.unwrap_or_default(), expires_in)
+        .create_token(caller, label.unwrap_or_default(), expires_in)
         .await?;
 
     Ok(Response::created(&token))

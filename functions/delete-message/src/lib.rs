@@ -1,21 +1,21 @@
 //! `DELETE /v1/messages/:id`
 
 use shared::http::{Request, Response};
-use shared::{Error, Result, Store};
+use shared::{Result, Store};
 
-/// Deletes the caller's message for good; deleting it again is no error.
+/// Deletes a message of the caller permanently. Deleting it again succeeds.
 ///
 /// # Errors
 ///
-/// 404 if the caller does not take part in the conversation, 403 if somebody else wrote the message, 412
-/// if it is not in a version that `If-Match` names.
+/// 404 if the caller is not a participant of the conversation; 403 if the caller is not the author; 412 if
+/// the message is not in a version that `If-Match` names.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     request.no_params()?;
     let expected = request.if_match()?;
-    let id = request.id().ok_or(Error::MessageNotFound)?;
+    let id = request.path_id()?;
 
-    store.delete(caller, id, expected.as_ref()).await?;
+    store.delete_message(caller, id, expected.as_ref()).await?;
 
     Ok(Response::no_content())
 }

@@ -1,22 +1,19 @@
 //! `GET /v1/contacts/:id`
 
 use shared::http::{Request, Response};
-use shared::{Error, Result, Store};
+use shared::{Result, Store};
 
-/// Answers with the contact that has this id, to those who share a conversation with it.
+/// Returns a contact that shares a conversation with the caller.
 ///
 /// # Errors
 ///
-/// 404 if there is no such contact for the caller.
+/// 404 if the contact does not exist for the caller.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     request.no_params()?;
-    let id = request.id().ok_or(Error::ContactNotFound {
-        param: "id",
-        text: None,
-    })?;
+    let id = request.path_id()?;
 
-    let contact = store.acquaintance(caller, id).await?;
+    let contact = store.get_contact(caller, id).await?;
 
     Ok(Response::ok(&contact))
 }

@@ -1,21 +1,20 @@
 //! `GET /v1/messages/:id`
 
 use shared::http::{Request, Response};
-use shared::{Error, Result, Store};
+use shared::{Result, Store};
 
-/// Answers with the message that has this id, to those who take part in its conversation; with 304 if
-/// they have it already.
+/// Returns a message from a conversation of the caller, or 304 if the client has the same response.
 ///
 /// # Errors
 ///
-/// 404 if there is no such message for the caller.
+/// 404 if the message does not exist for the caller.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     request.no_params()?;
     let known = request.if_none_match()?;
-    let id = request.id().ok_or(Error::MessageNotFound)?;
+    let id = request.path_id()?;
 
-    let message = store.message(caller, id).await?;
+    let message = store.get_message(caller, id).await?;
 
     Ok(Response::ok(&message)
         .tagged(message.version)

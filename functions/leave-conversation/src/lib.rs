@@ -1,22 +1,20 @@
 //! `DELETE /v1/conversations/:id`
 
 use shared::http::{Request, Response};
-use shared::{Error, Result, Store};
+use shared::{Result, Store};
 
-/// The caller leaves the conversation; the last to leave takes its messages along.
+/// Removes the caller from a conversation. When the last participant leaves, it is deleted.
 ///
 /// # Errors
 ///
-/// 404 if the caller does not take part, nor did within the last day; 503 after leaving, if there is
-/// more to remove than one request can: the same again goes on.
+/// 404 if the caller is not a participant and did not leave within the last 24 hours; 503 if the caller has
+/// left and the cleanup takes longer than one request: repeat the request to continue.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     request.no_params()?;
-    let id = request
-        .id()
-        .ok_or(Error::ConversationNotFound { param: "id" })?;
+    let id = request.path_id()?;
 
-    store.leave(caller, id).await?;
+    store.leave_conversation(caller, id).await?;
 
     Ok(Response::no_content())
 }

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use shared::contact::Username;
 use shared::error::Invalid;
-use shared::http::{Request, Response};
+use shared::http::{self, Request, Response};
 use shared::id::ContactId;
-use shared::page::{Cursor, Limit, Page};
+use shared::page::{Limit, Page};
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
@@ -17,26 +17,23 @@ struct ListContacts {
     ending_before: Option<ContactId>,
 }
 
-/// Answers with a page of those with whom the caller shares a conversation, or with whoever has this username.
-///
-/// # Errors
-///
-/// Only what every endpoint has.
+/// Returns a page of the contacts that share a conversation with the caller, or the contact with a username.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let list: ListContacts = request.query()?;
-    let cursor = Cursor::of(list.starting_after, list.ending_before)?;
+    let cursor = http::cursor(list.starting_after, list.ending_before)?;
 
     let page = match &list.username {
         None => {
             let limit = list.limit.unwrap_or_default();
-            store.acquaintances(caller, cursor, limit).await?
+            store.list_contacts(caller, cursor, limit).await?
         }
         Some(username) => {
-            list.is_look_up_only()?;
+            list.check_username_is_alone()?;
+            let contact = store.find_contact(caller, username).await?;
             Page {
                 has_more: false,
-                data: store.look_up(caller, username).await?.into_iter().collect(),
+                data: contact.into_iter().collect(),
             }
         }
     };
@@ -50,11 +47,11 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
 }
 
 impl ListContacts {
-    /// A username is unique: there are no pages of it.
-    fn is_look_up_only(&self) -> Result<(), Invalid> {
+    /// A username is unique, so the result has no pages.
+    fn check_username_is_alone(&self) -> Result<(), Invalid> {
         let cursors = [self.starting_after, self.ending_before];
         if self.limit.is_some() || cursors != [None; 2] {
-            let problem = "is unique: give it without limit, starting_after and ending_before";
+            let problem = "cannot be combined with limit, starting_after or ending_before";
             return Err(Invalid::value("username", problem));
         }
         Ok(())

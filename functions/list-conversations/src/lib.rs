@@ -1,9 +1,9 @@
 //! `GET /v1/conversations`
 
 use serde::Deserialize;
-use shared::http::{Request, Response};
+use shared::http::{self, Request, Response};
 use shared::id::ConversationId;
-use shared::page::{Cursor, Limit};
+use shared::page::Limit;
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
@@ -16,19 +16,19 @@ struct ListConversations {
     ending_before: Option<ConversationId>,
 }
 
-/// Answers with a page of the caller's open conversations, or of those that it has archived.
+/// Returns a page of the caller's open or archived conversations.
 ///
 /// # Errors
 ///
-/// 400 if the cursor is not the id of a conversation of the caller's.
+/// 400 if the cursor is not a conversation of the caller.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let list: ListConversations = request.query()?;
-    let cursor = Cursor::of(list.starting_after, list.ending_before)?;
+    let cursor = http::cursor(list.starting_after, list.ending_before)?;
 
     let limit = list.limit.unwrap_or_default();
     let page = store
-        .conversations(caller, list.archived, cursor, limit)
+        .list_conversations(caller, list.archived, cursor, limit)
         .await?;
 
     Ok(Response::page(

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 use shared::error::Invalid;
-use shared::http::{Request, Response};
+use shared::http::{self, Request, Response};
 use shared::id::{ConversationId, MessageId};
-use shared::page::{Cursor, Limit, Window};
+use shared::page::{Limit, Window};
 use shared::time::{Micros, Seconds};
 use shared::{Result, Store};
 
@@ -26,19 +26,19 @@ struct CreatedAt {
     lt: Option<Seconds>,
 }
 
-/// Answers with a page of a conversation, or of all that the caller takes part in.
+/// Returns a page of the messages of one conversation, or of all conversations of the caller.
 ///
 /// # Errors
 ///
-/// 404 if there is no such conversation for the caller.
+/// 404 if the conversation does not exist for the caller.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let list: ListMessages = request.query()?;
     let window = list.window()?;
 
     let page = match list.conversation_id {
-        Some(conversation) => store.messages(caller, conversation, &window).await?,
-        None => store.inbox(caller, &window).await?,
+        Some(conversation) => store.list_messages(caller, conversation, &window).await?,
+        None => store.list_inbox(caller, &window).await?,
     };
 
     Ok(Response::page(
@@ -51,20 +51,19 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
 
 impl ListMessages {
     fn window(&self) -> Result<Window, Invalid> {
-        let cursor = Cursor::of(self.starting_after, self.ending_before)?;
-        if let (Some(cursor), Some(conversation)) = (cursor, self.conversation_id)
-            && cursor.id().conversation() != conversation
-        {
-            return Err(Invalid::value(
-                cursor.param(),
-                "must be the id of a message of that conversation",
-            ));
-        }
-        Ok(Window {
+        let window = Window {
             limit: self.limit.unwrap_or_default(),
-            cursor,
+            cursor: http::cursor(self.starting_after, self.ending_before)?,
             from: self.created_at.gte.map_or(Micros(0), Into::into),
             until: self.created_at.lt.map(Into::into),
-        })
+        };
+        if let (Some(cursor), Some(conversation)) = (&window.cursor, self.conversation_id)
+            && cursor.id().conversation() != conversation
+        {
+            let param = http::cursor_param(window.direction());
+            let problem = "must be the id of a message of that conversation";
+            return Err(Invalid::value(param, problem));
+        }
+        Ok(window)
     }
 }

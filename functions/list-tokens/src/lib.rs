@@ -1,9 +1,9 @@
 //! `GET /v1/tokens`
 
 use serde::Deserialize;
-use shared::http::{Request, Response};
+use shared::http::{self, Request, Response};
 use shared::id::TokenId;
-use shared::page::{Cursor, Limit};
+use shared::page::Limit;
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
@@ -14,18 +14,14 @@ struct ListTokens {
     ending_before: Option<TokenId>,
 }
 
-/// Answers with a page of the caller's tokens, without their secrets.
-///
-/// # Errors
-///
-/// Only what every endpoint has.
+/// Returns a page of the caller's tokens, without their secrets.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let list: ListTokens = request.query()?;
-    let cursor = Cursor::of(list.starting_after, list.ending_before)?;
+    let cursor = http::cursor(list.starting_after, list.ending_before)?;
 
     let limit = list.limit.unwrap_or_default();
-    let page = store.own_tokens(caller, cursor, limit).await?;
+    let page = store.list_tokens(caller, cursor, limit).await?;
 
     Ok(Response::page(&request, &page, cursor.as_ref(), |token| {
         token.id

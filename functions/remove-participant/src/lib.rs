@@ -1,21 +1,19 @@
 //! `DELETE /v1/conversations/:id/participants/:contact_id`
 
 use shared::http::{Request, Response};
-use shared::{Error, Result, Store};
+use shared::{Result, Store};
 
-/// Ends somebody's part in a conversation: the caller's own, or another's in one with a name.
+/// Removes a participant from a conversation: the caller, or another one if it has a name.
 ///
 /// # Errors
 ///
-/// 404 if there is no such conversation for the caller, or the contact does not take part, nor did
-/// within the last day; 403 if somebody else may say who takes part; 503 as when leaving.
+/// 404 if the conversation does not exist for the caller, or if the contact is not a participant and did not
+/// leave within the last 24 hours; 403 if the caller may not change the participants; 503 as for leaving.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     request.no_params()?;
-    let id = request
-        .id()
-        .ok_or(Error::ConversationNotFound { param: "id" })?;
-    let participant = request.id_named("contact_id");
+    let id = request.path_id()?;
+    let participant = request.path_param("contact_id");
 
     store.remove_participant(caller, id, participant).await?;
 

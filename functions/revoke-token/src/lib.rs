@@ -1,9 +1,9 @@
 //! `DELETE /v1/tokens/:id`
 
 use shared::http::{Request, Response};
-use shared::{Error, Result, Store};
+use shared::{Result, Store};
 
-/// Revokes a token of the caller's, at once.
+/// Revokes a token of the caller, with immediate effect.
 ///
 /// # Errors
 ///
@@ -11,9 +11,9 @@ use shared::{Error, Result, Store};
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     request.no_params()?;
-    let id = request.id().ok_or(Error::TokenNotFound)?;
+    let id = request.path_id()?;
 
-    store.revoke_own_token(caller, id).await?;
+    store.revoke_token(caller, id).await?;
 
     Ok(Response::no_content())
 }

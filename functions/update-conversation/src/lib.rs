@@ -5,8 +5,8 @@ use shared::conversation::Name;
 use shared::error::Invalid;
 use shared::http::{Request, Response};
 use shared::id::{ConversationId, MessageId};
-use shared::store::ChangeOfConversation;
-use shared::{Error, Result, Store};
+use shared::store::ConversationUpdate;
+use shared::{Result, Store};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,27 +18,25 @@ struct UpdateConversation {
     read_up_to: Option<MessageId>,
 }
 
-/// Names a conversation, or changes what of it is the caller's own.
+/// Names a conversation, changes the caller's own settings of it, or marks its messages as read.
 ///
 /// # Errors
 ///
-/// 404 if there is no such conversation for the caller, 403 if somebody else may name it; then
-/// nothing is changed.
+/// 404 if the conversation does not exist for the caller, 403 if the caller may not name it. Nothing is
+/// changed then.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let update: UpdateConversation = request.body()?;
-    let id = request
-        .id()
-        .ok_or(Error::ConversationNotFound { param: "id" })?;
-    let change = update.into_change(id)?;
+    let id = request.path_id()?;
+    let update = update.for_conversation(id)?;
 
-    let conversation = store.change_conversation(caller, id, &change).await?;
+    let conversation = store.update_conversation(caller, id, &update).await?;
 
     Ok(Response::ok(&conversation))
 }
 
 impl UpdateConversation {
-    fn into_change(self, id: ConversationId) -> Result<ChangeOfConversation, Invalid> {
+    fn for_conversation(self, id: ConversationId) -> Result<ConversationUpdate, Invalid> {
         let Self {
             name,
             is_muted,
@@ -56,7 +54,7 @@ impl UpdateConversation {
             let problem = "must be the id of a message of this conversation";
             return Err(Invalid::value("read_up_to", problem));
         }
-        Ok(ChangeOfConversation {
+        Ok(ConversationUpdate {
             name,
             is_muted,
             is_pinned,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use shared::contact::{AvatarUrl, Edit, PhoneNumber, Username};
 use shared::error::Invalid;
 use shared::http::{Request, Response};
-use shared::store::ChangeOfContact;
+use shared::store::ContactUpdate;
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
@@ -17,22 +17,22 @@ struct UpdateMe {
     avatar_url: Edit<AvatarUrl>,
 }
 
-/// Changes what others see of the caller; a new username shows at once in all messages and reactions.
+/// Updates the caller's profile. A new username appears in earlier messages and reactions, too.
 ///
 /// # Errors
 ///
-/// 409 if the username is another's; then nothing is changed.
+/// 409 if the username is taken. Nothing is changed then.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
-    let change = request.body::<UpdateMe>()?.into_change()?;
+    let update = request.body::<UpdateMe>()?.into_update()?;
 
-    let me = store.change_me(caller, &change).await?;
+    let me = store.update_me(caller, &update).await?;
 
     Ok(Response::ok(&me))
 }
 
 impl UpdateMe {
-    fn into_change(self) -> Result<ChangeOfContact, Invalid> {
+    fn into_update(self) -> Result<ContactUpdate, Invalid> {
         match self {
             Self {
                 username: None,
@@ -45,7 +45,7 @@ impl UpdateMe {
                 username,
                 phone_number,
                 avatar_url,
-            } => Ok(ChangeOfContact {
+            } => Ok(ContactUpdate {
                 username,
                 phone_number,
                 avatar_url,

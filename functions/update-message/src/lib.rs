@@ -6,8 +6,8 @@ use serde::Deserialize;
 use shared::error::Invalid;
 use shared::http::{Request, Response};
 use shared::message::Text;
-use shared::store::Change;
-use shared::{Error, Result, Store};
+use shared::store::MessageUpdate;
+use shared::{Result, Store};
 
 use reactions::Reactions;
 
@@ -19,25 +19,26 @@ struct UpdateMessage {
     read: Option<bool>,
 }
 
-/// Edits the caller's message, sets or takes away the caller's reactions, or marks a message read.
+/// Edits a message of the caller, adds or removes the caller's reactions, or marks a message as read.
 ///
 /// # Errors
 ///
-/// 404 if there is no such message for the caller, 403 if it edits another's message or reacts as
-/// somebody else, 412 if the message is not in a version that `If-Match` names; then nothing is changed.
+/// 404 if the message does not exist for the caller; 403 if the caller edits another contact's message or
+/// reacts as another contact; 412 if the message is not in a version that `If-Match` names. Nothing is
+/// changed then.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
-    let mut change = request.body::<UpdateMessage>()?.into_change()?;
-    change.expected = request.if_match()?;
-    let id = request.id().ok_or(Error::MessageNotFound)?;
+    let mut update = request.body::<UpdateMessage>()?.into_update()?;
+    update.expected = request.if_match()?;
+    let id = request.path_id()?;
 
-    let message = store.change(caller, id, &change).await?;
+    let message = store.update_message(caller, id, &update).await?;
 
     Ok(Response::ok(&message).tagged(message.version))
 }
 
 impl UpdateMessage {
-    fn into_change(self) -> Result<Change, Invalid> {
+    fn into_update(self) -> Result<MessageUpdate, Invalid> {
         match self {
             Self {
                 message: None,
@@ -50,13 +51,13 @@ impl UpdateMessage {
                 read: Some(false), ..
             } => Err(Invalid::value(
                 "read",
-                "can only be true: what is read stays read",
+                "can only be true: a message cannot be marked as unread",
             )),
             Self {
                 message,
                 reactions,
                 read,
-            } => Ok(Change {
+            } => Ok(MessageUpdate {
                 message,
                 reactions: reactions.unwrap_or_default().0,
                 read: read.unwrap_or_default(),

@@ -1,4 +1,8 @@
-//! `reactions[heart][]=ann` and `reactions[heart]=`; in JSON also the list that answers have.
+//! The parameter `reactions`: usernames by emoji.
+//!
+//! Accepted in a form: `reactions[heart][]=ann` to react, `reactions[heart]=` to remove the reaction.
+//! Accepted in JSON: `{"heart": ["ann"], "joy": []}`, and a list of such objects, which is the format of
+//! responses. An emoji may occur only once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,19 +11,19 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use shared::contact::Username;
 use shared::message::Emoji;
 
-/// Who shall react with which emoji: the caller, or nobody.
+/// By emoji, the usernames that react with it.
 #[derive(Default)]
 pub struct Reactions(pub BTreeMap<Emoji, Vec<Username>>);
 
 impl<'de> Deserialize<'de> for Reactions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ByEmoji)
+        deserializer.deserialize_any(ObjectOrListVisitor)
     }
 }
 
-struct ByEmoji;
+struct ObjectOrListVisitor;
 
-impl<'de> Visitor<'de> for ByEmoji {
+impl<'de> Visitor<'de> for ObjectOrListVisitor {
     type Value = Reactions;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,31 +31,32 @@ impl<'de> Visitor<'de> for ByEmoji {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Reactions, A::Error> {
-        ObjectOnly.visit_map(map)
+        ObjectVisitor.visit_map(map)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Reactions, A::Error> {
         let mut reactions = Reactions::default();
-        while let Some(Object(Reactions(some))) = list.next_element()? {
-            some.into_iter()
-                .try_for_each(|(emoji, usernames)| reactions.add(emoji, usernames))?;
+        while let Some(Object(Reactions(object))) = list.next_element()? {
+            for (emoji, usernames) in object {
+                reactions.add(emoji, usernames)?;
+            }
         }
         Ok(reactions)
     }
 }
 
-/// An element of the list: an object, and not a list again.
+/// An element of the list, which must not be a list itself.
 struct Object(Reactions);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ObjectOnly).map(Self)
+        deserializer.deserialize_any(ObjectVisitor).map(Self)
     }
 }
 
-struct ObjectOnly;
+struct ObjectVisitor;
 
-impl<'de> Visitor<'de> for ObjectOnly {
+impl<'de> Visitor<'de> for ObjectVisitor {
     type Value = Reactions;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,18 +84,18 @@ impl Reactions {
     }
 }
 
-/// A list of usernames; a form has no empty list, so its empty text is one.
+/// A list of usernames. An empty text is an empty list, which a form cannot express otherwise.
 struct Usernames(Vec<Username>);
 
 impl<'de> Deserialize<'de> for Usernames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListOrNothing)
+        deserializer.deserialize_any(UsernamesVisitor)
     }
 }
 
-struct ListOrNothing;
+struct UsernamesVisitor;
 
-impl<'de> Visitor<'de> for ListOrNothing {
+impl<'de> Visitor<'de> for UsernamesVisitor {
     type Value = Usernames;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,7 +107,7 @@ impl<'de> Visitor<'de> for ListOrNothing {
             Ok(Usernames(Vec::new()))
         } else {
             Err(E::custom(
-                "must be a list: write reactions[emoji][]=username, or reactions[emoji]= to take it away",
+                "must be a list: send reactions[emoji][]=username, or reactions[emoji]= to remove your reaction",
             ))
         }
     }

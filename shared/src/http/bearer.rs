@@ -5,7 +5,7 @@ use lambda_http::http::{HeaderMap, header};
 use crate::caller::Caller;
 use crate::error::Unauthenticated;
 
-/// The caller whom the `Authorization` header names.
+/// Parses the `Authorization` header.
 pub fn caller(headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Unauthenticated::TokenMissing)?;
@@ -24,7 +24,7 @@ pub fn caller(headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
     Ok(Caller::with_token(token))
 }
 
-/// The syntax of RFC 6750, section 2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+/// `b64token` of RFC 6750, section 2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn is_b64token(token: &str) -> bool {
     let characters = token.trim_end_matches('=');
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
@@ -40,7 +40,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_header_names_a_caller_or_is_refused(value in prop::collection::vec(32..=255_u8, 0..60)) {
+        fn any_header_is_parsed_or_rejected(value in prop::collection::vec(32..=255_u8, 0..60)) {
             prop_assume!(!value.contains(&127));
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, HeaderValue::from_bytes(&value).unwrap());

@@ -1,7 +1,7 @@
 //! `ETag`, `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3 and 13.1).
 //!
-//! A tag is `"<version>-<hash of the answer>"`. The hash changes with whatever the answer shows, the
-//! people in it too; a change is made to a version, whoever the people are by then.
+//! A tag is `"<version>-<hash of the response>"`. `If-None-Match` compares the whole tag, because the
+//! response changes with the profiles in it. `If-Match` compares the version only.
 
 use base16ct::lower;
 use lambda_http::http::{HeaderMap, HeaderValue};
@@ -10,16 +10,16 @@ use sha2::{Digest, Sha256};
 use crate::error::Invalid;
 use crate::version::{Expected, Version};
 
-/// How many bytes of the hash are in a tag.
+/// The number of bytes of the hash in a tag.
 const HASH_LEN: usize = 8;
 
-/// The tag of an answer that shows this version.
+/// The tag of a response with this version.
 pub fn tag(version: Version, body: &[u8]) -> String {
     let hash = lower::encode_string(&Sha256::digest(body)[..HASH_LEN]);
     format!("\"{}-{hash}\"", version.0)
 }
 
-/// The version of such a tag, given what is between its quotes; one that is none of ours has none.
+/// The version in a tag without its quotes; none if the tag is not one of ours.
 fn version(opaque: &[u8]) -> Option<Version> {
     let (version, hash) = str::from_utf8(opaque).ok()?.split_once('-')?;
     let number: u64 = version.parse().ok()?;
@@ -27,26 +27,28 @@ fn version(opaque: &[u8]) -> Option<Version> {
     is_ours.then_some(Version(number))
 }
 
-/// The answers that a client has: what `If-None-Match` names.
+/// The responses that a client has: `If-None-Match`.
 #[derive(Debug)]
 pub enum IfNoneMatch {
-    /// Any, as long as there is one.
+    /// Any response.
     Any,
-    /// Those with these tags, without `W/`: whether they are weak is nothing to `If-None-Match`.
+    /// The responses with these tags, without `W/`: `If-None-Match` uses weak comparison.
     Tags(Vec<Vec<u8>>),
 }
 
 impl IfNoneMatch {
-    /// What the header names; nothing if there is no such header.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Invalid> {
+    /// Parses the header; without one, the client has no response.
+    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Invalid> {
         Ok(match tags_in(headers, "If-None-Match")? {
             None => Self::Tags(Vec::new()),
-            Some(Named::Any) => Self::Any,
-            Some(Named::Tags(tags)) => Self::Tags(tags.into_iter().map(|tag| tag.opaque).collect()),
+            Some(TagList::Any) => Self::Any,
+            Some(TagList::Tags(tags)) => {
+                Self::Tags(tags.into_iter().map(|tag| tag.opaque).collect())
+            }
         })
     }
 
-    /// Whether the client has the answer with this tag.
+    /// Whether the client has the response with this tag.
     pub(super) fn includes(&self, tag: &HeaderValue) -> bool {
         match self {
             Self::Any => true,
@@ -58,30 +60,30 @@ impl IfNoneMatch {
     }
 }
 
-/// The versions that `If-Match` names; none if there is no such header. A weak tag names none.
+/// Parses `If-Match`, if there is one. Weak tags never match.
 pub fn expected(headers: &HeaderMap) -> Result<Option<Expected>, Invalid> {
     Ok(tags_in(headers, "If-Match")?.map(|named| match named {
-        Named::Any => Expected::Any,
-        Named::Tags(tags) => {
+        TagList::Any => Expected::Any,
+        TagList::Tags(tags) => {
             let strong = tags.iter().filter(|tag| !tag.is_weak);
             Expected::OneOf(strong.filter_map(|tag| version(&tag.opaque)).collect())
         }
     }))
 }
 
-/// What a header names.
-enum Named {
+/// The value of a header.
+enum TagList {
     Any,
     Tags(Vec<Tag>),
 }
 
 struct Tag {
     is_weak: bool,
-    /// What is between the quotes.
+    /// The text between the quotes.
     opaque: Vec<u8>,
 }
 
-fn tags_in(headers: &HeaderMap, name: &str) -> Result<Option<Named>, Invalid> {
+fn tags_in(headers: &HeaderMap, name: &str) -> Result<Option<TagList>, Invalid> {
     let values: Vec<_> = headers.get_all(name).iter().collect();
     if values.is_empty() {
         return Ok(None);
@@ -92,15 +94,16 @@ fn tags_in(headers: &HeaderMap, name: &str) -> Result<Option<Named>, Invalid> {
         .collect::<Vec<_>>()
         .join(&b',');
     let named = match list.trim_ascii() {
-        b"*" => Some(Named::Any),
-        list => tags(list).filter(|tags| !tags.is_empty()).map(Named::Tags),
+        b"*" => Some(TagList::Any),
+        list => tags(list)
+            .filter(|tags| !tags.is_empty())
+            .map(TagList::Tags),
     };
     let problem = "must be *, or tags as ETag has them, separated by commas";
     named.ok_or_else(|| Invalid::value(name, problem)).map(Some)
 }
 
-/// The tags of a list, in which elements may be empty (RFC 9110, section 5.6.1); `None` if it is no such
-/// list.
+/// Parses a list of tags, in which elements may be empty (RFC 9110, section 5.6.1).
 fn tags(mut rest: &[u8]) -> Option<Vec<Tag>> {
     let mut tags = Vec::new();
     loop {
@@ -151,7 +154,7 @@ mod tests {
     const HASH: &str = "0123456789abcdef";
 
     #[test]
-    fn only_strong_tags_of_ours_name_versions() {
+    fn only_our_strong_tags_match_versions() {
         let versions = |values: &[&[u8]]| -> Vec<u64> {
             match read(values).unwrap() {
                 Some(Expected::OneOf(versions)) => versions.into_iter().map(|one| one.0).collect(),
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_tags_is_refused() {
+    fn malformed_tag_lists_are_rejected() {
         for text in [
             "",
             ",",
@@ -198,19 +201,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_header_is_read_or_refused(value in prop::collection::vec(32..=255_u8, 0..60)) {
+        fn any_header_is_parsed_or_rejected(value in prop::collection::vec(32..=255_u8, 0..60)) {
             prop_assume!(!value.contains(&127));
             let _ = read(&[&value]);
-            let _ = IfNoneMatch::of(&headers("if-none-match", &[&value]));
+            let _ = IfNoneMatch::parse(&headers("if-none-match", &[&value]));
         }
 
         #[test]
-        fn a_tag_is_of_its_version_and_its_body(number: u64, body: Vec<u8>, other: Vec<u8>) {
+        fn a_tag_matches_its_version_and_its_body_only(number: u64, body: Vec<u8>, other: Vec<u8>) {
             let tag = tag(Version(number), &body);
             let expected = read(&[tag.as_bytes()]).unwrap().unwrap();
             prop_assert!(expected.includes(Version(number)));
             prop_assert!(!expected.includes(Version(number.wrapping_add(1))));
-            let known = IfNoneMatch::of(&headers("if-none-match", &[tag.as_bytes()])).unwrap();
+            let known = IfNoneMatch::parse(&headers("if-none-match", &[tag.as_bytes()])).unwrap();
             let includes = |tag: &str| known.includes(&HeaderValue::from_str(tag).unwrap());
             prop_assert!(includes(&tag));
             prop_assert_eq!(includes(&super::tag(Version(number), &other)), body == other);

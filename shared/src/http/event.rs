@@ -1,22 +1,21 @@
-//! An event as API Gateway sends it, made fit for [`lambda_http`].
-//!
-//! It makes a URI of the event and panics where that is none. Hosts mean nothing here, and characters
-//! that no URI has mean what they would have meant if they had been encoded.
+//! Sanitizes API Gateway events for [`lambda_http`], which panics if path and query are not a URI.
 
 use lambda_http::LambdaEvent;
 use lambda_http::http::{HeaderName, header};
 use lambda_http::request::LambdaRequest;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What no query has as it is (RFC 3986), and what `%` begins is left alone.
-const NO_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+/// Characters that a query string cannot contain (RFC 3986). `%` is left alone, as it may begin an
+/// encoded character.
+const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
-/// The event, with a path and a query that make a URI whatever the client sent.
+/// Percent-encodes invalid characters in the query string, lets the path begin with `/`, and removes host
+/// names, which have no meaning here.
 #[must_use]
-pub fn fit(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+pub fn sanitize_event(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         let query = request.raw_query_string.take();
-        let encoded = |query: String| utf8_percent_encode(&query, NO_QUERY).to_string();
+        let encoded = |query: String| utf8_percent_encode(&query, NOT_IN_QUERY).to_string();
         request.raw_query_string = query.map(encoded);
         let path = request.raw_path.take().unwrap_or_default();
         request.raw_path = Some(if path.starts_with('/') {

@@ -1,7 +1,7 @@
 //! Forms and queries: `application/x-www-form-urlencoded` with brackets, `a[b][]=c`.
 //!
-//! Strict where the usual parsers are lenient: text that is not UTF-8, a name used as two kinds of
-//! thing and a value given twice are errors that name the parameter, never a guess.
+//! Stricter than usual parsers: invalid UTF-8, a name used both as a value and as a list or map, and a
+//! repeated value are errors that name the parameter.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use percent_encoding::percent_decode;
 use super::params::Value;
 use crate::error::Invalid;
 
-/// How deep brackets may nest; no parameter needs more than two.
+/// The deepest nesting of brackets. No parameter needs more than two levels.
 const MAX_DEPTH: usize = 4;
 
-/// How many parameters one form may have, so that a hostile one costs no more than its bytes.
+/// The most parameters in one form, which bounds the cost of parsing a hostile one.
 const MAX_PARAMETERS: usize = 1000;
 
-/// Reads a form or a query string.
+/// Parses a form or a query string.
 pub fn parse(input: &[u8]) -> Result<Value, Invalid> {
     let mut root = Vec::new();
     if input
@@ -60,14 +60,14 @@ fn decode(text: &[u8]) -> Option<String> {
         .map(Cow::into_owned)
 }
 
-/// `a[b][]` into `a` and `["b", ""]`.
+/// Splits `a[b][]` into `a` and `["b", ""]`.
 fn split(name: &str) -> Result<(&str, Vec<&str>), Invalid> {
     let Some((first, brackets)) = name.split_once('[') else {
         return Ok((name, Vec::new()));
     };
     let malformed = || {
         Invalid::Syntax(format!(
-            "the brackets of {name:?} do not match: write a[b] or a[b][]"
+            "unbalanced brackets in {name:?}: write a[b] or a[b][]"
         ))
     };
     let segments: Vec<_> = brackets
@@ -80,7 +80,7 @@ fn split(name: &str) -> Result<(&str, Vec<&str>), Invalid> {
     }
     if segments.len() > MAX_DEPTH {
         return Err(Invalid::Syntax(format!(
-            "the brackets of {name:?} nest deeper than {MAX_DEPTH}"
+            "the brackets of {name:?} are nested deeper than {MAX_DEPTH} levels"
         )));
     }
     Ok((first, segments))
@@ -100,7 +100,7 @@ fn insert(slot: &mut Value, path: &[&str], value: String, name: &str) -> Result<
         [] => return Err(repeated()),
         ["", ..] => {
             return Err(Invalid::Syntax(format!(
-                "the empty brackets of {name:?} must be its last"
+                "empty brackets must be at the end of {name:?}"
             )));
         }
         [key, rest @ ..] => {
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// How many bytes of text there are in a value, and how deep it nests.
+    /// The number of bytes of text in a value, and its depth.
     fn size(value: &Value) -> (usize, usize) {
         match value {
             Value::Text(text) => (text.len(), 0),
@@ -151,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_form_or_are_refused_and_grow_no_larger(
+        fn any_bytes_are_a_form_of_bounded_size_or_rejected(
             input in prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..200),
                 "[a-c\\[\\]=&%+0-9]{0,200}".prop_map(String::into_bytes),
@@ -165,7 +165,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_encoded_comes_back(pairs in prop::collection::btree_map("[a-z_]{1,8}", ".{0,20}", 0..8)) {
+        fn an_encoded_form_is_decoded(pairs in prop::collection::btree_map("[a-z_]{1,8}", ".{0,20}", 0..8)) {
             let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
             let Value::Map(parsed) = parse(form.as_bytes()).unwrap() else {
                 panic!("a form is a map");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_forms_are_refused_at_the_cost_of_their_bytes() {
+    fn deeply_nested_and_long_forms_are_rejected() {
         let deep = format!("a{}=1", "[b]".repeat(50_000));
         assert!(parse(deep.as_bytes()).is_err());
         assert!(parse("&a=1".repeat(50_000).as_bytes()).is_err());

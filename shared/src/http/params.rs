@@ -1,7 +1,7 @@
-//! Parameters, from wherever they came, on their way into a request type.
+//! Parameters of a request, parsed into the request type of the endpoint.
 //!
-//! Forms, queries and JSON become one [`Value`]; [`parse`] makes the endpoint's own type of it.
-//! What is wrong is told with the parameter's name in request syntax, `reactions[heart][]`.
+//! Forms, query strings and JSON are parsed into a [`Value`] first, and [`parse`] deserializes it. Errors
+//! name the parameter in request syntax, such as `reactions[heart][]`.
 
 use std::fmt;
 
@@ -26,16 +26,16 @@ pub enum Value {
     Text(String),
     /// `[…]` in JSON, `name[]=…` in a form.
     List(Vec<Value>),
-    /// `{…}` in JSON, `name[key]=…` in a form; as sent, so a key can be there twice.
+    /// `{…}` in JSON, `name[key]=…` in a form. A key can occur more than once.
     Map(Vec<(String, Value)>),
 }
 
-/// Makes an endpoint's request of its parameters.
+/// Parses the request type of an endpoint.
 pub fn parse<T: DeserializeOwned>(params: Value) -> Result<T, Invalid> {
     T::deserialize(params).map_err(Problem::into_invalid)
 }
 
-/// What is wrong, and where: keys from the innermost out.
+/// An error and its location: the keys from the innermost to the outermost.
 #[derive(Debug)]
 pub struct Problem {
     path: Vec<String>,
@@ -118,9 +118,9 @@ impl de::Error for Problem {
         }
     }
 
-    /// Names the kind of what came and never repeats it: it can be anything.
-    fn invalid_type(came: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        let came = match came {
+    /// Names the type of the value, but does not repeat the value.
+    fn invalid_type(actual: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let actual = match actual {
             Unexpected::Bool(_) => "true or false",
             Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
             Unexpected::Str(_) => "text",
@@ -130,18 +130,18 @@ impl de::Error for Problem {
             _ => "something else",
         };
         let expected = expected.to_string().replace("a sequence", "a list");
-        Self::custom(format_args!("must be {expected}, not {came}"))
+        Self::custom(format_args!("must be {expected}, not {actual}"))
     }
 }
 
-/// Text may stand for a number or a truth, as it must in a form.
+/// Text is accepted as a number or a boolean, because a form contains only text.
 impl<'de> Deserializer<'de> for Value {
     type Error = Problem;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         match self {
             Self::Null => visitor.visit_unit(),
-            Self::Bool(truth) => visitor.visit_bool(truth),
+            Self::Bool(boolean) => visitor.visit_bool(boolean),
             Self::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
                 (Some(number), _, _) => visitor.visit_u64(number),
                 (_, Some(number), _) => visitor.visit_i64(number),
@@ -177,14 +177,14 @@ impl<'de> Deserializer<'de> for Value {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         match self {
-            Self::Bool(truth) => visitor.visit_bool(truth),
+            Self::Bool(boolean) => visitor.visit_bool(boolean),
             Self::Text(text) if text == "true" => visitor.visit_bool(true),
             Self::Text(text) if text == "false" => visitor.visit_bool(false),
             _ => Err(de::Error::custom("must be true or false")),
         }
     }
 
-    /// Only by name: a list would be read by position.
+    /// Fields by name only: serde would read a list by position.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -274,7 +274,7 @@ impl<'de> de::MapAccess<'de> for Map {
     }
 }
 
-/// Reads any JSON as it was sent.
+/// Keeps repeated keys of JSON objects.
 impl<'de> de::Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyValue)
@@ -294,8 +294,8 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
-        Ok(Value::Bool(truth))
+    fn visit_bool<E>(self, boolean: bool) -> Result<Value, E> {
+        Ok(Value::Bool(boolean))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Value, E> {

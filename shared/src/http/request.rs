@@ -1,4 +1,4 @@
-//! A request: its caller, the id in its path, and its parameters.
+//! A request: its caller, the ids in its path, its headers and its parameters.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,22 +13,45 @@ use super::params::{self, Value};
 use super::{bearer, form};
 use crate::caller::Caller;
 use crate::error::{Error, Invalid, Result, Unauthenticated};
+use crate::id::{ContactId, ConversationId, MessageId, TokenId};
 use crate::idempotency::IdempotencyKey;
 use crate::version::Expected;
 
-/// The most that is read of a body, in bytes: the longest text with every byte escaped.
+/// The largest body, in bytes: the longest message text with every byte escaped in JSON.
 const MAX_BODY: usize = 256 * 1024;
 
-/// A request on its way to an endpoint.
+/// A request.
 pub struct Request {
     event: lambda_http::Request,
     caller: Result<Caller, Unauthenticated>,
 }
 
-/// The parameters of an endpoint that takes none.
+/// The parameters of an endpoint without any.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
+
+/// An id that can be in a path.
+pub trait PathId: FromStr {
+    /// The error for an id that does not exist.
+    const NOT_FOUND: Error;
+}
+
+impl PathId for MessageId {
+    const NOT_FOUND: Error = Error::MessageNotFound;
+}
+
+impl PathId for ConversationId {
+    const NOT_FOUND: Error = Error::ConversationNotFound;
+}
+
+impl PathId for ContactId {
+    const NOT_FOUND: Error = Error::ContactNotFound;
+}
+
+impl PathId for TokenId {
+    const NOT_FOUND: Error = Error::TokenNotFound;
+}
 
 impl Request {
     pub(super) fn new(event: lambda_http::Request) -> Self {
@@ -38,11 +61,7 @@ impl Request {
         }
     }
 
-    /// Who calls.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unauthenticated`].
+    /// The caller that the `Authorization` header names, not authenticated yet.
     pub fn caller(&self) -> Result<&Caller> {
         self.caller.as_ref().map_err(|&why| why.into())
     }
@@ -53,29 +72,33 @@ impl Request {
         self.event.method()
     }
 
-    /// The path of the request; API Gateway's `$default` stage adds nothing to it.
+    /// The path of the request. API Gateway's `$default` stage adds no prefix to it.
     #[must_use]
     pub fn path(&self) -> &str {
         self.event.raw_http_path()
     }
 
-    /// The id in the path; `None` if the text there is no id of that kind, so that none can exist.
-    #[must_use]
-    pub fn id<T: FromStr>(&self) -> Option<T> {
-        self.id_named("id")
+    /// The id in the path. A malformed id cannot exist, so it gets the same error as an unknown one.
+    pub fn path_id<T: PathId>(&self) -> Result<T> {
+        self.path_param("id").ok_or(T::NOT_FOUND)
     }
 
-    /// The same for the id of this name.
+    /// A parameter in the path; `None` if it is malformed.
     #[must_use]
-    pub fn id_named<T: FromStr>(&self, name: &str) -> Option<T> {
+    pub fn path_param<T: FromStr>(&self, name: &str) -> Option<T> {
         self.event.path_parameters_ref()?.first(name)?.parse().ok()
     }
 
+    /// The parameter that names the conversation of the request.
+    pub(super) fn conversation_param(&self) -> &'static str {
+        let has_path_id = self
+            .event
+            .path_parameters_ref()
+            .is_some_and(|params| params.first("id").is_some());
+        if has_path_id { "id" } else { "conversation_id" }
+    }
+
     /// The `Idempotency-Key`, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`].
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>> {
         const NAME: &str = "Idempotency-Key";
         let mut values = self.event.headers().get_all(NAME).iter();
@@ -91,29 +114,21 @@ impl Request {
         Ok(Some(key?))
     }
 
-    /// The versions of a message that the request is meant for: `If-Match`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`].
+    /// The versions of a message that the request applies to: `If-Match`.
     pub fn if_match(&self) -> Result<Option<Expected>> {
         Ok(etag::expected(self.event.headers())?)
     }
 
-    /// The answers that the client has: `If-None-Match`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`].
+    /// The responses that the client has: `If-None-Match`.
     pub fn if_none_match(&self) -> Result<IfNoneMatch> {
-        Ok(IfNoneMatch::of(self.event.headers())?)
+        Ok(IfNoneMatch::parse(self.event.headers())?)
     }
 
-    /// The parameters in the query of a request that has no body.
+    /// The parameters in the query string.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`], also if there is a body: whoever forgot `curl -G` is told.
+    /// [`Error::Invalid`], also if there is a body, as when `curl` is called without `-G`.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T> {
         if !self.event.body().is_empty() {
             return Err(self.misplaced("in the query string, not in a body"));
@@ -125,7 +140,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`], also if there are parameters in the query.
+    /// [`Error::Invalid`], also if there is a query string.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T> {
         if self
             .event
@@ -138,11 +153,7 @@ impl Request {
         Ok(params::parse(self.body_params()?)?)
     }
 
-    /// For endpoints that take none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] if there are parameters.
+    /// Fails if there are parameters, for endpoints that take none.
     pub fn no_params(&self) -> Result<()> {
         if !self.event.body().is_empty() {
             return Err(Invalid::Syntax("this endpoint takes no parameters".to_owned()).into());
@@ -151,7 +162,7 @@ impl Request {
         Ok(())
     }
 
-    /// The same list from another cursor, as a path and a query.
+    /// The URL of the same list with another cursor, without the host.
     pub(super) fn with_cursor(&self, param: &str, id: &str) -> String {
         let query = self.event.uri().query().unwrap_or_default();
         let others = form_urlencoded::parse(query.as_bytes())
@@ -199,7 +210,7 @@ impl Request {
     }
 }
 
-/// Without token and body, which are nobody's business.
+/// Without token and body, which must not be logged.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -227,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_json_or_are_refused(
+        fn any_bytes_are_a_json_object_or_rejected(
             input in prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..100),
                 "[\\[\\]{}\",:0-9a-z ]{0,100}".prop_map(String::into_bytes),
@@ -240,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_json_is_refused() {
+    fn deeply_nested_json_is_rejected() {
         let deep = "{\"a\":".repeat(100_000);
         assert!(json(deep.as_bytes()).is_err());
         let lists = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));

@@ -1,20 +1,23 @@
-//! Answers: JSON, and the one place where what happened becomes a status.
+//! Responses: JSON, and the only place that translates errors into statuses, codes and parameter names.
+
+use std::borrow::Cow;
 
 use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, http};
 use serde::Serialize;
 
 use super::Request;
+use super::cursor::cursor_param;
 use super::etag::{self, IfNoneMatch};
-use crate::error::{Error, Invalid, Unauthenticated, chain};
+use crate::error::{AuthorOnly, CreatorOnly, Error, Invalid, Unauthenticated, chain};
 use crate::page::{Cursor, Page};
 use crate::version::Version;
 
-/// An answer on its way to the client.
+/// A response.
 #[derive(Debug)]
 pub struct Response(http::Response<Body>);
 
-/// The body of every answer that is not a success.
+/// The body of an error response.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     r#type: &'static str,
@@ -31,8 +34,8 @@ impl Response {
         Self::json(StatusCode::OK, body)
     }
 
-    /// 200 with a page, and with links to the pages on both sides as far as is known without looking
-    /// there (RFC 8288): `next` is the older page, or the one further down, and `prev` the other one.
+    /// 200 with a page and a `Link` header (RFC 8288): `next` is the older page, `prev` the newer one. The
+    /// one that the client comes from may turn out to be empty.
     #[must_use]
     pub fn page<T: Serialize, C: ToString>(
         request: &Request,
@@ -69,14 +72,14 @@ impl Response {
         Self::json(StatusCode::CREATED, body)
     }
 
-    /// Says in `ETag` which version of a message it shows, and how.
+    /// Adds the `ETag` of a message in this version.
     #[must_use]
     pub fn tagged(self, version: Version) -> Self {
         let tag = etag::tag(version, self.0.body());
         self.with(header::ETAG, &tag)
     }
 
-    /// 304 in its place, if it is one that the client has.
+    /// Returns 304 instead if the client has the same response.
     #[must_use]
     pub fn not_modified_if(self, known: &IfNoneMatch) -> Self {
         match self.0.headers().get(header::ETAG) {
@@ -90,19 +93,23 @@ impl Response {
         }
     }
 
-    /// Says that it tells of what an earlier request has done.
+    /// Adds `Idempotent-Replayed: true` if an earlier request with the same key did the work.
     #[must_use]
-    pub fn replayed(self) -> Self {
-        self.with(HeaderName::from_static("idempotent-replayed"), "true")
+    pub fn replayed_if(self, replayed: bool) -> Self {
+        if replayed {
+            self.with(HeaderName::from_static("idempotent-replayed"), "true")
+        } else {
+            self
+        }
     }
 
-    /// Says where what the answer is about can be found from now on.
+    /// Adds the `Location` of the new resource.
     #[must_use]
-    pub fn at(self, location: &str) -> Self {
+    pub fn located_at(self, location: &str) -> Self {
         self.with(header::LOCATION, location)
     }
 
-    /// 204: done, and nothing to say.
+    /// 204.
     #[must_use]
     pub fn no_content() -> Self {
         let mut response = http::Response::new(Body::Empty);
@@ -110,7 +117,7 @@ impl Response {
         Self(response)
     }
 
-    /// Adds a header; one whose value no header can have is left out.
+    /// Adds a header, unless the value is not allowed in a header.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -119,7 +126,8 @@ impl Response {
         self
     }
 
-    pub(super) fn error(error: &Error, request_id: &str) -> Self {
+    /// The response to an error. `conversation_param` is the parameter that names the conversation.
+    pub(super) fn error(error: &Error, conversation_param: &'static str, request_id: &str) -> Self {
         let (status, code) = status_and_code(error);
         let r#type = if status.is_server_error() {
             "api_error"
@@ -127,7 +135,8 @@ impl Response {
             "invalid_request"
         };
         let message = shorten(&error.to_string());
-        let param = param(error).map(shorten);
+        let param = param(error, conversation_param);
+        let param = param.as_deref().map(shorten);
         let body = ErrorBody {
             r#type,
             code,
@@ -161,7 +170,7 @@ impl Response {
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        let body = serde_json::to_string(body).expect("every answer can be written as JSON");
+        let body = serde_json::to_string(body).expect("every response can be serialized");
         let response = http::Response::builder()
             .status(status)
             .header(header::CONTENT_TYPE, "application/json");
@@ -173,9 +182,9 @@ impl Response {
     }
 }
 
-/// What the log says of an error: its code, and for our own ones every cause.
+/// The error in the log: its code and, for a server error, all causes.
 ///
-/// Nothing of the request: what a client got wrong may be what it wanted to say.
+/// Nothing from the request, because an invalid parameter may contain a message text.
 pub(super) fn describe(error: &Error) -> String {
     let (status, code) = status_and_code(error);
     if status.is_server_error() {
@@ -199,22 +208,28 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
             Invalid::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Invalid::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported"),
         },
+        Error::TooManyEmoji { .. }
+        | Error::TooManyParticipants { .. }
+        | Error::LifetimeTooLong { .. }
+        | Error::CursorNotFound(_) => (StatusCode::BAD_REQUEST, "parameter_invalid"),
         Error::Unauthenticated(Unauthenticated::TokenMissing) => {
             (StatusCode::UNAUTHORIZED, "token_missing")
         }
         Error::Unauthenticated(Unauthenticated::TokenInvalid) => {
             (StatusCode::UNAUTHORIZED, "token_invalid")
         }
-        Error::NotTheAuthor { .. } => (StatusCode::FORBIDDEN, "not_the_author"),
-        Error::NotTheCreator { .. } => (StatusCode::FORBIDDEN, "not_the_creator"),
-        Error::WithoutName => (StatusCode::FORBIDDEN, "conversation_without_name"),
-        Error::NotYourself { .. } => (StatusCode::FORBIDDEN, "not_yourself"),
+        Error::NotTheAuthor(_) => (StatusCode::FORBIDDEN, "not_the_author"),
+        Error::NotTheCreator(_) => (StatusCode::FORBIDDEN, "not_the_creator"),
+        Error::ConversationUnnamed => (StatusCode::FORBIDDEN, "conversation_without_name"),
+        Error::NotOwnReaction { .. } => (StatusCode::FORBIDDEN, "not_yourself"),
         Error::MessageNotFound => (StatusCode::NOT_FOUND, "message_not_found"),
-        Error::ConversationNotFound { .. } => (StatusCode::NOT_FOUND, "conversation_not_found"),
-        Error::SentAndDeleted => (StatusCode::NOT_FOUND, "message_deleted"),
+        Error::ConversationNotFound => (StatusCode::NOT_FOUND, "conversation_not_found"),
+        Error::IdempotentMessageDeleted => (StatusCode::NOT_FOUND, "message_deleted"),
         Error::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
         Error::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
-        Error::ContactNotFound { .. } => (StatusCode::NOT_FOUND, "contact_not_found"),
+        Error::ContactNotFound | Error::ParticipantNotFound | Error::MentionNotFound { .. } => {
+            (StatusCode::NOT_FOUND, "contact_not_found")
+        }
         Error::TokenNotFound => (StatusCode::NOT_FOUND, "token_not_found"),
         Error::UsernameTaken => (StatusCode::CONFLICT, "username_taken"),
         Error::RouteNotFound => (StatusCode::NOT_FOUND, "route_not_found"),
@@ -228,26 +243,53 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
 }
 
 /// The parameter at fault, in request syntax.
-fn param(error: &Error) -> Option<&str> {
-    match error {
+fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'a, str>> {
+    Some(match error {
         Error::Invalid(
             Invalid::Unknown { param, .. }
             | Invalid::Missing { param }
-            | Invalid::Repeated { param },
+            | Invalid::Repeated { param }
+            | Invalid::Value {
+                param: Some(param), ..
+            },
+        ) => param.into(),
+        Error::NotOwnReaction { emoji } | Error::TooManyEmoji { emoji } => {
+            format!("reactions[{emoji}][]").into()
+        }
+        Error::MessageNotFound | Error::ContactNotFound | Error::TokenNotFound => "id".into(),
+        Error::ConversationNotFound => conversation_param.into(),
+        Error::ParticipantNotFound => "contact_id".into(),
+        Error::MentionNotFound { .. } | Error::TooManyParticipants { .. } => {
+            "participants[]".into()
+        }
+        Error::CursorNotFound(direction) => cursor_param(*direction).into(),
+        Error::LifetimeTooLong { .. } => "expires_in".into(),
+        Error::NotTheAuthor(AuthorOnly::Text) => "message".into(),
+        Error::NotTheCreator(CreatorOnly::Name) => "name".into(),
+        Error::UsernameTaken => "username".into(),
+        Error::IdempotentMessageDeleted | Error::IdempotencyKeyReused => "Idempotency-Key".into(),
+        Error::PreconditionFailed => "If-Match".into(),
+        Error::Invalid(
+            Invalid::MediaType
+            | Invalid::TooLarge { .. }
+            | Invalid::Syntax(_)
+            | Invalid::NoneOf { .. }
+            | Invalid::Value { param: None, .. },
         )
-        | Error::NotYourself { param } => Some(param),
-        Error::Invalid(Invalid::Value { param, .. }) => param.as_deref(),
-        Error::NotTheAuthor { param } | Error::NotTheCreator { param } => *param,
-        Error::MessageNotFound | Error::TokenNotFound => Some("id"),
-        Error::ContactNotFound { param, .. } | Error::ConversationNotFound { param } => Some(param),
-        Error::UsernameTaken => Some("username"),
-        Error::SentAndDeleted | Error::IdempotencyKeyReused => Some("Idempotency-Key"),
-        Error::PreconditionFailed => Some("If-Match"),
-        _ => None,
-    }
+        | Error::Unauthenticated(_)
+        | Error::NotTheAuthor(AuthorOnly::Deletion)
+        | Error::NotTheCreator(CreatorOnly::Participants)
+        | Error::ConversationUnnamed
+        | Error::RouteNotFound
+        | Error::MethodNotAllowed { .. }
+        | Error::AlreadyExists
+        | Error::Unfinished
+        | Error::Unavailable(_)
+        | Error::Internal(_) => return None,
+    })
 }
 
-/// An answer need not send back all that was wrongly sent.
+/// An error response need not repeat a long invalid value.
 fn shorten(text: &str) -> String {
     const MAX_CHARS: usize = 200;
     match text.char_indices().nth(MAX_CHARS) {

@@ -1,125 +1,155 @@
-//! Conversations: who takes part.
-//!
-//! Two contacts have one unnamed conversation of two because beginning it is an item of its own:
-//! `id` is `@` and both contacts, `conversation_id` is which.
+//! The operations on conversations.
 
-mod begin;
-mod change;
+mod add_participants;
+mod create;
+mod get;
 mod leave;
-mod participants;
-mod records;
-mod show;
+mod list;
+mod remove_participant;
+mod update;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
-use serde::{Deserialize, Serialize};
+use futures_util::future::join;
 
-pub use begin::{Begun, NewConversation};
-pub use change::ChangeOfConversation;
-pub use records::Record;
+pub use create::{CreatedConversation, NewConversation};
+pub use update::ConversationUpdate;
 
-pub(super) use begin::{Pair, pair_key};
-
-use super::batch::{Batch, Found};
-use super::write::delete_if;
-use super::{Item, Store, read, s};
+use super::Store;
+use super::dynamodb::batch::BatchGet;
+use super::dynamodb::item::from_item;
+use super::items::conversation::{ConversationItem, key, visible_to};
+use super::items::membership::Membership;
+use super::items::message::MessageItem;
 use crate::caller::Caller;
+use crate::contact::Contact;
+use crate::conversation::Conversation;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId};
-use crate::time::Micros;
 
-#[derive(Clone, Deserialize, Serialize)]
-pub(super) struct Row {
-    pub id: ConversationId,
-    /// To all others it does not exist. Empty once the last one leaves: a set that is empty is no attribute.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeSet::is_empty",
-        with = "serde_dynamo::string_set"
-    )]
-    pub participants: BTreeSet<ContactId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Who began it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub creator: Option<ContactId>,
-    /// The item that says that these two have a conversation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pair: Option<String>,
-    /// The last to leave, while the messages are being removed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub closed_by: Option<ContactId>,
-    pub created_at: Micros,
+/// Everything that a participant sees of a conversation, except for the contacts.
+struct ConversationView {
+    conversation: ConversationItem,
+    membership: Membership,
+    unread: usize,
+    newest: Option<MessageItem>,
 }
 
-impl Row {
-    /// Whether this contact may say what it is called.
-    fn is_named_by(&self, contact: ContactId) -> bool {
-        let creator = self
-            .creator
-            .filter(|creator| self.participants.contains(creator));
-        creator.is_none_or(|creator| creator == contact)
+impl ConversationView {
+    /// The most bytes that the conversation takes in a response.
+    fn max_json_len(&self) -> usize {
+        const CONTACT: usize = 1600; // avatar URL, username, phone number, id
+        const REST: usize = 1024; // the name, the keys
+        let newest = self.newest.as_ref().map_or(0, MessageItem::max_json_len);
+        self.conversation.participants.len() * CONTACT + newest + REST
     }
 
-    /// Whether this contact may say who takes part.
-    fn check_is_managed_by(&self, contact: ContactId) -> Result<()> {
-        if !self.is_named_by(contact) {
-            return Err(Error::NotTheCreator { param: None });
+    fn displayed_contacts(&self) -> BTreeSet<ContactId> {
+        displayed_contacts(&self.conversation, self.newest.as_ref())
+    }
+
+    fn render(self, contacts: &HashMap<ContactId, Contact>) -> Conversation {
+        let Self {
+            conversation,
+            membership,
+            unread,
+            newest,
+        } = self;
+        let contact = |id: &ContactId| {
+            let contact = contacts.get(id).cloned();
+            contact.unwrap_or_else(|| Contact::erased(*id))
+        };
+        Conversation {
+            id: conversation.id,
+            name: conversation.name,
+            contacts: conversation.participants.iter().map(contact).collect(),
+            is_pinned: membership.is_pinned,
+            is_muted: membership.is_muted,
+            unread_count: unread,
+            last_message: newest.map(|newest| newest.render(contacts)),
+            last_active_at: membership.position.latest.created_at().into(),
+            last_opened_at: membership.opened_at.map(Into::into),
+            archived_at: membership.archived_at.map(Into::into),
+            created_at: conversation.created_at.into(),
         }
-        if self.name.is_none() {
-            return Err(Error::WithoutName);
-        }
-        Ok(())
     }
 }
 
 impl Store {
-    /// The part of a transaction that lets two contacts begin anew, if they have this conversation as two.
-    fn unpair(&self, row: &Row) -> Result<Option<TransactWriteItem>> {
-        let table = &self.tables.conversations;
-        let delete = |pair: &String| delete_if(table, pair_key(pair), "conversation_id", s(row.id));
-        row.pair.as_ref().map(delete).transpose()
-    }
-
-    /// The conversations of a batch.
-    pub(super) fn take_conversations(&self, found: &mut Found) -> Result<Vec<Row>> {
-        found.take(&self.tables.conversations)
-    }
-
-    /// The caller, and the conversation, if there is one; not yet for the caller's eyes. One round trip.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unauthenticated`].
-    pub(super) async fn caller_and_row(
+    /// The caller and the conversation, which is not authorized yet. One round trip.
+    pub(super) async fn load_caller_and_conversation(
         &self,
         caller: &Caller,
         id: ConversationId,
-    ) -> Result<(ContactId, Option<Row>)> {
-        let batch = Batch::default().with(&self.tables.conversations, [key(id)]);
-        let mut found = self.with_caller(batch, caller).get(&self.db).await?;
-        let contact = self.take_caller(&mut found, caller)?;
-        Ok((contact, self.take_conversations(&mut found)?.pop()))
+    ) -> Result<(ContactId, Option<ConversationItem>)> {
+        let batch = BatchGet::default().keys(&self.tables.conversations, [key(id)]);
+        let mut items = self.with_caller(batch, caller).send(&self.db).await?;
+        let contact = self.take_caller(&mut items, caller)?;
+        Ok((contact, self.take_conversations(&mut items)?.pop()))
     }
 
-    /// The conversation, if there is one; not yet for the eyes of anybody. One round trip.
-    pub(super) async fn conversation_row(&self, id: ConversationId) -> Result<Option<Row>> {
+    /// The conversation, without authorization. One round trip.
+    pub(super) async fn load_conversation(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<ConversationItem>> {
         let get = self
             .db
             .get_item()
             .table_name(&self.tables.conversations)
             .set_key(Some(key(id)));
         let item = get.consistent_read(true).send().await?.item;
-        item.map(read).transpose()
+        item.map(from_item).transpose()
+    }
+
+    /// The conversation as a participant sees it. Two round trips.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConversationNotFound`] if the contact is not a participant.
+    async fn view_conversation(
+        &self,
+        contact: ContactId,
+        id: ConversationId,
+        conversation: Option<ConversationItem>,
+        newest: Option<MessageItem>,
+    ) -> Result<Conversation> {
+        let conversation = visible_to(contact, conversation).ok_or(Error::ConversationNotFound)?;
+        let membership = self.membership(contact, id).await?;
+        let membership = membership.ok_or(Error::ConversationNotFound)?;
+        self.render_conversation(conversation, membership, newest)
+            .await
+    }
+
+    /// Renders a conversation for the participant with this membership. One round trip.
+    async fn render_conversation(
+        &self,
+        conversation: ConversationItem,
+        membership: Membership,
+        newest: Option<MessageItem>,
+    ) -> Result<Conversation> {
+        let displayed = displayed_contacts(&conversation, newest.as_ref());
+        let reads = join(
+            self.unread_count(&membership),
+            self.load_contacts(&displayed),
+        );
+        let (unread, contacts) = reads.await;
+        let view = ConversationView {
+            conversation,
+            membership,
+            unread: unread?,
+            newest,
+        };
+        Ok(view.render(&contacts?))
     }
 }
 
-pub(super) fn key(id: ConversationId) -> Item {
-    Item::from([("id".to_owned(), s(id))])
-}
-
-/// The conversation, for one who takes part in it.
-pub(super) fn visible(row: Option<Row>, contact: ContactId) -> Option<Row> {
-    row.filter(|row| row.participants.contains(&contact))
+/// The contacts that a conversation displays: its participants and those in its newest message.
+fn displayed_contacts(
+    conversation: &ConversationItem,
+    newest: Option<&MessageItem>,
+) -> BTreeSet<ContactId> {
+    let newest = newest.map(MessageItem::displayed_contacts);
+    let newest = newest.unwrap_or_default();
+    conversation.participants.union(&newest).copied().collect()
 }

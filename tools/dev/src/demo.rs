@@ -6,7 +6,7 @@ use shared::caller::Caller;
 use shared::contact::Username;
 use shared::id::{ConversationId, MessageId};
 use shared::message::Emoji;
-use shared::store::{Change, NewContact};
+use shared::store::{Admin, MessageUpdate, NewContact};
 use shared::time::{Clock, Seconds};
 use shared::token::Label;
 use shared::{Error, Result, Store};
@@ -92,7 +92,8 @@ pub async fn load(store: &Store) -> Result<()> {
         return Ok(());
     }
     for person in &PEOPLE {
-        once(store.add_contact(person.contact()?).await)?;
+        let admin = Admin::new(store.clone());
+        once(admin.create_contact(person.contact()?).await)?;
     }
     let [family @ .., loner] = &PEOPLE;
     let family = family
@@ -101,10 +102,10 @@ pub async fn load(store: &Store) -> Result<()> {
         .collect::<Result<_>>()?;
     let alone = [id(loner.id)?].into();
     for (conversation, participants) in [(CONVERSATION, family), (BUZZ_ALONE, alone)] {
-        let begun = at(store, BEGUN);
+        let admin = Admin::new(at(store, BEGUN));
         once(
-            begun
-                .add_conversation(id(conversation)?, participants, None)
+            admin
+                .create_conversation(id(conversation)?, participants, None)
                 .await,
         )?;
     }
@@ -127,18 +128,21 @@ fn at(store: &Store, moment: Seconds) -> Store {
 /// Lets whoever holds the caller's token act as this person.
 async fn admit(store: &Store, caller: &Caller, person: &Person) -> Result<()> {
     let label = parsed::<Label>("demo")?;
-    let added = store.add_token(caller, id(person.id)?, label, None).await;
+    let admin = Admin::new(store.clone());
+    let added = admin
+        .import_token(caller, id(person.id)?, label, None)
+        .await;
     once(added.map(drop))
 }
 
 /// The reference's messages, sent at its times.
 async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> {
     let conversation: ConversationId = id(CONVERSATION)?;
-    if store.message(kevin, messages()?[0]).await.is_ok() {
+    if store.get_message(kevin, messages()?[0]).await.is_ok() {
         return Ok(());
     }
     let sent = at(store, SENT)
-        .send(
+        .create_message(
             kevin,
             conversation,
             parsed("It’s a nice night for a neck injury.")?,
@@ -146,7 +150,7 @@ async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> 
         )
         .await?;
     at(store, ANSWERED)
-        .send(
+        .create_message(
             linnie,
             conversation,
             parsed("You’re what the French call ‘les incompetents.’")?,
@@ -157,10 +161,10 @@ async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> 
     let angry = parsed::<Emoji>("red_angry_face")?;
     let reactions = BTreeMap::from([(angry, vec![kate_name])]);
     at(store, READ)
-        .change(
+        .update_message(
             kate,
             sent.message.id,
-            &Change {
+            &MessageUpdate {
                 reactions,
                 read: true,
                 message: None,

@@ -46,6 +46,6 @@ where
 {
     (
         binary,
-        Arc::new(move |store, event| shared::http::answer(binary, store, event, handle).boxed()),
+        Arc::new(move |store, event| shared::http::respond(binary, store, event, handle).boxed()),
     )
 }

@@ -74,7 +74,9 @@ impl Gateway {
             };
             let handler = handlers.remove(binary).ok_or_else(missing)?;
             let permissions = Permissions::new(binary, function.permissions.clone());
-            let store = store.elsewhere().with_interceptor(permissions.clone());
+            let store = store
+                .as_new_instance()
+                .with_interceptor(permissions.clone());
             granted.push(permissions);
             routes.extend(function.routes.iter().map(|key| Route {
                 key: key.clone(),
@@ -301,7 +303,10 @@ async fn invoke(handler: Handler, store: Store, event: String) -> Result<Respons
         async { Ok::<_, Infallible>(answer.await) }
     });
     let answer = Adapter::from(service)
-        .call(shared::http::fit(LambdaEvent { payload, context }))
+        .call(shared::http::sanitize_event(LambdaEvent {
+            payload,
+            context,
+        }))
         .await?;
     let answer = serde_json::to_string(&answer)?;
     if answer.len() > MAX_EVENT {

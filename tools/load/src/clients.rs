@@ -7,7 +7,7 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 use shared::Store;
 use shared::id::{ContactId, ConversationId};
-use shared::store::NewContact;
+use shared::store::{Admin, NewContact};
 use shared::time::Clock;
 use shared::token::Label;
 
@@ -40,8 +40,11 @@ pub async fn create_clients(store: &Store, count: usize) -> Result<Vec<Client>, 
             last_active_at: None,
             created_at: Clock::system().now(),
         };
-        store.add_contact(contact).await?;
-        let token = store.issue_token(id, Label::default(), None).await?.secret;
+        Admin::new(store.clone()).create_contact(contact).await?;
+        let token = Admin::new(store.clone())
+            .create_token(id, Label::default(), None)
+            .await?
+            .secret;
         ids.push(id);
         clients.push(Client {
             username,
@@ -56,7 +59,9 @@ pub async fn create_clients(store: &Store, count: usize) -> Result<Vec<Client>, 
         let members: std::collections::BTreeSet<_> = members.collect();
         let id = ConversationId::random();
         let participants = members.iter().map(|&index| ids[index]).collect();
-        store.add_conversation(id, participants, None).await?;
+        Admin::new(store.clone())
+            .create_conversation(id, participants, None)
+            .await?;
         for index in members {
             clients[index].conversations.push(id);
         }

@@ -4,9 +4,9 @@ mod erase;
 
 use clap::{Args, Subcommand};
 use dev::Error;
-use shared::Store;
 use shared::contact::{Contact, Username};
 use shared::id::ContactId;
+use shared::store::Admin;
 use shared::store::NewContact;
 use shared::time::Clock;
 
@@ -42,25 +42,25 @@ pub struct Add {
     avatar_url: Option<String>,
 }
 
-pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
+pub async fn run(command: Command, admin: &Admin) -> Result<(), Error> {
     match command {
-        Command::Add(add) => add.run(store).await,
-        Command::List => Ok(store
-            .each_contact(|contact| print_line(&format_row(&contact)))
+        Command::Add(add) => add.run(admin).await,
+        Command::List => Ok(admin
+            .list_contacts(|contact| print_line(&format_row(&contact)))
             .await?),
         Command::Show { contact } => {
-            let contact = get(&contact, store).await?;
+            let contact = get(&contact, admin).await?;
             for (name, value) in fields(&contact) {
                 print_line(&format!("{name:15} {value}"));
             }
             Ok(())
         }
-        Command::Erase(erase) => erase.run(store).await,
+        Command::Erase(erase) => erase.run(admin).await,
     }
 }
 
 impl Add {
-    async fn run(self, store: &Store) -> Result<(), Error> {
+    async fn run(self, admin: &Admin) -> Result<(), Error> {
         let Self {
             username,
             phone_number,
@@ -75,8 +75,8 @@ impl Add {
             last_active_at: None,
             created_at: Clock::system().now(),
         };
-        store
-            .add_contact(contact)
+        admin
+            .create_contact(contact)
             .await
             .map_err(|error| match error {
                 shared::Error::AlreadyExists => {
@@ -95,8 +95,8 @@ pub fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: &str) -> Result
 }
 
 /// Returns the contact with this username or id, or an error if there is none.
-pub async fn get(text: &str, store: &Store) -> Result<Contact, Error> {
-    let found = find(text, store).await?;
+pub async fn get(text: &str, admin: &Admin) -> Result<Contact, Error> {
+    let found = find(text, admin).await?;
     found.ok_or_else(|| not_found(text))
 }
 
@@ -104,14 +104,14 @@ fn not_found(text: &str) -> Error {
     format!("{text}: no contact with this username or id").into()
 }
 
-async fn find(text: &str, store: &Store) -> Result<Option<Contact>, Error> {
+async fn find(text: &str, admin: &Admin) -> Result<Option<Contact>, Error> {
     // Ids take precedence: the username of one contact can be the id of another.
     let by_id = match text.parse() {
-        Ok(id) => store.contact(id).await?,
+        Ok(id) => admin.get_contact(id).await?,
         Err(_) => None,
     };
     Ok(match (by_id, Username::try_from(text.to_owned())) {
-        (None, Ok(username)) => store.contact_named(&username).await?,
+        (None, Ok(username)) => admin.find_contact(&username).await?,
         (by_id, _) => by_id,
     })
 }

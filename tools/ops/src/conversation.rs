@@ -4,8 +4,8 @@ mod export;
 
 use clap::Subcommand;
 use dev::Error;
-use shared::Store;
-use shared::store::Record;
+use shared::store::Admin;
+use shared::store::ConversationRecord;
 
 use crate::print_line;
 
@@ -22,27 +22,27 @@ pub enum Command {
     Export(export::Export),
 }
 
-pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
+pub async fn run(command: Command, admin: &Admin) -> Result<(), Error> {
     match command {
         Command::List => {
-            let list = store.each_conversation(|record| print_line(&format_row(&record)));
+            let list = admin.list_conversations(|record| print_line(&format_row(&record)));
             Ok(list.await?)
         }
-        Command::Show { id } => show(&get(&id, store).await?, store).await,
-        Command::Export(export) => export.run(store).await,
+        Command::Show { id } => show(&get(&id, admin).await?, admin).await,
+        Command::Export(export) => export.run(admin).await,
     }
 }
 
 /// Returns the conversation with this id, or an error if there is none.
-async fn get(text: &str, store: &Store) -> Result<Record, Error> {
+async fn get(text: &str, admin: &Admin) -> Result<ConversationRecord, Error> {
     let record = match text.parse() {
-        Ok(id) => store.conversation_record(id).await?,
+        Ok(id) => admin.get_conversation(id).await?,
         Err(_) => None,
     };
     record.ok_or_else(|| format!("{text}: no conversation with this id").into())
 }
 
-async fn show(record: &Record, store: &Store) -> Result<(), Error> {
+async fn show(record: &ConversationRecord, admin: &Admin) -> Result<(), Error> {
     let print_field = |name, value: &str| print_line(&format!("{name:15} {value}"));
     let id_or_empty =
         |id: Option<shared::id::ContactId>| id.map(|id| id.to_string()).unwrap_or_default();
@@ -53,7 +53,7 @@ async fn show(record: &Record, store: &Store) -> Result<(), Error> {
         print_field("closed_by", &id_or_empty(record.closed_by));
     }
     print_field("created_at", &created_at(record));
-    let mut contacts = store.contacts(&record.participants).await?;
+    let mut contacts = admin.get_contacts(&record.participants).await?;
     for id in &record.participants {
         let username = contacts.remove(id).and_then(|contact| contact.username);
         print_field(
@@ -64,7 +64,7 @@ async fn show(record: &Record, store: &Store) -> Result<(), Error> {
     Ok(())
 }
 
-fn format_row(record: &Record) -> String {
+fn format_row(record: &ConversationRecord) -> String {
     let name = record.name.as_deref().unwrap_or_default();
     let participants = record.participants.len();
     format!(
@@ -74,6 +74,6 @@ fn format_row(record: &Record) -> String {
     )
 }
 
-fn created_at(record: &Record) -> String {
+fn created_at(record: &ConversationRecord) -> String {
     shared::time::Seconds::from(record.created_at).0.to_string()
 }

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use dev::Error;
-use shared::Store;
 use shared::error::chain;
-use shared::store::Survey;
+use shared::store::Admin;
+use shared::store::Report;
 
 use crate::confirm::Confirmation;
 use crate::print_line;
@@ -22,38 +22,38 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    pub async fn run(self, store: &Store) -> Result<(), Error> {
-        let survey = store.survey().await?;
-        for (table, count) in &survey.tables {
+    pub async fn run(self, admin: &Admin) -> Result<(), Error> {
+        let report = admin.check().await?;
+        for (table, count) in &report.tables {
             print_line(&format!("{table} {count}"));
         }
-        self.print_findings(&survey);
-        let count = survey.findings().count();
+        self.print_inconsistencies(&report);
+        let count = report.inconsistencies().count();
         match count {
             0 => Ok(()),
-            _ if self.repair => self.repair(&survey, count, store).await,
+            _ if self.repair => self.repair(&report, count, admin).await,
             _ => Err(
                 format!("inconsistencies found: {count}; `doctor --repair` repairs them").into(),
             ),
         }
     }
 
-    async fn repair(&self, survey: &Survey, count: usize, store: &Store) -> Result<(), Error> {
+    async fn repair(&self, report: &Report, count: usize, admin: &Admin) -> Result<(), Error> {
         self.confirmation
             .require(&format!("repair all inconsistencies ({count})"))?;
         let mut repaired = 0;
-        for finding in survey.findings() {
-            let done = store.mend(finding).await;
-            let done = done.map_err(|error| format!("{finding}: {}", chain(&error)))?;
+        for inconsistency in report.inconsistencies() {
+            let done = admin.repair(inconsistency).await;
+            let done = done.map_err(|error| format!("{inconsistency}: {}", chain(&error)))?;
             repaired += usize::from(done);
         }
         print_line(&format!("repaired {repaired}"));
-        let survey = store.survey().await?;
-        let count = survey.findings().count();
+        let report = admin.check().await?;
+        let count = report.inconsistencies().count();
         if count == 0 {
             return Ok(());
         }
-        self.print_findings(&survey);
+        self.print_inconsistencies(&report);
         Err(format!(
             "inconsistencies remaining: {count}; run `doctor --repair` again, as repairs can reveal further ones, \
              and resolve the rest manually"
@@ -61,12 +61,12 @@ impl Doctor {
         .into())
     }
 
-    fn print_findings(&self, survey: &Survey) {
-        for (kind, findings) in &survey.kinds {
-            print_line(&format!("{kind} {}", findings.len()));
+    fn print_inconsistencies(&self, report: &Report) {
+        for (kind, found) in &report.kinds {
+            print_line(&format!("{kind} {}", found.len()));
             if self.verbose {
-                for finding in findings {
-                    print_line(&format!("  {finding}"));
+                for inconsistency in found {
+                    print_line(&format!("  {inconsistency}"));
                 }
             }
         }

@@ -17,6 +17,7 @@ use clap_complete::Shell;
 use dev::Error;
 use dev::stack::Stack;
 use shared::error::chain;
+use shared::store::Admin;
 
 /// Manage contacts, tokens and conversations of CityPay Messages
 ///
@@ -99,18 +100,18 @@ async fn run(
         (Some(path), _) => Stack::start(Some(&path)).await?.store,
         (None, Some(name)) => stack::store(&name).await?,
         (None, None) => stack::store_from_env().await.unwrap_or_else(|error| {
-            let problem = format!(
-                "specify --data or --stack, or set the table-name variables: {error}"
-            );
+            let problem =
+                format!("specify --data or --stack, or set the table-name variables: {error}");
             let kind = ErrorKind::MissingRequiredArgument;
             Options::command().error(kind, problem).exit()
         }),
     };
+    let admin = Admin::new(store);
     match command {
-        Command::Contact(command) => contact::run(command, &store).await,
-        Command::Conversation(command) => conversation::run(command, &store).await,
-        Command::Token(command) => token::run(command, &store).await,
-        Command::Doctor(doctor) => doctor.run(&store).await,
+        Command::Contact(command) => contact::run(command, &admin).await,
+        Command::Conversation(command) => conversation::run(command, &admin).await,
+        Command::Token(command) => token::run(command, &admin).await,
+        Command::Doctor(doctor) => doctor.run(&admin).await,
         Command::Completion { .. } => Ok(()),
     }
 }

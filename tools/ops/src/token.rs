@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use dev::Error;
-use shared::Store;
+use shared::store::Admin;
 use shared::time::{Clock, Seconds};
 use shared::token::{Label, Lifetime, Token};
 
@@ -45,45 +45,45 @@ pub struct Issue {
     expires_in: Option<Lifetime>,
 }
 
-pub async fn run(command: Command, store: &Store) -> Result<(), Error> {
+pub async fn run(command: Command, admin: &Admin) -> Result<(), Error> {
     match command {
-        Command::Issue(issue) => issue.run(store).await,
+        Command::Issue(issue) => issue.run(admin).await,
         Command::List { contact } => {
-            let contact = get(&contact, store).await?;
-            for token in store.tokens_of(contact.id).await? {
+            let contact = get(&contact, admin).await?;
+            for token in admin.list_tokens(contact.id).await? {
                 print_line(&format_row(&token));
             }
             Ok(())
         }
-        Command::Revoke(revoke) => revoke.run(store).await,
+        Command::Revoke(revoke) => revoke.run(admin).await,
     }
 }
 
 impl Revoke {
-    async fn run(self, store: &Store) -> Result<(), Error> {
+    async fn run(self, admin: &Admin) -> Result<(), Error> {
         let Self {
             contact,
             id,
             confirmation,
         } = self;
-        let contact = get(&contact, store).await?;
+        let contact = get(&contact, admin).await?;
         let no_token = || format!("{id}: the contact has no token with this id");
-        let tokens = store.tokens_of(contact.id).await?;
+        let tokens = admin.list_tokens(contact.id).await?;
         let token = tokens.into_iter().find(|token| token.id.to_string() == id);
         let Token { id, label, .. } = token.ok_or_else(no_token)?;
         let username = contact.username.unwrap_or_default();
         confirmation.require(&format!("revoke the token {id} {label:?} of {username}"))?;
-        Ok(store.revoke_token(contact.id, id).await?)
+        Ok(admin.revoke_token(contact.id, id).await?)
     }
 }
 
 impl Issue {
-    async fn run(self, store: &Store) -> Result<(), Error> {
-        let contact = get(&self.contact, store).await?;
+    async fn run(self, admin: &Admin) -> Result<(), Error> {
+        let contact = get(&self.contact, admin).await?;
         let now = Seconds::from(Clock::system().now());
         let expires_at = self.expires_in.map(|lifetime| lifetime.from(now));
         let label = parse::<Label>(&self.label)?;
-        let token = store.issue_token(contact.id, label, expires_at).await?;
+        let token = admin.create_token(contact.id, label, expires_at).await?;
         print_line(&token.secret);
         Ok(())
     }

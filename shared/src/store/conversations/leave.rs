@@ -1,141 +1,146 @@
-//! Leaving: at once for everybody to see, and then the traces go, in steps that can be gone on with.
+//! Leaving a conversation takes effect in one transaction; the cleanup after it runs in steps, so that a
+//! repeated request can resume it.
 //!
-//! Who leaves takes along what was in its inbox. The last to leave closes the conversation, which
-//! from then on nobody sees, and takes all messages along.
+//! The participant's inbox entries of the conversation are deleted. When the last participant leaves, the
+//! conversation is closed, which hides it from everyone, and its messages are deleted.
 
 use std::time::Duration;
 
 use futures_util::future::join;
 use tokio::time::Instant;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
-use super::{Row, key};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId};
-use crate::store::failure::Backoff;
-use crate::store::memberships::{self, Left};
-use crate::store::write::{Update, delete_if};
-use crate::store::{Store, messages, n, s};
+use crate::store::Store;
+use crate::store::dynamodb::item::{number_attr, string_attr, string_set_attr};
+use crate::store::dynamodb::retry::Backoff;
+use crate::store::dynamodb::transaction::delete_if;
+use crate::store::dynamodb::update::Update;
+use crate::store::items::conversation::{ConversationItem, key};
+use crate::store::items::membership::EndedMembership;
+use crate::store::items::message;
 use crate::time::Micros;
 
-/// How long one request goes on removing; the rest is for those that follow.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long one request cleans up. The next one continues.
+const CLEANUP_BUDGET: Duration = Duration::from_secs(4);
 
-/// How many messages a step is about.
+/// The number of messages per step.
 const STEP: usize = 500;
 
 impl Store {
-    /// The caller leaves the conversation with this id; having left already, within a day, is fine.
+    /// Removes the caller from a conversation. Repeating it within 24 hours succeeds.
+    ///
+    /// Round trips: token and conversation; transaction; membership ‖ conversation; then per 500 messages
+    /// their keys and the deletions; a last update.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`]; [`Error::ConversationNotFound`], also for those who do not take part;
-    /// [`Error::Unfinished`] after leaving, if traces are left: the same again goes on with them.
-    pub async fn leave(&self, caller: &Caller, id: ConversationId) -> Result<()> {
-        let (contact, row) = self.caller_and_row(caller, id).await?;
-        self.depart(row, id, contact).await
+    /// [`Error::ConversationNotFound`]; [`Error::Unfinished`] if the caller has left and the cleanup takes
+    /// longer than one request: repeat the request to continue.
+    pub async fn leave_conversation(&self, caller: &Caller, id: ConversationId) -> Result<()> {
+        let (contact, conversation) = self.load_caller_and_conversation(caller, id).await?;
+        self.end_participation(conversation, id, contact).await
     }
 
-    /// Ends the part of `contact`, who takes part, or did within the last day.
-    pub(in crate::store) async fn depart(
+    /// Removes a participant, or continues the cleanup after one who left within 24 hours.
+    pub(in crate::store) async fn end_participation(
         &self,
-        mut row: Option<Row>,
+        mut conversation: Option<ConversationItem>,
         id: ConversationId,
         contact: ContactId,
     ) -> Result<()> {
         let started = Instant::now();
         let mut backoff = Backoff::default();
-        while let Some(present) = row.filter(|row| row.participants.contains(&contact)) {
-            if self.end(&present, contact).await? {
+        while let Some(current) =
+            conversation.filter(|current| current.participants.contains(&contact))
+        {
+            if self.write_leave(&current, contact).await? {
                 break;
             }
-            backoff.wait("who takes part keeps changing").await?;
-            row = self.conversation_row(id).await?;
+            backoff.wait("the participants keep changing").await?;
+            conversation = self.load_conversation(id).await?;
         }
-        let (left, row) = join(
+        let reads = join(
             self.ended_membership(contact, id),
-            self.conversation_row(id),
-        )
-        .await;
-        let left = left?.ok_or(Error::ConversationNotFound { param: "id" })?;
-        match row? {
-            Some(row) if row.closed_by == Some(contact) => {
-                self.finish_closing(id, contact, started).await?;
+            self.load_conversation(id),
+        );
+        let (ended, conversation) = reads.await;
+        let ended = ended?.ok_or(Error::ConversationNotFound)?;
+        match conversation? {
+            Some(conversation) if conversation.closed_by == Some(contact) => {
+                self.delete_closed_conversation(id, contact, started)
+                    .await?;
             }
-            _ => self.remove_entries(&left, started).await?,
+            _ => self.clean_up_inbox(&ended, started).await?,
         }
-        self.forget_in_a_day(contact, id).await
+        self.expire_ended_membership(contact, id).await
     }
 
-    /// One transaction that ends a membership, and closes the conversation if it was the last;
-    /// whether nothing came between.
-    async fn end(&self, row: &Row, contact: ContactId) -> Result<bool> {
+    /// One transaction ends the membership, and closes the conversation if it is the last one. Returns
+    /// false if the participants have changed.
+    async fn write_leave(
+        &self,
+        conversation: &ConversationItem,
+        contact: ContactId,
+    ) -> Result<bool> {
         let table = &self.tables.conversations;
-        let is_last = row.participants.len() == 1;
-        let mut items = vec![self.ends(contact, row.id, self.clock.now())?];
-        let me = AttributeValue::Ss(vec![contact.to_string()]);
+        let key = key(conversation.id);
+        let is_last = conversation.participants.len() == 1;
         let update = if is_last {
             let expression = "SET closed_by = :contact REMOVE participants, pair";
-            Update::new(table, key(row.id), expression, "participants = :me")
-                .with(":contact", s(contact))
+            Update::new(table, key, expression, "participants = :self")
+                .value(":contact", string_attr(contact))
         } else {
             let condition = "contains(participants, :contact) AND size(participants) > :one";
-            let expression = "DELETE participants :me REMOVE pair";
-            Update::new(table, key(row.id), expression, condition)
-                .with(":contact", s(contact))
-                .with(":one", n(1))
+            let expression = "DELETE participants :self REMOVE pair";
+            Update::new(table, key, expression, condition)
+                .value(":contact", string_attr(contact))
+                .value(":one", number_attr(1))
         };
-        items.push(update.with(":me", me).into_part()?);
-        items.extend(self.unpair(row)?);
-        Ok(self.transact(items).await?.is_empty())
+        let update = update.value(":self", string_set_attr([contact]));
+        let left_at = self.clock.now();
+        let mut items = vec![
+            self.end_membership(contact, conversation.id, left_at)?,
+            update.into_transaction_item()?,
+        ];
+        items.extend(self.delete_pair(conversation)?);
+        self.transact(items).await
     }
 
-    /// Removes what is in the inbox of somebody who has left, step by step.
-    async fn remove_entries(&self, left: &Left, started: Instant) -> Result<()> {
-        let mut from = left.joined_at;
-        while from <= left.left_at {
+    /// Deletes the inbox entries of a former participant.
+    async fn clean_up_inbox(&self, ended: &EndedMembership, started: Instant) -> Result<()> {
+        let mut from = ended.joined_at;
+        while from <= ended.left_at {
+            let conversation = ended.conversation_id;
             let ids = self
-                .ids_between(left.conversation_id, from, left.left_at, STEP)
+                .message_ids_between(conversation, from, ended.left_at, STEP)
                 .await?;
-            self.remove_from_inbox(left.contact_id, &ids).await?;
+            self.delete_inbox_entries(ended.contact_id, &ids).await?;
             let Some(last) = ids.last().filter(|_| ids.len() == STEP) else {
                 break;
             };
             from = Micros(last.created_at().0 + 1);
-            self.keep_progress(left, from).await?;
-            in_time(started)?;
+            self.save_cleanup_progress(ended, from).await?;
+            check_budget(started)?;
         }
         Ok(())
     }
 
-    /// The next request goes on from here.
-    async fn keep_progress(&self, left: &Left, from: Micros) -> Result<()> {
-        let key = memberships::key(left.contact_id, left.conversation_id);
-        let condition = "attribute_exists(left_at)";
-        let table = &self.tables.memberships;
-        let update = Update::new(table, key, "SET joined_at = :from", condition);
-        update
-            .with(":from", n(from.0))
-            .send(&self.db)
-            .await
-            .map(drop)
-    }
-
-    /// Removes what is left of a conversation that `contact` has closed.
-    pub(in crate::store) async fn finish_closing(
+    /// Deletes a conversation that `contact` has closed, with its messages.
+    pub(in crate::store) async fn delete_closed_conversation(
         &self,
         id: ConversationId,
         contact: ContactId,
         started: Instant,
     ) -> Result<()> {
-        self.remove_messages(id, contact, started).await?;
-        self.remove_closed(id, contact).await
+        self.delete_messages_of_closed(id, contact, started).await?;
+        let table = &self.tables.conversations;
+        let delete = delete_if(table, key(id), "closed_by", string_attr(contact))?;
+        self.transact(vec![delete]).await.map(drop)
     }
 
-    /// Removes the messages of a closed conversation and the entries of the last to leave, step by step.
-    async fn remove_messages(
+    async fn delete_messages_of_closed(
         &self,
         conversation: ConversationId,
         contact: ContactId,
@@ -143,30 +148,23 @@ impl Store {
     ) -> Result<()> {
         loop {
             let ids = self
-                .ids_between(conversation, Micros(0), Micros::MAX, STEP)
+                .message_ids_between(conversation, Micros(0), Micros::MAX, STEP)
                 .await?;
-            // The entries first: once a message is gone, nothing leads to them.
-            self.remove_from_inbox(contact, &ids).await?;
+            // Inbox entries first: without the message, nothing refers to them.
+            self.delete_inbox_entries(contact, &ids).await?;
             let table = self.tables.messages.as_str();
-            let keys = ids.iter().map(|&id| (table, messages::key(id)));
+            let keys = ids.iter().map(|&id| (table, message::key(id)));
             self.delete_all(keys.collect()).await?;
             if ids.len() < STEP {
                 return Ok(());
             }
-            in_time(started)?;
+            check_budget(started)?;
         }
-    }
-
-    /// Removes a closed conversation itself.
-    async fn remove_closed(&self, id: ConversationId, contact: ContactId) -> Result<()> {
-        let table = &self.tables.conversations;
-        let delete = delete_if(table, key(id), "closed_by", s(contact))?;
-        self.transact(vec![delete]).await.map(drop)
     }
 }
 
-fn in_time(started: Instant) -> Result<()> {
-    if started.elapsed() < PATIENCE {
+fn check_budget(started: Instant) -> Result<()> {
+    if started.elapsed() < CLEANUP_BUDGET {
         Ok(())
     } else {
         Err(Error::Unfinished)

@@ -1,27 +1,29 @@
-//! Deleting: one transaction that takes the message and its inbox entries away.
+//! Deleting a message: one transaction deletes the message and its inbox entries.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Sight, check_version, key};
+use super::check_version;
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::{AuthorOnly, Error, Result};
 use crate::id::{ContactId, MessageId};
-use crate::store::failure::Backoff;
-use crate::store::write::delete_if;
-use crate::store::{Store, n, s};
+use crate::store::Store;
+use crate::store::dynamodb::item::{number_attr, string_attr};
+use crate::store::dynamodb::retry::Backoff;
+use crate::store::dynamodb::transaction::delete_if;
+use crate::store::items::message;
 use crate::version::Expected;
 
 impl Store {
-    /// Deletes the message with this id, for good, if it is in one of the versions expected; done already
-    /// is done.
+    /// Deletes a message of the caller, if it is in one of the expected versions. Deleting a message that
+    /// does not exist, in a conversation of the caller, succeeds. Two round trips.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`]; [`Error::MessageNotFound`] for those who do not take part;
-    /// [`Error::NotTheAuthor`]; [`Error::PreconditionFailed`].
-    pub async fn delete(
+    /// [`Error::MessageNotFound`] if the caller is not a participant; [`Error::NotTheAuthor`];
+    /// [`Error::PreconditionFailed`].
+    pub async fn delete_message(
         &self,
         caller: &Caller,
         id: MessageId,
@@ -29,44 +31,40 @@ impl Store {
     ) -> Result<()> {
         let mut backoff = Backoff::default();
         loop {
-            let Sight {
-                contact,
-                conversation,
-                row,
-                ..
-            } = self
-                .look(caller, id, &BTreeSet::new(), &BTreeSet::new())
+            let context = self
+                .load_message_context(caller, id, &BTreeSet::new(), &BTreeSet::new())
                 .await?;
-            let Some(row) = row else {
+            let Some(message) = context.message else {
                 return Ok(());
             };
-            if row.contact_id != contact {
-                return Err(Error::NotTheAuthor { param: None });
+            if message.contact_id != context.caller {
+                return Err(Error::NotTheAuthor(AuthorOnly::Deletion));
             }
-            check_version(expected, &row)?;
+            check_version(expected, &message)?;
             let condition = match expected {
-                Some(Expected::OneOf(_)) => ("version", n(row.version.0)),
-                _ => ("contact_id", s(row.contact_id)),
+                Some(Expected::OneOf(_)) => ("version", number_attr(message.version.0)),
+                _ => ("contact_id", string_attr(message.contact_id)),
             };
-            let participants = &conversation.participants;
-            if self.remove(id, condition, participants).await? || expected.is_none() {
+            let participants = &context.conversation.participants;
+            let deleted = self.delete_message_if(id, condition, participants).await?;
+            if deleted || expected.is_none() {
                 return Ok(());
             }
             backoff.wait("the message keeps changing").await?;
         }
     }
 
-    /// Deletes a message, if an attribute of it has this value, and its entries in these inboxes in one
-    /// transaction; whether it was there and had.
-    pub(super) async fn remove(
+    /// Deletes a message, if this attribute has this value, and its inbox entries. Returns whether the
+    /// condition held.
+    pub(in crate::store) async fn delete_message_if(
         &self,
         id: MessageId,
-        (name, value): (&str, AttributeValue),
+        (attribute, value): (&str, AttributeValue),
         participants: &BTreeSet<ContactId>,
     ) -> Result<bool> {
-        let delete = delete_if(&self.tables.messages, key(id), name, value)?;
-        let deletes = self.deletes(id, participants)?;
-        let items = [delete].into_iter().chain(deletes).collect();
-        Ok(self.transact(items).await?.is_empty())
+        let key = message::key(id);
+        let mut items = vec![delete_if(&self.tables.messages, key, attribute, value)?];
+        items.extend(self.inbox_deletes(id, participants)?);
+        self.transact(items).await
     }
 }

@@ -16,7 +16,7 @@ use shared::Store;
 use shared::caller::Caller;
 use shared::id::{ContactId, ConversationId};
 use shared::message::Text;
-use shared::store::{NewContact, Tables};
+use shared::store::{Admin, NewContact, Tables};
 use shared::time::{Clock, Micros};
 use shared::token::Label;
 
@@ -158,7 +158,7 @@ impl World {
         let text = Text::try_from(text.to_owned()).unwrap();
         let caller = Caller::with_token(&person.token);
         store
-            .send(&caller, person.conversation, text, None)
+            .create_message(&caller, person.conversation, text, None)
             .await
             .unwrap()
             .message
@@ -212,10 +212,13 @@ impl World {
             last_active_at: None,
             created_at: Clock::system().now(),
         };
-        self.store().add_contact(contact).await.unwrap();
+        Admin::new(self.store().clone())
+            .create_contact(contact)
+            .await
+            .unwrap();
         let caller = Caller::with_token(&person.token);
-        self.store()
-            .add_token(&caller, person.id, Label::default(), None)
+        Admin::new(self.store().clone())
+            .import_token(&caller, person.id, Label::default(), None)
             .await
             .unwrap();
     }
@@ -225,8 +228,8 @@ impl World {
         let participants: BTreeSet<ContactId> =
             participants.iter().map(|person| person.id).collect();
         let store = self.store.clone().with_clock(Clock::new(|| Micros(1)));
-        store
-            .add_conversation(id, participants, None)
+        Admin::new(store.clone())
+            .create_conversation(id, participants, None)
             .await
             .unwrap();
     }

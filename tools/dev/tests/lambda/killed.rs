@@ -130,8 +130,8 @@ async fn is_newest_for_all(world: &World, message: &Value, count: usize, call: u
         let caller = Caller::with_token(token);
         let family = demo::CONVERSATION.parse().unwrap();
         for page in [
-            store.inbox(&caller, &window).await.unwrap(),
-            store.messages(&caller, family, &window).await.unwrap(),
+            store.list_inbox(&caller, &window).await.unwrap(),
+            store.list_messages(&caller, family, &window).await.unwrap(),
         ] {
             assert_eq!(page.data.len(), count, "{token}, call {call}");
             assert_eq!(
@@ -141,7 +141,7 @@ async fn is_newest_for_all(world: &World, message: &Value, count: usize, call: u
             );
         }
         let conversations = store
-            .conversations(&caller, false, None, limit)
+            .list_conversations(&caller, false, None, limit)
             .await
             .unwrap();
         let conversation = json!(conversations.data[0]);

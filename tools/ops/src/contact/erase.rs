@@ -2,9 +2,9 @@
 
 use clap::Args;
 use dev::Error;
-use shared::Store;
 use shared::error::chain;
 use shared::id::ContactId;
+use shared::store::Admin;
 
 use super::{find, not_found};
 use crate::confirm::Confirmation;
@@ -19,19 +19,24 @@ pub struct Erase {
 }
 
 impl Erase {
-    pub async fn run(self, store: &Store) -> Result<(), Error> {
-        let (id, description) = resolve(&self.contact, store).await?;
-        if store.traces(id).await?.iter().all(|&(_, count)| count == 0) {
+    pub async fn run(self, admin: &Admin) -> Result<(), Error> {
+        let (id, description) = resolve(&self.contact, admin).await?;
+        if admin
+            .count_references(id)
+            .await?
+            .iter()
+            .all(|&(_, count)| count == 0)
+        {
             return Err(format!("{id}: nothing is stored for a contact with this id").into());
         }
         self.confirmation.require(&format!("erase {description}"))?;
-        let erased = store
-            .erase(id, |what, count| print_line(&format!("{what} {count}")))
+        let erased = admin
+            .erase_contact(id, |what, count| print_line(&format!("{what} {count}")))
             .await;
         erased.map_err(|error| {
             format!("{}; run the same command again to continue", chain(&error))
         })?;
-        let remaining = store.traces(id).await?;
+        let remaining = admin.count_references(id).await?;
         let total: usize = remaining.iter().map(|(_, count)| count).sum();
         print_line(&format!("remaining {total}"));
         if total == 0 {
@@ -51,8 +56,8 @@ impl Erase {
 
 /// Returns the id of the contact, and a description for the confirmation prompt. An id is valid even if the
 /// contact no longer exists, because an interrupted run may have deleted it.
-async fn resolve(text: &str, store: &Store) -> Result<(ContactId, String), Error> {
-    if let Some(contact) = find(text, store).await? {
+async fn resolve(text: &str, admin: &Admin) -> Result<(ContactId, String), Error> {
+    if let Some(contact) = find(text, admin).await? {
         let name = contact.username.unwrap_or_default();
         let description = format!("{name} ({}) and everything it wrote", contact.id);
         return Ok((contact.id, description));

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::Args;
 use dev::Error;
 use indicatif::{ProgressBar, ProgressStyle};
-use shared::Store;
 use shared::message::Message;
+use shared::store::Admin;
 use shared::time::Micros;
 
 use super::get;
@@ -23,9 +23,9 @@ pub struct Export {
 }
 
 impl Export {
-    pub async fn run(self, store: &Store) -> Result<(), Error> {
-        let conversation = get(&self.id, store).await?.id;
-        let newest = store.latest_message_at(conversation).await?;
+    pub async fn run(self, admin: &Admin) -> Result<(), Error> {
+        let conversation = get(&self.id, admin).await?.id;
+        let newest = admin.newest_message_at(conversation).await?;
         // A progress bar would break up messages that are written to the same terminal.
         let bar = match &self.output {
             None if io::stdout().is_terminal() => ProgressBar::hidden(),
@@ -36,7 +36,7 @@ impl Export {
         let mut first = None;
         let mut from = Micros(0);
         loop {
-            let messages = store.messages_from(conversation, from).await?;
+            let messages = admin.export_messages(conversation, from).await?;
             let Some(last) = messages.last() else {
                 break;
             };

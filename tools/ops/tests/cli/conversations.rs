@@ -64,7 +64,10 @@ async fn an_export_has_every_message_as_the_api_shows_it_the_oldest_first() {
     let ids: Vec<_> = lines.iter().map(|line| line["id"].clone()).collect();
     let expected: Vec<_> = expected.iter().map(|id| json!(id)).collect();
     assert_eq!(ids, expected);
-    let shown = world.store.message(&Caller::with_token("ann"), first).await;
+    let shown = world
+        .store
+        .get_message(&Caller::with_token("ann"), first)
+        .await;
     assert_eq!(lines[0], serde_json::to_value(shown.unwrap()).unwrap());
     assert_eq!(lines[0]["reactions"], json!([{ "heart": ["cat"] }]));
     let file = world.data.with_file_name("house.jsonl");

@@ -1,5 +1,6 @@
 //! `cargo ops --stack …`
 
+use shared::store::Admin;
 use std::process::Command;
 
 use axum::Router;
@@ -84,7 +85,13 @@ async fn a_deployed_stack_is_found_by_its_name() {
         .trim()
         .parse()
         .unwrap();
-    assert!(stack.store.contact(id).await.unwrap().is_some());
+    assert!(
+        Admin::new(stack.store.clone())
+            .get_contact(id)
+            .await
+            .unwrap()
+            .is_some()
+    );
     let missing = run(&["--stack", "other", "contact", "list"]);
     assert_eq!(missing.status.code(), Some(1));
     let error = String::from_utf8(missing.stderr).unwrap();

@@ -5,6 +5,7 @@ mod ward;
 
 use serde_json::json;
 use shared::caller::Caller;
+use shared::store::Admin;
 
 use crate::harness::{World, error, ops, run, s};
 use damage::{DAMAGES, REMEDIES};
@@ -65,7 +66,7 @@ async fn every_kind_of_damage_is_found_and_mended() {
             let shown = ward
                 .world
                 .store
-                .message(&Caller::with_token("bob"), message)
+                .get_message(&Caller::with_token("bob"), message)
                 .await;
             assert!(shown.is_ok(), "{kind}: living messages stay");
         }
@@ -79,10 +80,10 @@ async fn what_is_mended_works_again() {
         let named = DAMAGES.into_iter().filter(|&(kind, _)| kind == wanted);
         named.for_each(|(_, damage)| damage(&ward));
     };
-    damage("participants without a membership");
-    damage("conversations without their pair");
-    damage("contacts whose username is not theirs");
-    damage("tokens that are not listed");
+    damage("participants without membership");
+    damage("conversations without pair");
+    damage("contacts without username");
+    damage("valid tokens that are not listed");
     ops(&ward.world.data, &["doctor", "--repair", "--yes"]);
     let pair = ops(
         &ward.world.data,
@@ -92,7 +93,10 @@ async fn what_is_mended_works_again() {
     ward.world.leaves("bob", ward.pair).await;
     let cat = Caller::with_token("cat");
     let limit = shared::page::Limit::default();
-    let list = ward.world.store.conversations(&cat, false, None, limit);
+    let list = ward
+        .world
+        .store
+        .list_conversations(&cat, false, None, limit);
     let list = list.await.unwrap().data;
     assert_eq!(list[0].id, ward.world.house);
     assert_eq!(list[0].last_active_at, ward.newest.created_at().into());
@@ -135,15 +139,15 @@ async fn what_may_be_in_flight_is_left_alone() {
     const LATELY: u64 = 20_000_000;
     let ward = Ward::of(World::since(LATELY).await).await;
     let in_flight = [
-        "inbox entries whose message is gone",
-        "inbox entries of who does not take part",
-        "memberships without a part",
-        "participants without a membership",
-        "messages whose conversation is gone",
+        "inbox entries without message",
+        "inbox entries of non-participants",
+        "memberships of non-participants",
+        "participants without membership",
+        "messages without conversation",
         "former participants with inbox entries",
-        "conversations too low in a list",
-        "tokens that are not listed",
-        "listed tokens that let nobody in",
+        "conversations with a stale list position",
+        "valid tokens that are not listed",
+        "listed tokens that are not valid",
     ];
     // Not both of what excludes each other.
     let together = DAMAGES.iter().filter(|(kind, _)| in_flight.contains(kind));
@@ -162,12 +166,15 @@ async fn what_has_come_right_meanwhile_is_left_alone() {
             let ward = Ward::new().await;
             damage(&ward);
             let store = &ward.world.stack.store;
-            let survey = store.survey().await.unwrap();
-            assert_eq!(survey.findings().count(), 1, "{kind}");
+            let report = Admin::new(store.clone()).check().await.unwrap();
+            assert_eq!(report.inconsistencies().count(), 1, "{kind}");
             remedy(&ward);
             let before = ward.world.mentions("");
-            for finding in survey.findings() {
-                store.mend(finding).await.unwrap();
+            for inconsistency in report.inconsistencies() {
+                Admin::new(store.clone())
+                    .repair(inconsistency)
+                    .await
+                    .unwrap();
             }
             assert_eq!(ward.world.mentions(""), before, "{kind}");
         }
@@ -183,6 +190,6 @@ async fn two_contacts_with_one_username_are_for_somebody_to_decide() {
         .updates("ContactsTable", &id, "SET username = :name", &name);
     let still = error(&ward.world.data, &["doctor", "--repair", "--yes"]);
     assert!(still.contains("inconsistencies remaining: 1"), "{still}");
-    let kind = "contacts whose username is not theirs".to_owned();
+    let kind = "contacts without username".to_owned();
     assert_eq!(findings(&ward.world), [(kind, 1)]);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::Store;
 use shared::caller::Caller;
 use shared::id::{ContactId, ConversationId, MessageId};
-use shared::store::{Begun, Change, NewContact, NewConversation};
+use shared::store::{Admin, CreatedConversation, MessageUpdate, NewContact, NewConversation};
 use shared::time::{Clock, Micros};
 use shared::token::Label;
 use tempfile::TempDir;
@@ -93,10 +93,15 @@ impl World {
                 last_active_at: None,
                 created_at: clock.now(),
             };
-            store.add_contact(contact).await.unwrap();
+            Admin::new(store.clone())
+                .create_contact(contact)
+                .await
+                .unwrap();
             let caller = Caller::with_token(name);
-            let token = store.add_token(&caller, id, Label::default(), None);
-            token.await.unwrap();
+            Admin::new(store.clone())
+                .import_token(&caller, id, Label::default(), None)
+                .await
+                .unwrap();
         }
         let mut world = Self {
             _folder: folder,
@@ -121,8 +126,12 @@ impl World {
             participants: participants.try_into().unwrap(),
             name: name.map(|name| name.to_owned().try_into().unwrap()),
         };
-        match self.store.begin(&Caller::with_token(who), new).await {
-            Ok(Begun::New(conversation)) => conversation.id,
+        match self
+            .store
+            .create_conversation(&Caller::with_token(who), new)
+            .await
+        {
+            Ok(CreatedConversation::New(conversation)) => conversation.id,
             other => panic!("{other:?}"),
         }
     }
@@ -132,7 +141,7 @@ impl World {
         let text = text.to_owned().try_into().unwrap();
         let caller = Caller::with_token(who);
         self.store
-            .send(&caller, conversation, text, Some(key))
+            .create_message(&caller, conversation, text, Some(key))
             .await
             .unwrap()
             .message
@@ -141,17 +150,23 @@ impl World {
 
     pub async fn reacts(&self, who: &str, message: MessageId, emoji: &str) {
         let emoji = emoji.to_owned().try_into().unwrap();
-        let change = Change {
+        let change = MessageUpdate {
             reactions: [(emoji, vec![who.to_owned().try_into().unwrap()])].into(),
-            ..Change::default()
+            ..MessageUpdate::default()
         };
         let caller = Caller::with_token(who);
-        self.store.change(&caller, message, &change).await.unwrap();
+        self.store
+            .update_message(&caller, message, &change)
+            .await
+            .unwrap();
     }
 
     pub async fn leaves(&self, who: &str, conversation: ConversationId) {
         let caller = Caller::with_token(who);
-        self.store.leave(&caller, conversation).await.unwrap();
+        self.store
+            .leave_conversation(&caller, conversation)
+            .await
+            .unwrap();
     }
 
     /// All items of a table.

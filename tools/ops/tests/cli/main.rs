@@ -33,5 +33,5 @@ fn a_command_without_a_store_is_a_usage_error() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.contains("--data FILE"), "{error}");
+    assert!(error.contains("specify --data or --stack"), "{error}");
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use serde_json::Value;
 use shared::caller::Caller;
+use shared::store::Admin;
 use shared::time::{Clock, Micros, Seconds};
 use shared::token::Label;
 
@@ -14,9 +15,8 @@ use crate::harness::World;
 async fn a_token_is_good_until_the_second_it_expires() {
     let world = World::new().await;
     let token = Caller::with_token("short");
-    world
-        .store()
-        .add_token(
+    Admin::new(world.store().clone())
+        .import_token(
             &token,
             world.kevin.id,
             Label::default(),

@@ -11,13 +11,13 @@ async fn demo_data_in_a_file_is_loaded_once_and_stays_as_it_was_left() {
     demo::load(&stack.store).await.unwrap();
     let kevin = Caller::with_token("citypay_demo_kevin");
     let id = demo::messages().unwrap()[0];
-    stack.store.delete(&kevin, id, None).await.unwrap();
+    stack.store.delete_message(&kevin, id, None).await.unwrap();
     drop(stack);
     let stack = Stack::start(Some(file.path())).await.unwrap();
     demo::load(&stack.store).await.unwrap();
     let gone = stack
         .store
-        .message(&Caller::with_token("citypay_demo_kevin"), id)
+        .get_message(&Caller::with_token("citypay_demo_kevin"), id)
         .await;
     assert!(
         matches!(gone, Err(shared::Error::MessageNotFound)),

@@ -12,21 +12,21 @@ pub type Damage = fn(&Ward);
 
 /// What happens, and what a doctor calls it.
 pub const DAMAGES: [(&str, Damage); 17] = [
-    ("inbox entries whose message is gone", |ward| {
+    ("inbox entries without message", |ward| {
         let message = MessageId::new(ward.first.created_at(), ward.pair);
         ward.world.puts("InboxTable", &ward.entry("bob", message));
     }),
-    ("inbox entries of who does not take part", |ward| {
+    ("inbox entries of non-participants", |ward| {
         let message = MessageId::new(ward.first.created_at(), ward.pair);
         ward.world.puts("InboxTable", &ward.entry("cat", message));
     }),
-    ("memberships without a part", |ward| {
+    ("memberships of non-participants", |ward| {
         let mut item = ward.item("MembershipsTable", |item| item.get("place").is_some());
         let nowhere = ConversationId::random();
         item["conversation_id"] = s(nowhere);
         ward.world.puts("MembershipsTable", &item);
     }),
-    ("memberships without a part", |ward| {
+    ("memberships of non-participants", |ward| {
         let is_ann = ward.part("ann", ward.pair);
         let is_ann = |item: &Value| {
             ["contact_id", "conversation_id"]
@@ -37,11 +37,11 @@ pub const DAMAGES: [(&str, Damage); 17] = [
         item["contact_id"] = s(ward.world.id("cat"));
         ward.world.puts("MembershipsTable", &item);
     }),
-    ("participants without a membership", |ward| {
+    ("participants without membership", |ward| {
         let part = ward.part("cat", ward.world.house);
         ward.world.removes("MembershipsTable", &part);
     }),
-    ("messages whose conversation is gone", |ward| {
+    ("messages without conversation", |ward| {
         let message = MessageId::new(ward.first.created_at(), ConversationId::random());
         let mut item = key(message);
         item["contact_id"] = s(ward.world.id("ann"));
@@ -49,7 +49,7 @@ pub const DAMAGES: [(&str, Damage); 17] = [
         item["version"] = json!({ "N": "1" });
         ward.world.puts("MessagesTable", &item);
     }),
-    ("conversations half removed", |ward| {
+    ("conversations partly deleted", |ward| {
         let conversation = ConversationId::random();
         let mut item = key(MessageId::new(ward.first.created_at(), conversation));
         item["contact_id"] = s(ward.world.id("ann"));
@@ -77,44 +77,44 @@ pub const DAMAGES: [(&str, Damage); 17] = [
         ward.world
             .updates("MembershipsTable", &part, expression, &left_at);
     }),
-    ("conversations too low in a list", |ward| {
+    ("conversations with a stale list position", |ward| {
         let part = ward.part("cat", ward.world.house);
         let place = json!({ ":place": s(format_args!("o{}", ward.first)) });
         ward.world
             .updates("MembershipsTable", &part, "SET place = :place", &place);
     }),
-    ("pairs without their conversation", |ward| {
+    ("pairs without conversation", |ward| {
         let [ann, cat] = ["ann", "cat"].map(|name| ward.world.id(name));
         let item = json!({ "id": s(format_args!("@{ann}:{cat}")), "conversation_id": s(ward.world.house) });
         ward.world.puts("ConversationsTable", &item);
     }),
-    ("conversations without their pair", |ward| {
+    ("conversations without pair", |ward| {
         let key = json!({ "id": ward.pair_item()["id"] });
         ward.world.removes("ConversationsTable", &key);
     }),
-    ("usernames taken for nobody", |ward| {
+    ("usernames without contact", |ward| {
         let item = json!({ "id": s("@dan"), "contact_id": s(ward.world.id("ann")) });
         ward.world.puts("ContactsTable", &item);
     }),
-    ("usernames taken for nobody", |ward| {
+    ("usernames without contact", |ward| {
         let item = json!({ "id": s("@dan"), "contact_id": s("0123456789abcdef") });
         ward.world.puts("ContactsTable", &item);
     }),
-    ("contacts whose username is not theirs", |ward| {
+    ("contacts without username", |ward| {
         ward.world
             .removes("ContactsTable", &json!({ "id": s("@ann") }));
     }),
-    ("tokens that are not listed", |ward| {
+    ("valid tokens that are not listed", |ward| {
         let item = ward.item("TokenIdsTable", ward.of_ann());
         let key = json!({ "contact_id": item["contact_id"], "id": item["id"] });
         ward.world.removes("TokenIdsTable", &key);
     }),
-    ("listed tokens that let nobody in", |ward| {
+    ("listed tokens that are not valid", |ward| {
         let item = ward.item("TokensTable", ward.of_ann());
         ward.world
             .removes("TokensTable", &json!({ "token_hash": item["token_hash"] }));
     }),
-    ("tokens of nobody", |ward| {
+    ("tokens without contact", |ward| {
         let nobody = s("0123456789abcdef");
         for table in ["TokensTable", "TokenIdsTable"] {
             let mut item = ward.item(table, ward.of_ann());
@@ -127,16 +127,16 @@ pub const DAMAGES: [(&str, Damage); 17] = [
 
 /// How what was found comes right before it is mended.
 pub const REMEDIES: [(&str, Damage); 10] = [
-    ("inbox entries whose message is gone", |ward| {
+    ("inbox entries without message", |ward| {
         let mut item = ward.item("MessagesTable", |_| true);
         item["conversation_id"] = s(ward.pair);
         item["created_at"] = key(ward.first)["created_at"].clone();
         ward.world.puts("MessagesTable", &item);
     }),
-    ("inbox entries of who does not take part", |ward| {
+    ("inbox entries of non-participants", |ward| {
         ward.lets_in("cat", ward.pair);
     }),
-    ("memberships without a part", |ward| {
+    ("memberships of non-participants", |ward| {
         ward.lets_in("cat", ward.pair);
         let is_lost = |item: &Value| {
             let known = [ward.pair, ward.world.house].map(s);
@@ -153,7 +153,7 @@ pub const REMEDIES: [(&str, Damage); 10] = [
             }
         }
     }),
-    ("messages whose conversation is gone", |ward| {
+    ("messages without conversation", |ward| {
         for item in ward.world.items("MessagesTable") {
             if item["message"] == s("lost") {
                 let row = json!({ "id": item["conversation_id"], "created_at": { "N": "1" } });
@@ -169,31 +169,31 @@ pub const REMEDIES: [(&str, Damage); 10] = [
         ward.world
             .updates("MembershipsTable", &part, expression, &place);
     }),
-    ("conversations too low in a list", |ward| {
+    ("conversations with a stale list position", |ward| {
         let place = json!({ ":place": s(format_args!("o{}", MessageId::new(Micros::MAX, ward.world.house))) });
         let part = ward.part("cat", ward.world.house);
         ward.world
             .updates("MembershipsTable", &part, "SET place = :place", &place);
     }),
-    ("pairs without their conversation", |ward| {
+    ("pairs without conversation", |ward| {
         let [ann, cat] = ["ann", "cat"].map(|name| ward.world.id(name));
         let pair = json!({ ":pair": s(format_args!("@{ann}:{cat}")) });
         let house = json!({ "id": s(ward.world.house) });
         ward.world
             .updates("ConversationsTable", &house, "SET pair = :pair", &pair);
     }),
-    ("usernames taken for nobody", |ward| {
+    ("usernames without contact", |ward| {
         for contact in [s(ward.world.id("ann")), s("0123456789abcdef")] {
             let row = json!({ "id": contact, "username": s("Dan"), "created_at": { "N": "1" } });
             ward.world.puts("ContactsTable", &row);
         }
     }),
-    ("listed tokens that let nobody in", |ward| {
+    ("listed tokens that are not valid", |ward| {
         for item in ward.world.items("TokenIdsTable") {
             ward.world.puts("TokensTable", &item);
         }
     }),
-    ("tokens of nobody", |ward| {
+    ("tokens without contact", |ward| {
         let row = json!({ "id": s("0123456789abcdef"), "username": s("Dan"), "created_at": { "N": "1" } });
         ward.world.puts("ContactsTable", &row);
     }),

@@ -1,0 +1,124 @@
+use std::collections::HashMap;
+
+use futures_util::future::join;
+
+use super::ConversationView;
+use crate::caller::Caller;
+use crate::conversation::Conversation;
+use crate::error::{Error, Result};
+use crate::id::{ContactId, ConversationId};
+use crate::page::{Cursor, Limit, Page, Window};
+use crate::store::Store;
+use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::concurrency::join_bounded;
+use crate::store::items::conversation::{self, visible_to};
+use crate::store::items::membership::Membership;
+use crate::store::items::message;
+use crate::store::key_range::KeyRange;
+use crate::time::Micros;
+
+impl Store {
+    /// Returns a page of the caller's open or archived conversations, the most recently active first.
+    ///
+    /// Four round trips: token; memberships; conversations and newest messages ‖ unread counts, 16 at a
+    /// time; contacts. One more for a cursor, and one if the latest activity of a conversation is not an
+    /// existing message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CursorNotFound`] if the cursor is not a conversation of the caller.
+    pub async fn list_conversations(
+        &self,
+        caller: &Caller,
+        archived: bool,
+        cursor: Option<Cursor<ConversationId>>,
+        limit: Limit,
+    ) -> Result<Page<Conversation>> {
+        let contact = self.authenticate(caller).await?;
+        let window = Window {
+            limit,
+            cursor: self.position_of(contact, cursor).await?,
+            from: Micros(0),
+            until: None,
+        };
+        let range = KeyRange::new(&window);
+        let memberships = self
+            .memberships(contact, archived, &range, limit.get() + 1)
+            .await?;
+        let has_another = memberships.len() > limit.get();
+        let views = self.load_views(contact, memberships).await?;
+        let direction = window.direction();
+        let Page { has_more, data } =
+            Page::of(views, limit, direction, ConversationView::max_json_len);
+        let displayed = data.iter().flat_map(ConversationView::displayed_contacts);
+        let contacts = self.load_contacts(&displayed.collect()).await?;
+        let data = data
+            .into_iter()
+            .map(|view| view.render(&contacts))
+            .collect();
+        Ok(Page {
+            // Also if the caller has left one of them since the memberships were read.
+            has_more: has_more || has_another,
+            data,
+        })
+    }
+
+    /// Where the conversation of the cursor is in the list now.
+    async fn position_of(
+        &self,
+        contact: ContactId,
+        cursor: Option<Cursor<ConversationId>>,
+    ) -> Result<Option<Cursor>> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
+        };
+        let membership = self.membership(contact, *cursor.id()).await?;
+        let direction = Cursor::direction(Some(&cursor));
+        let membership = membership.ok_or(Error::CursorNotFound(direction))?;
+        Ok(Some(cursor.map(|_| membership.position.latest)))
+    }
+
+    /// Loads the conversations of these memberships. One round trip; two if the latest activity of one is
+    /// not an existing message.
+    async fn load_views(
+        &self,
+        contact: ContactId,
+        memberships: Vec<Membership>,
+    ) -> Result<Vec<ConversationView>> {
+        let ids = memberships.iter();
+        let ids = ids.map(|membership| conversation::key(membership.conversation_id));
+        let latest = memberships.iter();
+        let latest = latest.map(|membership| message::key(membership.position.latest));
+        let batch = BatchGet::default()
+            .keys(&self.tables.conversations, ids)
+            .keys(&self.tables.messages, latest);
+        let unread = memberships.iter();
+        let unread = unread.map(|membership| self.unread_count(membership));
+        let reads = join(batch.send(&self.db), join_bounded(unread.collect()));
+        let (items, unread) = reads.await;
+        let mut items = items?;
+        let conversations = self.take_conversations(&mut items)?.into_iter();
+        let mut conversations: HashMap<_, _> = conversations
+            .map(|conversation| (conversation.id, conversation))
+            .collect();
+        let mut newest = self.take_messages(&mut items)?;
+        let views = memberships.into_iter().zip(unread?);
+        let views = views.filter_map(|(membership, unread)| {
+            let conversation = conversations.remove(&membership.conversation_id);
+            Some(ConversationView {
+                conversation: visible_to(contact, conversation)?,
+                newest: newest.remove(&membership.position.latest),
+                membership,
+                unread,
+            })
+        });
+        let views = views.map(|view| async move {
+            let newest = match view.newest {
+                None => self.newest_message(view.conversation.id).await?,
+                newest => newest,
+            };
+            Ok(ConversationView { newest, ..view })
+        });
+        join_bounded(views.collect()).await
+    }
+}

@@ -1,0 +1,12 @@
+//! DynamoDB without our tables: connections, items, queries, batches, updates and transactions.
+
+pub(super) mod batch;
+pub(super) mod concurrency;
+pub(super) mod connection;
+mod error;
+pub(super) mod item;
+pub(super) mod metering;
+pub(super) mod query;
+pub(super) mod retry;
+pub(super) mod transaction;
+pub(super) mod update;

@@ -1,0 +1,67 @@
+//! How to reach DynamoDB: configuration from the environment, connections, timeouts and retries.
+
+mod pool;
+mod tls;
+
+use std::env;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_smithy_types::retry::ReconnectMode;
+
+pub use pool::Pool;
+
+use crate::error::Cause;
+
+/// Reads region, credentials and `DYNAMODB_ENDPOINT` from the environment, and `AWS_CA_BUNDLE` to trust
+/// other root certificates than Amazon's.
+///
+/// Lambda sets all of these. The SDK's own search through files, profiles and services costs a cold start
+/// ten million instructions.
+pub fn from_env() -> Result<(SdkConfig, Pool), Cause> {
+    let endpoint = variable("DYNAMODB_ENDPOINT")?;
+    let pool = Pool::new(&endpoint)?;
+    let credentials = EnvironmentVariableCredentialsProvider::new();
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(variable("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .http_client(pool.client());
+    Ok((config.build(), pool))
+}
+
+fn variable(name: &str) -> Result<String, Cause> {
+    env::var(name).map_err(|_| format!("the environment variable {name} is missing").into())
+}
+
+/// Up to three retries with exponential backoff, which fits DynamoDB's latency of milliseconds. If DynamoDB
+/// is down, each of several sequential calls fails after at most 4 s, and the request after 8 s
+/// ([`crate::http`]), before Lambda ends the function after 10 s (`template.yaml`).
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(4)
+        .with_initial_backoff(Duration::from_millis(50))
+        .with_max_backoff(Duration::from_millis(500))
+        .with_reconnect_mode(ReconnectMode::ReuseAllConnections) // the pool closes bad connections
+}
+
+/// A retry quota for each store. By default, the SDK has one quota for all clients of a region in the
+/// process, so that a failing store would leave the others without retries
+/// (`docs/decisions/0014-retry-quota.md`).
+pub fn retry_quota() -> RetryPartition {
+    RetryPartition::custom("store").build()
+}
+
+/// DynamoDB responds within milliseconds, so an attempt of 2 s is retried, and a call ends after 4 s, in
+/// time to respond to the client.
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(4))
+        .build()
+}

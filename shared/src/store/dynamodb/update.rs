@@ -1,0 +1,92 @@
+//! A conditional update of one item.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{self, AttributeValue, TransactWriteItem};
+
+use super::item::Item;
+use super::retry::Backoff;
+use crate::error::{Error, Result};
+
+/// An update of one item, sent alone or as part of a transaction.
+pub struct Update {
+    table: String,
+    key: Item,
+    expression: String,
+    condition: String,
+    names: Option<HashMap<String, String>>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Update {
+    /// Updates the item with this key by `expression` if `condition` holds.
+    pub fn new(table: &str, key: Item, expression: &str, condition: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            key,
+            expression: expression.to_owned(),
+            condition: condition.to_owned(),
+            names: None,
+            values: HashMap::new(),
+        }
+    }
+
+    /// Defines the placeholder `#name`, needed where an attribute has the name of a reserved word.
+    pub fn name(mut self, placeholder: &str, attribute: &str) -> Self {
+        let names = self.names.get_or_insert_default();
+        names.insert(placeholder.to_owned(), attribute.to_owned());
+        self
+    }
+
+    /// Defines the placeholder `:value`.
+    pub fn value(mut self, placeholder: &str, value: AttributeValue) -> Self {
+        self.values.insert(placeholder.to_owned(), value);
+        self
+    }
+
+    /// Defines several placeholders for values.
+    pub fn values(self, values: Vec<(&str, AttributeValue)>) -> Self {
+        let values = values.into_iter();
+        values.fold(self, |update, (name, value)| update.value(name, value))
+    }
+
+    /// The update as part of a transaction.
+    pub fn into_transaction_item(self) -> Result<TransactWriteItem> {
+        let update = types::Update::builder()
+            .table_name(self.table)
+            .set_key(Some(self.key))
+            .update_expression(self.expression)
+            .condition_expression(self.condition)
+            .set_expression_attribute_names(self.names)
+            .set_expression_attribute_values(Some(self.values));
+        let update = update.build().map_err(Error::internal)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Sends the update alone. Returns whether the condition held.
+    pub async fn send(self, db: &Client) -> Result<bool> {
+        let mut backoff = Backoff::default();
+        loop {
+            let request = db
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(self.key.clone()))
+                .update_expression(&self.expression)
+                .condition_expression(&self.condition)
+                .set_expression_attribute_names(self.names.clone())
+                .set_expression_attribute_values(Some(self.values.clone()));
+            match request.send().await {
+                Ok(_) => return Ok(true),
+                Err(error) => match error.as_service_error() {
+                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(false),
+                    Some(UpdateItemError::TransactionConflictException(_)) => {
+                        backoff.wait(error).await?;
+                    }
+                    _ => return Err(error.into()),
+                },
+            }
+        }
+    }
+}

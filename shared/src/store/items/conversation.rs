@@ -1,0 +1,136 @@
+//! The table of conversations: a conversation, and a pair.
+//!
+//! Two contacts have at most one unnamed conversation of two because it has a second item: its `id` is
+//! `@` and both contacts, its `conversation_id` is the conversation.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CreatorOnly, Error, Result};
+use crate::id::{ContactId, ConversationId};
+use crate::store::Store;
+use crate::store::dynamodb::batch::BatchItems;
+use crate::store::dynamodb::item::{Item, from_item, string_attr};
+use crate::store::dynamodb::transaction::delete_if;
+use crate::time::Micros;
+
+#[derive(Clone, Deserialize, Serialize)]
+pub struct ConversationItem {
+    pub id: ConversationId,
+    /// To all others it does not exist. Absent once the last participant has left: a set cannot be empty.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeSet::is_empty",
+        with = "serde_dynamo::string_set"
+    )]
+    pub participants: BTreeSet<ContactId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator: Option<ContactId>,
+    /// The id of its pair item, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pair: Option<String>,
+    /// The last participant who left, while the messages are being deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<ContactId>,
+    pub created_at: Micros,
+}
+
+impl ConversationItem {
+    /// Only the creator may name a conversation. Once the creator has left, every participant may.
+    pub fn can_be_named_by(&self, contact: ContactId) -> bool {
+        let creator = self
+            .creator
+            .filter(|creator| self.participants.contains(creator));
+        creator.is_none_or(|creator| creator == contact)
+    }
+
+    /// Whoever may name a conversation may add and remove participants, if it has a name.
+    pub fn check_can_be_managed_by(&self, contact: ContactId) -> Result<()> {
+        if !self.can_be_named_by(contact) {
+            return Err(Error::NotTheCreator(CreatorOnly::Participants));
+        }
+        if self.name.is_none() {
+            return Err(Error::ConversationUnnamed);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+pub struct PairItem {
+    pub id: String,
+    pub conversation_id: ConversationId,
+}
+
+impl PairItem {
+    /// The two contacts.
+    pub fn contacts(&self) -> impl Iterator<Item = ContactId> {
+        let contacts = self.id.trim_start_matches('@').split(':');
+        contacts.filter_map(|id| id.parse().ok())
+    }
+}
+
+/// An item of the table.
+pub enum ConversationTableItem {
+    Conversation(ConversationItem),
+    Pair(PairItem),
+}
+
+impl ConversationTableItem {
+    pub fn from_item(item: Item) -> Result<Self> {
+        if item.contains_key("conversation_id") {
+            from_item(item).map(Self::Pair)
+        } else {
+            from_item(item).map(Self::Conversation)
+        }
+    }
+}
+
+/// The key of a conversation.
+pub fn key(id: ConversationId) -> Item {
+    Item::from([("id".to_owned(), string_attr(id))])
+}
+
+/// The id of the pair item of two contacts; none if they are not two.
+pub fn pair_id(participants: &BTreeSet<ContactId>) -> Option<String> {
+    let [first, second] = *participants.iter().collect::<Vec<_>>() else {
+        return None;
+    };
+    Some(format!("@{first}:{second}"))
+}
+
+pub fn pair_key(pair_id: &str) -> Item {
+    Item::from([("id".to_owned(), string_attr(pair_id))])
+}
+
+/// The conversation if the contact is a participant: the one check that every access goes through.
+pub fn visible_to(
+    contact: ContactId,
+    conversation: Option<ConversationItem>,
+) -> Option<ConversationItem> {
+    conversation.filter(|conversation| conversation.participants.contains(&contact))
+}
+
+impl Store {
+    pub(in crate::store) fn take_conversations(
+        &self,
+        items: &mut BatchItems,
+    ) -> Result<Vec<ConversationItem>> {
+        items.take(&self.tables.conversations)
+    }
+
+    /// Deletes the pair item of a conversation, so that its two contacts can create a new one.
+    pub(in crate::store) fn delete_pair(
+        &self,
+        conversation: &ConversationItem,
+    ) -> Result<Option<TransactWriteItem>> {
+        let table = &self.tables.conversations;
+        let id = || string_attr(conversation.id);
+        let delete = |pair: &String| delete_if(table, pair_key(pair), "conversation_id", id());
+        conversation.pair.as_ref().map(delete).transpose()
+    }
+}
