@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dev::{Error, demo};
+use local_stack::{Error, demo};
 use serde_json::{Value, json};
 use shared::caller::Caller;
 use shared::id::MessageId;

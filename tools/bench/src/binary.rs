@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use dev::Error;
-use dev::lambda::Answer;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use local_stack::Error;
+use local_stack::lambda::Answer;
 use serde_json::Value;
 
 use crate::event;

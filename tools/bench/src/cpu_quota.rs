@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dev::Error;
+use local_stack::Error;
 
 /// Memory size at which Lambda gives one vCPU:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dev::template::Template;
-use dev::{Error, demo, lambda};
+use local_stack::template::Template;
+use local_stack::{Error, demo, lambda};
 use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
@@ -134,7 +134,7 @@ fn with_form(event: Value, form: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use dev::functions;
+    use local_stack::functions;
 
     use super::*;
 

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::Method;
-use dev::stack::{Stack, listen};
-use dev::tls::{self, TlsEnd};
-use dev::{Error, demo};
+use local_stack::stack::{Stack, listen};
+use local_stack::tls::{self, TlsEnd};
+use local_stack::{Error, demo};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use dev::{Error, functions};
+use local_stack::{Error, functions};
 use serde_json::json;
 use shared::error::chain;
 use tokio::process::Command;

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use dev::Error;
-use dev::demo::{self, PEOPLE};
-use dev::stack::{self, Stack};
 use futures_util::FutureExt;
+use local_stack::Error;
+use local_stack::demo::{self, PEOPLE};
+use local_stack::stack::{self, Stack};
 use shared::error::chain;
 
 /// Runs CityPay Messages on this machine, with demo data.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dev::Error;
+use local_stack::Error;
 use reqwest::{Method, Response};
 use serde_json::Value;
 use shared::Store;

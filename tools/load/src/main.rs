@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use dev::Error;
-use dev::stack::{self, Stack};
 use futures_util::future::join_all;
+use local_stack::Error;
+use local_stack::stack::{self, Stack};
 use shared::error::chain;
 
 use clients::{Worker, create_clients};

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
-use dev::Error;
+use local_stack::Error;
 
 #[derive(Args)]
 pub struct Confirmation {

@@ -3,7 +3,7 @@
 mod erase;
 
 use clap::{Args, Subcommand};
-use dev::Error;
+use local_stack::Error;
 use shared::contact::{Contact, Username};
 use shared::id::ContactId;
 use shared::store::Admin;

@@ -3,7 +3,7 @@
 mod export;
 
 use clap::Subcommand;
-use dev::Error;
+use local_stack::Error;
 use shared::store::Admin;
 use shared::store::ConversationRecord;
 

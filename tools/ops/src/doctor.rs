@@ -1,7 +1,7 @@
 //! `cargo ops doctor`
 
 use clap::Args;
-use dev::Error;
+use local_stack::Error;
 use shared::error::chain;
 use shared::store::Admin;
 use shared::store::Report;

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use dev::Error;
-use dev::stack::Stack;
+use local_stack::Error;
+use local_stack::stack::Stack;
 use shared::error::chain;
 use shared::store::Admin;
 

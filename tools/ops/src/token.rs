@@ -1,7 +1,7 @@
 //! `cargo ops token …`
 
 use clap::{Args, Subcommand};
-use dev::Error;
+use local_stack::Error;
 use shared::store::Admin;
 use shared::time::{Clock, Seconds};
 use shared::token::{Label, Lifetime, Token};

@@ -1,7 +1,7 @@
 //! `cargo ops contact erase`
 
 use clap::Args;
-use dev::Error;
+use local_stack::Error;
 use shared::error::chain;
 use shared::id::ContactId;
 use shared::store::Admin;

@@ -5,8 +5,8 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use dev::Error;
 use indicatif::{ProgressBar, ProgressStyle};
+use local_stack::Error;
 use shared::message::Message;
 use shared::store::Admin;
 use shared::time::Micros;

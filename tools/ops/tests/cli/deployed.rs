@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use dev::stack::Stack;
+use local_stack::stack::Stack;
 
 /// A stand-in for CloudFormation, which knows one stack, and for DynamoDB at one address.
 async fn aws(engine: String) -> String {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dev::stack::Stack;
+use local_stack::stack::Stack;
 use serde_json::{Value, json};
 use shared::Store;
 use shared::caller::Caller;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use axum::body::Body;
 use axum::extract::Request;
-use dev::stack::Stack;
+use local_stack::stack::Stack;
 use shared::time::{Clock, Micros};
 
 use crate::harness::{error, ops, run};

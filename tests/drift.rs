@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::extract::Request;
-use dev::demo;
-use dev::functions;
-use dev::gateway::Gateway;
-use dev::stack::Stack;
-use dev::template::{self, Template};
 use futures_util::future::try_join_all;
+use local_stack::demo;
+use local_stack::functions;
+use local_stack::gateway::Gateway;
+use local_stack::stack::Stack;
+use local_stack::template::{self, Template};
 use serde_json::{Value, json};
 use shared::time::{Clock, Micros};
 
 /// The root of the repository.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// A text file of the repository.
 fn read(path: impl AsRef<Path>) -> String {

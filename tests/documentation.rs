@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use dev::demo;
-use dev::stack::{Stack, listen};
+use local_stack::demo;
+use local_stack::stack::{Stack, listen};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, Response, StatusCode};
 
@@ -285,7 +285,7 @@ fn encoded(text: &str) -> String {
 
 /// A document of this repository.
 fn document(name: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     std::fs::read_to_string(root.join(name)).unwrap()
 }
 

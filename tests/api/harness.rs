@@ -9,9 +9,9 @@ mod proxy;
 
 use std::collections::BTreeSet;
 
-use dev::engine::config_at;
-use dev::stack::{Stack, listen};
 use dynoxide::types::AttributeValue;
+use local_stack::engine::config_at;
+use local_stack::stack::{Stack, listen};
 use shared::Store;
 use shared::caller::Caller;
 use shared::id::{ContactId, ConversationId};
@@ -101,7 +101,7 @@ impl World {
     }
 
     /// What stands in for DynamoDB.
-    pub fn engine(&self) -> &dev::engine::Engine {
+    pub fn engine(&self) -> &local_stack::engine::Engine {
         &self.stack().engine
     }
 

@@ -1,6 +1,6 @@
 //! The samples of the reference, as curl sends them, against the demo data.
 
-use dev::demo;
+use local_stack::demo;
 use serde_json::{Value, json};
 use shared::id::ConversationId;
 

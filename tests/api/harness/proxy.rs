@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use dev::engine::Engine;
+use local_stack::engine::Engine;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::OnceLock;
 
-use dev::lambda::RuntimeApi;
+use local_stack::lambda::RuntimeApi;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use dev::demo;
+use local_stack::demo;
 use serde_json::{Value, json};
 use shared::caller::Caller;
 use shared::page::{Limit, Window};

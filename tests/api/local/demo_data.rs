@@ -1,7 +1,7 @@
 //! The demo data in a file.
 
-use dev::demo;
-use dev::stack::Stack;
+use local_stack::demo;
+use local_stack::stack::Stack;
 use shared::caller::Caller;
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dev::tls::{self, TlsEnd};
+use local_stack::tls::{self, TlsEnd};
 use serde_json::Value;
 
 use crate::{World, event, with_id};

@@ -9,9 +9,9 @@ mod hostile;
 mod killed;
 mod trust;
 
-use dev::lambda::{event, with_form};
-use dev::stack::Stack;
-use dev::{demo, functions};
+use local_stack::lambda::{event, with_form};
+use local_stack::stack::Stack;
+use local_stack::{demo, functions};
 use serde_json::{Value, json};
 
 use function::Function;
