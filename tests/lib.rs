@@ -1,6 +1,16 @@
-//! Tests of the whole system, through its front doors. There is nothing in this library.
+//! Tests of the whole system, through its front doors, and the switch for the long ones.
 //!
 //! - `api`: the HTTP API, one file per operation; in `api/local`, what needs the local engine.
 //! - `lambda`: the compiled functions, each in a process of its own.
 //! - `drift`: template, policies, alarms, handlers and documentation agree.
 //! - `documentation`: the curl lines of the documentation.
+
+/// A number of cases: the first in the quick run, the second if `DEEP_TESTS` is set, as in CI.
+#[must_use]
+pub fn cases<T>(quick: T, deep: T) -> T {
+    if std::env::var_os("DEEP_TESTS").is_some_and(|value| !value.is_empty()) {
+        deep
+    } else {
+        quick
+    }
+}

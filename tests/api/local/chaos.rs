@@ -16,9 +16,6 @@ use serde_json::Value;
 
 use crate::harness::{Answer, Chaos, Person, World};
 
-/// How many seeds are tried if nothing else is said.
-const SEEDS: u64 = 200;
-
 /// What each client does, one after the other.
 const STEPS: usize = 8;
 
@@ -346,7 +343,11 @@ fn variable(name: &str) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice_whatever_happens() {
     let one = variable("CHAOS_SEED");
-    let plans = variable("CHAOS_SEEDS").unwrap_or(if one.is_some() { 1 } else { SEEDS });
+    let plans = variable("CHAOS_SEEDS").unwrap_or(if one.is_some() {
+        1
+    } else {
+        api_tests::cases(40, 200)
+    });
     let seeds = (0..plans).map(|seed| one.unwrap_or(seed));
     let outcomes = stream::iter(seeds).map(|seed| outcome_of(seed, false));
     let outcomes: Vec<_> = outcomes.buffer_unordered(8).collect().await;

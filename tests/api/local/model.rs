@@ -508,7 +508,7 @@ fn essence(conversation: &Value) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: api_tests::cases(12, 48), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn every_list_agrees_with_the_model(operations in prop::collection::vec((0..4_usize, operation()), 1..60)) {

@@ -157,7 +157,7 @@ async fn walk(everything: bool, newer: bool, before: usize, events: Vec<Event>) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: api_tests::cases(12, 48), max_shrink_iters: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn walking_pages_yields_every_message_once(
