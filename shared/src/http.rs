@@ -15,7 +15,6 @@ mod response;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use lambda_http::{Adapter, RequestExt, Service, lambda_runtime, service_fn};
@@ -30,10 +29,6 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::log::{self, Meter};
 use crate::store::Store;
-
-/// How long a request may take. Lambda ends the function after 10 s (`template.yaml`), and API Gateway
-/// would then respond without a useful error.
-const DEADLINE: Duration = Duration::from_secs(8);
 
 /// Runs `handle` as the Lambda function `operation` until Lambda ends it. Connects to DynamoDB first.
 ///
@@ -121,7 +116,7 @@ where
         }
     };
     let work = meter.measure(work);
-    let outcome = tokio::time::timeout(DEADLINE, work).await;
+    let outcome = tokio::time::timeout(store.request_timeout(), work).await;
     let outcome = outcome.unwrap_or_else(|timeout| Err(Error::Unavailable(timeout.into())));
 
     let error = outcome.as_ref().err().map(response::describe);

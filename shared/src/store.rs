@@ -37,6 +37,7 @@ mod tokens;
 
 use std::env;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -45,7 +46,7 @@ use aws_sdk_dynamodb::config::Intercept;
 pub use admin::{Admin, ConversationRecord, Inconsistency, NewContact, Report};
 pub use contacts::ContactUpdate;
 pub use conversations::{ConversationUpdate, CreatedConversation, NewConversation};
-pub use dynamodb::connection::Pool;
+pub use dynamodb::connection::{Pool, Timeouts};
 pub use messages::{CreatedMessage, MessageUpdate};
 
 use activity::ActivityCache;
@@ -61,6 +62,7 @@ use crate::time::Clock;
 pub struct Store {
     db: Client,
     tables: Arc<Tables>,
+    timeouts: Timeouts,
     clock: Clock,
     activity_cache: Arc<ActivityCache>,
     participant_cache: Arc<ParticipantCache>,
@@ -118,15 +120,17 @@ impl Store {
     /// A store with these tables and this SDK configuration.
     #[must_use]
     pub fn new(config: &SdkConfig, tables: Tables) -> Self {
+        let timeouts = Timeouts::default();
         let config = aws_sdk_dynamodb::config::Builder::from(config)
             .interceptor(Metering)
-            .timeout_config(connection::timeouts())
+            .timeout_config(timeouts.config())
             .retry_config(connection::retries())
             .retry_partition(connection::retry_quota())
             .build();
         Self {
             db: Client::from_conf(config),
             tables: Arc::new(tables),
+            timeouts,
             clock: Clock::system(),
             activity_cache: Arc::default(),
             participant_cache: Arc::default(),
@@ -139,6 +143,23 @@ impl Store {
         let config = self.db.config().to_builder();
         let db = Client::from_conf(config.interceptor(interceptor).build());
         Self { db, ..self }
+    }
+
+    /// The same store with other timeouts, for tests.
+    #[must_use]
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        let config = self.db.config().to_builder();
+        let db = Client::from_conf(config.timeout_config(timeouts.config()).build());
+        Self {
+            db,
+            timeouts,
+            ..self
+        }
+    }
+
+    /// How long a request to this store may take.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.timeouts.request
     }
 
     /// The same store as another function instance sees it: with an empty participant cache.

@@ -40,8 +40,7 @@ fn variable(name: &str) -> Result<String, Cause> {
 }
 
 /// Up to three retries with exponential backoff, which fits DynamoDB's latency of milliseconds. If DynamoDB
-/// is down, each of several sequential calls fails after at most 4 s, and the request after 8 s
-/// ([`crate::http`]), before Lambda ends the function after 10 s (`template.yaml`).
+/// is down, each of several sequential calls fails after at most 4 s, and the request after 8 s ([`Timeouts`]).
 pub fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(4)
@@ -57,11 +56,36 @@ pub fn retry_quota() -> RetryPartition {
     RetryPartition::custom("store").build()
 }
 
-/// DynamoDB responds within milliseconds, so an attempt of 2 s is retried, and a call ends after 4 s, in
-/// time to respond to the client.
-pub fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(Duration::from_secs(4))
-        .build()
+/// How long to wait for DynamoDB, and for a whole request.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For one attempt of a call.
+    pub attempt: Duration,
+    /// For a call with its retries.
+    pub call: Duration,
+    /// For a request with all its calls.
+    pub request: Duration,
+}
+
+impl Default for Timeouts {
+    /// DynamoDB responds within milliseconds, so an attempt of 2 s is retried, and a call ends after 4 s. A
+    /// request ends after 8 s: Lambda ends the function after 10 s (`template.yaml`), and API Gateway would
+    /// then respond without a useful error.
+    fn default() -> Self {
+        Self {
+            attempt: Duration::from_secs(2),
+            call: Duration::from_secs(4),
+            request: Duration::from_secs(8),
+        }
+    }
+}
+
+impl Timeouts {
+    /// As the SDK has them.
+    pub(in crate::store) fn config(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.call)
+            .build()
+    }
 }
