@@ -8,6 +8,7 @@ mod person;
 mod proxy;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use dynoxide::types::AttributeValue;
 use local_stack::engine::config_at;
@@ -16,7 +17,7 @@ use shared::Store;
 use shared::caller::Caller;
 use shared::id::{ContactId, ConversationId};
 use shared::message::Text;
-use shared::store::{Admin, NewContact, Tables};
+use shared::store::{Admin, NewContact, Tables, Timeouts};
 use shared::time::{Clock, Micros};
 use shared::token::Label;
 
@@ -25,6 +26,14 @@ pub use chaos::Chaos;
 pub use logs::all as whole_log;
 pub use person::{Body, Json, Person};
 pub use proxy::{Fault, Proxy};
+
+/// Timeouts for tests of anything else: on a busy machine, unoptimized code takes seconds for a hundred
+/// requests at once. Hosts behind a proxy keep the timeouts of production.
+const LONG_TIMEOUTS: Timeouts = Timeouts {
+    attempt: Duration::from_secs(30),
+    call: Duration::from_mins(1),
+    request: Duration::from_mins(2),
+};
 
 /// An API of its own for each test, or the one that runs at `API_URL`.
 pub struct World {
@@ -57,7 +66,7 @@ impl World {
             return Self::populated(&url, store, None).await;
         }
         let stack = Stack::start(None).await.expect("the stack starts");
-        let store = stack.store.clone();
+        let store = stack.store.clone().with_timeouts(LONG_TIMEOUTS);
         let url = serve(&stack, &store).await;
         Self::populated(&url, store, Some(stack)).await
     }
@@ -140,7 +149,9 @@ impl World {
     /// The same API on a host that knows nothing of what others have done, with this clock.
     pub async fn new_host_at(&self, moment: Micros) -> String {
         let store = self.store_at(&self.engine().url());
-        let store = store.with_clock(Clock::new(move || moment));
+        let store = store
+            .with_timeouts(LONG_TIMEOUTS)
+            .with_clock(Clock::new(move || moment));
         serve(self.stack(), &store).await
     }
 

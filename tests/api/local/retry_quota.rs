@@ -2,6 +2,8 @@
 //!
 //! The figures are those of docs/decisions/0014-retry-quota.md.
 
+use futures_util::future::join_all;
+
 use crate::harness::{Answer as Response, Fault, Person, Proxy, World};
 
 /// The tokens of a full quota.
@@ -36,19 +38,22 @@ impl Host {
         self.kevin.reads(&self.message).await
     }
 
-    /// Lets the first call of each request fail with `code` until the host no longer retries it.
-    /// Returns the number of retries.
+    /// Lets the first call of each request fail with `code`, of ten requests at once, until the host no longer
+    /// retries any. Returns the number of retries.
     async fn exhausts_quota(&self, code: &'static str) -> usize {
+        const AT_ONCE: usize = 10;
         self.proxy
             .will("BatchGetItem", 10_000, Fault::Refuses(code));
         let mut retries = 0;
         loop {
             let before = self.proxy.calls();
-            let response = self.reads().await.fails(503, "unavailable", ());
-            assert_eq!(response.header("retry-after"), "1");
-            match self.proxy.calls() - before {
-                1 => break,
-                attempts => retries += attempts - 1,
+            for response in join_all((0..AT_ONCE).map(|_| self.reads())).await {
+                let response = response.fails(503, "unavailable", ());
+                assert_eq!(response.header("retry-after"), "1");
+            }
+            match self.proxy.calls() - before - AT_ONCE {
+                0 => break,
+                more => retries += more,
             }
             assert!(retries <= QUOTA, "a retry costs at least one token");
         }
