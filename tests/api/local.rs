@@ -3,11 +3,12 @@
 //! `--skip local::` leaves these out where `API_URL` names an API that runs elsewhere.
 
 mod activity;
-mod chaos;
-mod clocks;
+mod cleanup;
+mod clock_skew;
 mod cost;
 mod demo_data;
-mod faults;
+mod dynamodb_errors;
+mod fault_injection;
 mod gateway;
 mod leaving;
 mod log;
@@ -15,5 +16,4 @@ mod model;
 mod paging;
 mod properties;
 mod reference;
-mod remains;
 mod retry_quota;

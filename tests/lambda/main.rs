@@ -5,9 +5,9 @@
 #[path = "../api/harness/forward.rs"]
 mod forward;
 mod function;
-mod hostile;
-mod killed;
-mod trust;
+mod kill_points;
+mod malformed_events;
+mod tls_trust;
 
 use local_stack::lambda::{event, with_form};
 use local_stack::stack::Stack;

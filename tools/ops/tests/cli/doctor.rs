@@ -1,15 +1,15 @@
 //! `cargo ops doctor`
 
-mod damage;
-mod ward;
+mod fixture;
+mod inconsistencies;
 
 use serde_json::json;
 use shared::caller::Caller;
 use shared::store::Admin;
 
 use crate::harness::{World, error, ops, run, s};
-use damage::{DAMAGES, REMEDIES};
-use ward::Ward;
+use fixture::Ward;
+use inconsistencies::{DAMAGES, REMEDIES};
 
 /// How many of each kind a doctor finds that finds something.
 fn findings(world: &World) -> Vec<(String, usize)> {

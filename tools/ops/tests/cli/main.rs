@@ -1,11 +1,11 @@
 //! `cargo ops` as an operator types it, on the data file of a local stack.
 
+mod contacts_and_tokens;
 mod conversations;
 mod deployed;
 mod doctor;
 mod erase;
 mod harness;
-mod people;
 
 use std::process::Command;
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::id::{ConversationId, MessageId};
 use shared::time::Micros;
 
-use super::ward::{Ward, key};
+use super::fixture::{Ward, key};
 use crate::harness::s;
 
 /// What somebody does behind everybody's back.
