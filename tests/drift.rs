@@ -172,7 +172,7 @@ fn narrowed(function: &str) -> Vec<Value> {
 /// used is what `every_function_uses_exactly_what_its_policy_grants` shows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_grant_is_reported() {
-    let functions = Template::of_this_project().unwrap().functions.into_iter();
+    let functions = Template::embedded().unwrap().functions.into_iter();
     let with_policy = functions.filter(|function| !function.permissions.is_empty());
     // A different one each time, so that the sample has statements and tables of all kinds.
     let samples = with_policy.enumerate().map(|(number, function)| {
@@ -221,7 +221,7 @@ impl Caller<'_> {
             .header("idempotency-key", form)
             .body(Body::from(form.to_owned()))
             .unwrap();
-        let response = self.gateway.answer(request).await;
+        let response = self.gateway.handle(request).await;
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         serde_json::from_slice(&body.unwrap()).unwrap_or_default()
     }
@@ -247,8 +247,8 @@ async fn violations(document: Value) -> Vec<String> {
         },
     });
     let id = |response: &Value| response["id"].as_str().unwrap_or_default().to_owned();
-    let family = demo::CONVERSATION;
-    let [message, unread] = demo::messages().unwrap();
+    let family = demo::CONVERSATION_ID;
+    let [message, unread] = demo::message_ids().unwrap();
 
     kevin.calls("GET /v1/messages", "").await;
     let list = format!("GET /v1/messages?conversation_id={family}");
@@ -345,7 +345,7 @@ fn permissions_from_anywhere_else_are_refused() {
 
 #[test]
 fn tables_have_the_keys_of_the_template() {
-    let template = Template::of_this_project().unwrap();
+    let template = Template::embedded().unwrap();
     let named: BTreeSet<_> = template.variables.values().collect();
     assert_eq!(template.tables.keys().collect::<BTreeSet<_>>(), named);
     let keys = template.tables["MessagesTable"].key_schema.to_string();
@@ -617,7 +617,7 @@ fn every_table_has_alarms_on_throttled_reads_and_writes() {
     let document = document();
     for metric in ["ReadThrottleEvents", "WriteThrottleEvents"] {
         let listed = listed(&document, "AWS/DynamoDB", metric, "TableName");
-        for table in Template::of_this_project().unwrap().tables.into_keys() {
+        for table in Template::embedded().unwrap().tables.into_keys() {
             assert!(listed.contains(&table), "no {metric} alarm lists {table}");
         }
     }

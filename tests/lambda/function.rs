@@ -33,8 +33,8 @@ impl Function {
     /// What the function answers to an event.
     pub async fn answers(&mut self, event: &Value) -> Value {
         let answer = async {
-            self.api.poll().await?.hand_over(event);
-            self.api.answer().await
+            self.api.next_poll().await?.send_event(event);
+            self.api.next_response().await
         };
         tokio::select! {
             answer = answer => serde_json::from_str(&answer.unwrap().body).unwrap(),

@@ -128,7 +128,7 @@ async fn is_newest_for_all(world: &World, message: &Value, count: usize, call: u
         "citypay_demo_linnie",
     ] {
         let caller = Caller::with_token(token);
-        let family = demo::CONVERSATION.parse().unwrap();
+        let family = demo::CONVERSATION_ID.parse().unwrap();
         for page in [
             store.list_inbox(&caller, &window).await.unwrap(),
             store.list_messages(&caller, family, &window).await.unwrap(),

@@ -28,7 +28,7 @@ impl World {
         demo::load(&stack.store).await.unwrap();
         Self {
             stack,
-            message: demo::messages().unwrap()[0].to_string(),
+            message: demo::message_ids().unwrap()[0].to_string(),
         }
     }
 

@@ -10,7 +10,7 @@ async fn demo_data_in_a_file_is_loaded_once_and_stays_as_it_was_left() {
     let stack = Stack::start(Some(file.path())).await.unwrap();
     demo::load(&stack.store).await.unwrap();
     let kevin = Caller::with_token("citypay_demo_kevin");
-    let id = demo::messages().unwrap()[0];
+    let id = demo::message_ids().unwrap()[0];
     stack.store.delete_message(&kevin, id, None).await.unwrap();
     drop(stack);
     let stack = Stack::start(Some(file.path())).await.unwrap();

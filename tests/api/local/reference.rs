@@ -9,14 +9,14 @@ use crate::harness::{Person, World};
 /// One of the people of the demo data.
 async fn demo(world: &World, username: &str) -> Person {
     demo::load(world.store()).await.unwrap();
-    let person = demo::PEOPLE
+    let person = demo::CONTACTS
         .iter()
         .find(|person| person.username == username)
         .unwrap();
     let stranger = Person::new(
         &world.kevin.url,
         username,
-        demo::CONVERSATION.parse().unwrap(),
+        demo::CONVERSATION_ID.parse().unwrap(),
     );
     Person {
         id: person.id.parse().unwrap(),
@@ -63,7 +63,7 @@ async fn a_message_is_sent_as_a_form_of_raw_utf_8() {
 async fn a_message_has_every_key_of_the_reference() {
     let world = World::new().await;
     let kate = demo(&world, "KateMcCallister").await;
-    let id = demo::messages().unwrap()[0].to_string();
+    let id = demo::message_ids().unwrap()[0].to_string();
     let expected = json!({
         "id": id,
         "conversation_id": "xgQQXg3hrtjh7AvZ",
@@ -105,7 +105,7 @@ async fn a_reaction_is_put_with_brackets() {
 async fn a_message_is_deleted() {
     let world = World::new().await;
     let kevin = demo(&world, "KevinMcCallister").await;
-    let id = demo::messages().unwrap()[0].to_string();
+    let id = demo::message_ids().unwrap()[0].to_string();
     assert_eq!(kevin.deletes(&id).await.is(204).json(), Value::Null);
     kevin.reads(&id).await.fails(404, "message_not_found", "id");
 }

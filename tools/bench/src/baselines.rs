@@ -40,9 +40,9 @@ pub async fn build_all(target_directory: &Path, fixture: &Fixture) -> Result<Vec
         let event = json!({
             "calls": function,
             "token_hash": caller.token_hash(),
-            "conversation_id": demo::CONVERSATION,
+            "conversation_id": demo::CONVERSATION_ID,
             "created_at": message.created_at().0,
-            "contact_id": demo::PEOPLE[0].id,
+            "contact_id": demo::CONTACTS[0].id,
         });
         binaries.push(baseline(&format!("sdk: {function}"), sdk.clone(), event));
     }

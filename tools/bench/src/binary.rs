@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use local_stack::Error;
-use local_stack::lambda::Answer;
+use local_stack::lambda::InvocationResponse;
 use serde_json::Value;
 
 use crate::event;
@@ -52,7 +52,7 @@ impl Binary {
     }
 
     /// Fails if the response is not a success or, for a function of this project, not of the expected status.
-    pub fn check_response(&self, response: &Answer) -> Result<(), Error> {
+    pub fn check_response(&self, response: &InvocationResponse) -> Result<(), Error> {
         let status = || {
             let json: Value = serde_json::from_str(&response.body).unwrap_or_default();
             json["statusCode"].as_u64()

@@ -10,7 +10,7 @@ use crate::fixture::Fixture;
 
 /// Returns the next event of a function, and first creates the resources that the request needs.
 pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
-    let family = demo::CONVERSATION;
+    let family = demo::CONVERSATION_ID;
     let message = &fixture.message_id;
     // Makes each update different from the previous one, which would otherwise not change anything.
     let number = fixture.next_number();
@@ -101,7 +101,7 @@ pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
 
 /// The route of a function in template.yaml: `GET /v1/messages/{id}`, or `$default`.
 fn route(function: &str) -> Result<String, Error> {
-    let mut functions = Template::of_this_project()?.functions.into_iter();
+    let mut functions = Template::embedded()?.functions.into_iter();
     let function = functions.find(|found| found.binary == function);
     let route = function.and_then(|found| found.routes.into_iter().next());
     Ok(route.ok_or("template.yaml has no route to this function")?)
@@ -118,7 +118,7 @@ pub fn expected_status(function: &str) -> u64 {
 }
 
 fn event(method: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
-    let mut event = lambda::event("$default", path, demo::PEOPLE[0].token);
+    let mut event = lambda::event("$default", path, demo::CONTACTS[0].token);
     event["requestContext"]["http"]["method"] = json!(method);
     for (name, value) in parameters {
         event["pathParameters"][name] = json!(value);

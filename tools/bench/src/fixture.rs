@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use local_stack::stack::{Stack, listen};
-use local_stack::tls::{self, TlsEnd};
+use local_stack::tls::TlsProxy;
 use local_stack::{Error, demo};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ const EXTRA_MESSAGES: usize = 100;
 /// A local stack with demo data.
 pub struct Fixture {
     stack: Stack,
-    tls: TlsEnd,
+    tls: TlsProxy,
     plain_url: String,
     api_url: String,
     http: reqwest::Client,
@@ -42,7 +42,7 @@ impl Fixture {
         demo::load(&stack.store).await?;
         let plain_url = stack.engine.url();
         let engine = plain_url.trim_start_matches("http://").parse()?;
-        let tls = tls::before(engine, latency, directory.path()).await?;
+        let tls = TlsProxy::start(engine, latency, directory.path()).await?;
         let listener = listen("127.0.0.1", 0).await?;
         let api_url = format!("http://{}", listener.local_addr()?);
         let router = stack.api(&stack.store)?;
@@ -74,7 +74,7 @@ impl Fixture {
             Transport::Tls => &self.tls.url,
             Transport::Plain => &self.plain_url,
         };
-        let [bundle, system] = [&self.tls.bundle, &self.tls.system_bundle]
+        let [bundle, system] = [&self.tls.ca_bundle, &self.tls.system_ca_bundle]
             .map(|path| path.to_str().unwrap_or_default());
         let fixed = [
             ("AWS_REGION", "eu-west-1"),
@@ -94,7 +94,7 @@ impl Fixture {
 
     /// Sends a message as Kevin and returns its id.
     pub async fn create_message(&self) -> Result<String, Error> {
-        let form = format!("conversation_id={}&message=hello", demo::CONVERSATION);
+        let form = format!("conversation_id={}&message=hello", demo::CONVERSATION_ID);
         self.request(Method::POST, "/v1/messages", form).await
     }
 

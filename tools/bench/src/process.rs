@@ -77,7 +77,7 @@ impl Process {
 
     async fn wait_for_poll(&mut self, binary: &Binary) -> Result<Poll, Error> {
         tokio::select! {
-            poll = timeout(PROCESS_TIMEOUT, self.api.poll()) => poll?,
+            poll = timeout(PROCESS_TIMEOUT, self.api.next_poll()) => poll?,
             status = self.child.wait() => Err(format!("{} exited: {}", binary.name, status?).into()),
         }
     }
@@ -90,15 +90,15 @@ impl Process {
         event: &Value,
     ) -> Result<Duration, Error> {
         let sent = Instant::now();
-        poll.hand_over(event);
+        poll.send_event(event);
         let response = tokio::select! {
-            response = timeout(PROCESS_TIMEOUT, self.api.answer()) => response??,
+            response = timeout(PROCESS_TIMEOUT, self.api.next_response()) => response??,
             status = self.child.wait() => {
                 return Err(format!("{} exited: {}", binary.name, status?).into());
             }
         };
         binary.check_response(&response)?;
-        Ok(response.at - sent)
+        Ok(response.received_at - sent)
     }
 }
 
@@ -123,7 +123,7 @@ pub async fn measure_run(
     let command = Command::new(&binary.path);
     let mut process = Process::start(command, binary, fixture, transport).await?;
     let poll = process.wait_for_poll(binary).await?;
-    let init = poll.at - process.started;
+    let init = poll.received_at - process.started;
     if let Some(cpu_quota) = cpu_quota {
         cpu_quota.apply_to(process.child.id().ok_or("the process has exited")?)?;
     }

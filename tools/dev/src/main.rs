@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use futures_util::FutureExt;
 use local_stack::Error;
-use local_stack::demo::{self, PEOPLE};
+use local_stack::demo::{self, CONTACTS};
 use local_stack::stack::{self, Stack};
 use shared::error::chain;
 
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
-            eprintln!("{}", in_one_line(&error.to_string()));
+            eprintln!("{}", one_line(&error.to_string()));
             return ExitCode::from(2);
         }
     };
@@ -51,17 +51,17 @@ async fn main() -> ExitCode {
 }
 
 /// What is wrong with the command line, and clap's tip if it has one, without the usage that follows.
-fn in_one_line(usage_error: &str) -> String {
+fn one_line(usage_error: &str) -> String {
     let mut lines = usage_error.lines().map(str::trim);
-    let problem = lines.next().unwrap_or_default();
+    let message = lines.next().unwrap_or_default();
     match lines.find(|line| line.starts_with("tip: ")) {
-        Some(tip) => format!("{problem} ({tip})"),
-        None => problem.to_owned(),
+        Some(tip) => format!("{message} ({tip})"),
+        None => message.to_owned(),
     }
 }
 
-fn fail(problem: &str) -> ExitCode {
-    eprintln!("error: {problem}");
+fn fail(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
     ExitCode::FAILURE
 }
 
@@ -78,40 +78,40 @@ async fn run(options: Options) -> Result<(), Error> {
         demo::load(&stack.store).await?;
     }
     if options.engine_only {
-        say(&functions_greeting(address, &stack));
+        print(&engine_greeting(address, &stack));
         let served = stack.engine.serve(listener, interrupted.clone());
-        until_the_end(served, interrupted).await
+        run_until_interrupted(served, interrupted).await
     } else {
         let api = stack.api(&stack.store)?;
         shared::log::init();
-        say(&greeting(address, is_new)?);
+        print(&greeting(address, is_new)?);
         let served = axum::serve(listener, api).with_graceful_shutdown(interrupted.clone());
-        until_the_end(async { Ok(served.await?) }, interrupted).await
+        run_until_interrupted(async { Ok(served.await?) }, interrupted).await
     }
 }
 
 /// Whoever does not listen misses it.
-fn say(text: &str) {
+fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// Lets what is under way end, and waits for no client that does not.
-async fn until_the_end(
+async fn run_until_interrupted(
     served: impl Future<Output = Result<(), Error>>,
     interrupted: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let patience = async {
+    let grace_period = async {
         interrupted.await;
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
     tokio::select! {
         outcome = served => outcome,
-        () = patience => Ok(()),
+        () = grace_period => Ok(()),
     }
 }
 
 /// What functions that run elsewhere need in their environment.
-fn functions_greeting(address: SocketAddr, stack: &Stack) -> String {
+fn engine_greeting(address: SocketAddr, stack: &Stack) -> String {
     let variables: Vec<_> = stack
         .variables()
         .map(|(name, value)| format!("  {name}={value}"))
@@ -129,20 +129,20 @@ Functions reach it with this environment:
 }
 
 /// Where the API is, and with demo data who one can be and what to type.
-fn greeting(address: SocketAddr, is_demo: bool) -> Result<String, Error> {
+fn greeting(address: SocketAddr, has_demo_data: bool) -> Result<String, Error> {
     let api = format!("http://{address}");
-    if !is_demo {
+    if !has_demo_data {
         return Ok(format!(
             "CityPay Messages answers on {api} (Ctrl-C ends it)\n\n\
              With the data that was there; `cargo ops --data FILE` adds people and issues tokens.\n\n"
         ));
     }
-    let conversation = demo::CONVERSATION;
-    let [message, answer] = demo::messages()?;
-    let people = PEOPLE
+    let conversation = demo::CONVERSATION_ID;
+    let [message, reply] = demo::message_ids()?;
+    let tokens = CONTACTS
         .iter()
-        .map(|person| format!("  {:20} {}", person.token, person.username));
-    let people: Vec<_> = people.collect();
+        .map(|contact| format!("  {:20} {}", contact.token, contact.username));
+    let tokens: Vec<_> = tokens.collect();
     Ok(format!(
         r#"CityPay Messages answers on {api} (Ctrl-C ends it)
 
@@ -154,9 +154,9 @@ Try, from another terminal:
   curl {api}/v1/messages -H "Authorization: Bearer citypay_demo_kevin" -d conversation_id={conversation} -d message="Hello"
   curl {api}/v1/messages/{message} -H "Authorization: Bearer citypay_demo_kevin"
   curl -X PUT {api}/v1/messages/{message} -H "Authorization: Bearer citypay_demo_kate" -d "reactions[heart][]=KateMcCallister"
-  curl -X DELETE {api}/v1/messages/{answer} -H "Authorization: Bearer citypay_demo_linnie"
+  curl -X DELETE {api}/v1/messages/{reply} -H "Authorization: Bearer citypay_demo_linnie"
 
 "#,
-        people.join("\n")
+        tokens.join("\n")
     ))
 }

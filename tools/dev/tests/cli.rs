@@ -14,7 +14,7 @@ fn dev(arguments: &[&str]) -> Command {
 }
 
 /// The error of a command that ends with this exit status.
-fn refusal(arguments: &[&str], status: i32) -> String {
+fn error_of(arguments: &[&str], status: i32) -> String {
     let output = dev(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(status), "{arguments:?}");
     String::from_utf8(output.stderr).unwrap()
@@ -55,7 +55,7 @@ fn bad_values_are_one_line_errors() {
             "text",
         ),
     ] {
-        let error = refusal(&arguments, status);
+        let error = error_of(&arguments, status);
         assert!(
             error.starts_with("error: ") && error.contains(culprit),
             "{error}"
@@ -78,26 +78,35 @@ fn a_table_with_other_keys_than_the_template_is_refused() {
         .create_table(serde_json::from_value(table).unwrap())
         .unwrap();
     drop(database);
-    let error = refusal(&["--port", "0", "--data", file.path().to_str().unwrap()], 1);
+    let error = error_of(&["--port", "0", "--data", file.path().to_str().unwrap()], 1);
     assert!(error.contains("MessagesTable"), "{error}");
 }
 
-/// Waits for the greeting; the process and what it said.
-fn started(arguments: &[&str], last_line: &str) -> (Child, String) {
+/// Waits for the greeting; the process and what it output.
+fn start(arguments: &[&str], last_line: &str) -> (Child, String) {
     use std::io::{BufRead, BufReader};
     let mut process = dev(arguments).spawn().unwrap();
-    let mut said = String::new();
+    let mut output = String::new();
     let mut lines = BufReader::new(process.stdout.take().unwrap());
-    while !said.lines().last().unwrap_or_default().contains(last_line) {
-        assert_ne!(lines.read_line(&mut said).unwrap(), 0, "it ended: {said}");
+    while !output
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .contains(last_line)
+    {
+        assert_ne!(
+            lines.read_line(&mut output).unwrap(),
+            0,
+            "it ended: {output}"
+        );
     }
     // Whoever stops reading must not stop the other from writing.
     std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-    (process, said)
+    (process, output)
 }
 
 #[cfg(unix)]
-fn interrupts(mut process: Child) {
+fn interrupt(mut process: Child) {
     let kill = Command::new("kill")
         .args(["-INT", &process.id().to_string()])
         .status();
@@ -116,8 +125,8 @@ fn interrupts(mut process: Child) {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_where_it_is_and_what_to_type_and_ends_cleanly() {
-    let (process, said) = started(&["--port", "0"], "-X DELETE");
-    let url = said
+    let (process, output) = start(&["--port", "0"], "-X DELETE");
+    let url = output
         .lines()
         .next()
         .unwrap()
@@ -130,9 +139,9 @@ async fn it_says_where_it_is_and_what_to_type_and_ends_cleanly() {
         "citypay_demo_linnie",
         "citypay_demo_buzz",
     ] {
-        assert!(said.contains(token), "{said}");
+        assert!(output.contains(token), "{output}");
     }
-    let samples: Vec<_> = said
+    let samples: Vec<_> = output
         .lines()
         .filter(|line| line.trim().starts_with("curl "))
         .collect();
@@ -146,17 +155,17 @@ async fn it_says_where_it_is_and_what_to_type_and_ends_cleanly() {
         .unwrap();
     assert_eq!(answer.status(), 200);
     // A client that holds its connection open does not hold up the end.
-    interrupts(process);
+    interrupt(process);
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_alone_says_what_functions_need() {
-    let (process, said) = started(&["--", "--engine-only", "--port", "0"], "AWS_REGION");
-    assert!(said.contains("MESSAGES_TABLE=MessagesTable"), "{said}");
+    let (process, output) = start(&["--", "--engine-only", "--port", "0"], "AWS_REGION");
+    assert!(output.contains("MESSAGES_TABLE=MessagesTable"), "{output}");
     assert!(
-        said.contains("DYNAMODB_ENDPOINT=http://127.0.0.1:"),
-        "{said}"
+        output.contains("DYNAMODB_ENDPOINT=http://127.0.0.1:"),
+        "{output}"
     );
-    interrupts(process);
+    interrupt(process);
 }

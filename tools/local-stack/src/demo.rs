@@ -13,7 +13,7 @@ use shared::{Error, Result, Store};
 
 /// Somebody to try the API as.
 #[derive(Debug)]
-pub struct Person {
+pub struct DemoContact {
     /// Its id.
     pub id: &'static str,
     /// Its username.
@@ -25,29 +25,29 @@ pub struct Person {
 }
 
 /// All who are there; the last is an outsider to the others' conversation.
-pub const PEOPLE: [Person; 4] = [
-    Person {
+pub const CONTACTS: [DemoContact; 4] = [
+    DemoContact {
         id: "WAz8eIbvDR60rouK",
         username: "KevinMcCallister",
         token: "citypay_demo_kevin",
         phone_number: "1-800-759-3000",
         avatar_url: "https://example.com/avatars/kevin.jpg",
     },
-    Person {
+    DemoContact {
         id: "hSIhXBhNe8X1d8Et",
         username: "KateMcCallister",
         token: "citypay_demo_kate",
         phone_number: "1-800-759-3001",
         avatar_url: "https://example.com/avatars/kate.jpg",
     },
-    Person {
+    DemoContact {
         id: "inEIRvzjC6YLMX3o",
         username: "LinnieMcCallister",
         token: "citypay_demo_linnie",
         phone_number: "1-800-759-3002",
         avatar_url: "https://example.com/avatars/linnie.jpg",
     },
-    Person {
+    DemoContact {
         id: "Buzz0McCallister",
         username: "BuzzMcCallister",
         token: "citypay_demo_buzz",
@@ -57,25 +57,25 @@ pub const PEOPLE: [Person; 4] = [
 ];
 
 /// The conversation of all but the last.
-pub const CONVERSATION: &str = "xgQQXg3hrtjh7AvZ";
+pub const CONVERSATION_ID: &str = "xgQQXg3hrtjh7AvZ";
 
 /// The conversation of the last, alone.
-const BUZZ_ALONE: &str = "BuzzTalksToBuzz0";
+const BUZZ_CONVERSATION_ID: &str = "BuzzTalksToBuzz0";
 
 /// A day before the first message.
-const BEGUN: Seconds = Seconds(692_146_800);
-const SENT: Seconds = Seconds(692_233_200);
-const ANSWERED: Seconds = Seconds(692_233_260);
-const READ: Seconds = Seconds(705_103_200);
+const CREATED_AT: Seconds = Seconds(692_146_800);
+const SENT_AT: Seconds = Seconds(692_233_200);
+const REPLIED_AT: Seconds = Seconds(692_233_260);
+const READ_AT: Seconds = Seconds(705_103_200);
 
 /// The two messages of the conversation: Kevin's, and Linnie's answer.
 ///
 /// # Errors
 ///
 /// Never: its parts are constants.
-pub fn messages() -> Result<[MessageId; 2]> {
-    let conversation = id(CONVERSATION)?;
-    Ok([SENT, ANSWERED].map(|moment| MessageId::new(moment.into(), conversation)))
+pub fn message_ids() -> Result<[MessageId; 2]> {
+    let conversation = id(CONVERSATION_ID)?;
+    Ok([SENT_AT, REPLIED_AT].map(|created_at| MessageId::new(created_at.into(), conversation)))
 }
 
 /// Puts the demo data into a store that has none; a store that has it, changed or not, is left alone.
@@ -84,83 +84,86 @@ pub fn messages() -> Result<[MessageId; 2]> {
 ///
 /// As the store fails.
 pub async fn load(store: &Store) -> Result<()> {
-    let [kevin, kate, linnie, buzz] = PEOPLE
+    let [kevin, kate, linnie, buzz] = CONTACTS
         .each_ref()
-        .map(|person| Caller::with_token(person.token));
+        .map(|contact| Caller::with_token(contact.token));
     // The token written last tells that all the rest is there.
     if store.authenticate(&buzz).await.is_ok() {
         return Ok(());
     }
-    for person in &PEOPLE {
+    for contact in &CONTACTS {
         let admin = Admin::new(store.clone());
-        once(admin.create_contact(person.contact()?).await)?;
+        ignore_existing(admin.create_contact(contact.new_contact()?).await)?;
     }
-    let [family @ .., loner] = &PEOPLE;
-    let family = family
+    let [participants @ .., buzz_contact] = &CONTACTS;
+    let participants = participants
         .iter()
-        .map(|person| id(person.id))
+        .map(|contact| id(contact.id))
         .collect::<Result<_>>()?;
-    let alone = [id(loner.id)?].into();
-    for (conversation, participants) in [(CONVERSATION, family), (BUZZ_ALONE, alone)] {
-        let admin = Admin::new(at(store, BEGUN));
-        once(
+    let only_buzz = [id(buzz_contact.id)?].into();
+    for (conversation, participants) in [
+        (CONVERSATION_ID, participants),
+        (BUZZ_CONVERSATION_ID, only_buzz),
+    ] {
+        let admin = Admin::new(store_at(store, CREATED_AT));
+        ignore_existing(
             admin
                 .create_conversation(id(conversation)?, participants, None)
                 .await,
         )?;
     }
-    for (caller, person) in [
-        (&kevin, &PEOPLE[0]),
-        (&kate, &PEOPLE[1]),
-        (&linnie, &PEOPLE[2]),
+    for (caller, contact) in [
+        (&kevin, &CONTACTS[0]),
+        (&kate, &CONTACTS[1]),
+        (&linnie, &CONTACTS[2]),
     ] {
-        admit(store, caller, person).await?;
+        import_token(store, caller, contact).await?;
     }
-    talk(store, [&kevin, &kate, &linnie]).await?;
-    admit(store, &buzz, loner).await
+    send_messages(store, [&kevin, &kate, &linnie]).await?;
+    import_token(store, &buzz, buzz_contact).await
 }
 
 /// The store, as it was then.
-fn at(store: &Store, moment: Seconds) -> Store {
-    store.clone().with_clock(Clock::new(move || moment.into()))
+fn store_at(store: &Store, now: Seconds) -> Store {
+    store.clone().with_clock(Clock::new(move || now.into()))
 }
 
-/// Lets whoever holds the caller's token act as this person.
-async fn admit(store: &Store, caller: &Caller, person: &Person) -> Result<()> {
-    let label = parsed::<Label>("demo")?;
+/// Lets whoever holds the caller's token act as this contact.
+async fn import_token(store: &Store, caller: &Caller, contact: &DemoContact) -> Result<()> {
+    let label = parse::<Label>("demo")?;
     let admin = Admin::new(store.clone());
     let added = admin
-        .import_token(caller, id(person.id)?, label, None)
+        .import_token(caller, id(contact.id)?, label, None)
         .await;
-    once(added.map(drop))
+    ignore_existing(added.map(drop))
 }
 
 /// The reference's messages, sent at its times.
-async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> {
-    let conversation: ConversationId = id(CONVERSATION)?;
-    if store.get_message(kevin, messages()?[0]).await.is_ok() {
+async fn send_messages(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> {
+    let conversation: ConversationId = id(CONVERSATION_ID)?;
+    if store.get_message(kevin, message_ids()?[0]).await.is_ok() {
         return Ok(());
     }
-    let sent = at(store, SENT)
+    let sent = store_at(store, SENT_AT)
         .create_message(
             kevin,
             conversation,
-            parsed("It’s a nice night for a neck injury.")?,
+            parse("It’s a nice night for a neck injury.")?,
             None,
         )
         .await?;
-    at(store, ANSWERED)
+    store_at(store, REPLIED_AT)
         .create_message(
             linnie,
             conversation,
-            parsed("You’re what the French call ‘les incompetents.’")?,
+            parse("You’re what the French call ‘les incompetents.’")?,
             None,
         )
         .await?;
-    let kate_name = parsed::<Username>(PEOPLE[1].username)?;
-    let angry = parsed::<Emoji>("red_angry_face")?;
-    let reactions = BTreeMap::from([(angry, vec![kate_name])]);
-    at(store, READ)
+    let kate_username = parse::<Username>(CONTACTS[1].username)?;
+    let angry = parse::<Emoji>("red_angry_face")?;
+    let reactions = BTreeMap::from([(angry, vec![kate_username])]);
+    store_at(store, READ_AT)
         .update_message(
             kate,
             sent.message.id,
@@ -175,15 +178,15 @@ async fn talk(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> 
     Ok(())
 }
 
-impl Person {
-    fn contact(&self) -> Result<NewContact> {
+impl DemoContact {
+    fn new_contact(&self) -> Result<NewContact> {
         Ok(NewContact {
             id: id(self.id)?,
-            username: parsed(self.username)?,
-            phone_number: Some(parsed(self.phone_number)?),
-            avatar_url: Some(parsed(self.avatar_url)?),
-            last_active_at: Some(READ.into()),
-            created_at: SENT.into(),
+            username: parse(self.username)?,
+            phone_number: Some(parse(self.phone_number)?),
+            avatar_url: Some(parse(self.avatar_url)?),
+            last_active_at: Some(READ_AT.into()),
+            created_at: SENT_AT.into(),
         })
     }
 }
@@ -192,7 +195,7 @@ fn id<T: std::str::FromStr<Err = shared::id::InvalidId>>(text: &str) -> Result<T
     text.parse().map_err(Error::internal)
 }
 
-fn parsed<T>(text: &str) -> Result<T>
+fn parse<T>(text: &str) -> Result<T>
 where
     T: TryFrom<String, Error: std::error::Error + Send + Sync + 'static>,
 {
@@ -200,7 +203,7 @@ where
 }
 
 /// What is there already need not be added again.
-fn once(outcome: Result<()>) -> Result<()> {
+fn ignore_existing(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(Error::AlreadyExists) => Ok(()),
         outcome => outcome,

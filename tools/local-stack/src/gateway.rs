@@ -32,13 +32,13 @@ const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// The largest event, and the largest answer, that Lambda passes on, in bytes.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const MAX_EVENT: usize = 6 * 1024 * 1024;
+const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
 /// Every client of a local stack is on this machine, or might as well be.
 const SOURCE_IP: &str = "127.0.0.1";
 
 /// The route that takes what no other does.
-const DEFAULT: &str = "$default";
+const DEFAULT_ROUTE: &str = "$default";
 
 /// The routes of a template, each with its handler.
 pub struct Gateway {
@@ -106,31 +106,31 @@ impl Gateway {
     }
 
     /// Answers a request as the deployed API would.
-    pub async fn answer(&self, request: Request) -> Response {
+    pub async fn handle(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let Some((route, path_parameters)) = self.route(&parts.method, parts.uri.path()) else {
-            return by_itself(StatusCode::NOT_FOUND, "Not Found");
+            return gateway_response(StatusCode::NOT_FOUND, "Not Found");
         };
         let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
-            return by_itself(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+            return gateway_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         let host = parts
             .headers
             .get(header::HOST)
             .map(|host| Authority::try_from(host.as_bytes()));
         if !matches!(host, Some(Ok(_))) {
-            return by_itself(StatusCode::BAD_REQUEST, "Bad Request");
+            return gateway_response(StatusCode::BAD_REQUEST, "Bad Request");
         }
         let event = event(&parts, &body, &route.key, &path_parameters).to_string();
-        if event.len() > MAX_EVENT {
-            return by_itself(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        if event.len() > MAX_PAYLOAD {
+            return gateway_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         }
         let invocation = tokio::spawn(invoke(route.handler.clone(), route.store.clone(), event));
         match invocation.await.map_err(Error::from).flatten() {
             Ok(response) => response,
             Err(error) => {
                 eprintln!("the function failed: {error}");
-                by_itself(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+                gateway_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
         }
     }
@@ -139,16 +139,16 @@ impl Gateway {
     fn route(&self, method: &Method, path: &str) -> Option<(&Route, BTreeMap<String, String>)> {
         let found = self.routes.iter().find_map(|route| {
             let (expected, template) = route.key.split_once(' ')?;
-            let parameters = placeholders(template, path)?;
+            let parameters = match_path(template, path)?;
             (expected == method.as_str()).then_some((route, parameters))
         });
-        let default = || self.routes.iter().find(|route| route.key == DEFAULT);
+        let default = || self.routes.iter().find(|route| route.key == DEFAULT_ROUTE);
         found.or_else(|| default().map(|route| (route, BTreeMap::new())))
     }
 }
 
 /// What the placeholders of `template` stand for in `path`, if it fits.
-fn placeholders(template: &str, path: &str) -> Option<BTreeMap<String, String>> {
+fn match_path(template: &str, path: &str) -> Option<BTreeMap<String, String>> {
     let (mut template, mut path) = (template.split('/'), path.split('/'));
     let mut parameters = BTreeMap::new();
     loop {
@@ -211,7 +211,7 @@ fn event(
             },
             "requestId": Uuid::new_v4().to_string(),
             "routeKey": route,
-            "stage": DEFAULT,
+            "stage": DEFAULT_ROUTE,
             "timeEpoch": Clock::system().now().0 / 1000,
         },
         "isBase64Encoded": false,
@@ -222,7 +222,7 @@ fn event(
     if !query.is_empty() {
         let mut parameters: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            append(&mut parameters, &name, &value);
+            append_value(&mut parameters, &name, &value);
         }
         event["queryStringParameters"] = json!(parameters);
     }
@@ -253,7 +253,7 @@ fn headers(parts: &Parts) -> BTreeMap<String, String> {
         .iter()
         .filter(|(name, _)| *name != header::COOKIE)
     {
-        append(
+        append_value(
             &mut joined,
             name.as_str(),
             &String::from_utf8_lossy(value.as_bytes()),
@@ -269,7 +269,7 @@ fn headers(parts: &Parts) -> BTreeMap<String, String> {
     joined
 }
 
-fn append(values: &mut BTreeMap<String, String>, name: &str, value: &str) {
+fn append_value(values: &mut BTreeMap<String, String>, name: &str, value: &str) {
     let joined = values
         .entry(name.to_owned())
         .and_modify(|joined| joined.push(','))
@@ -285,12 +285,12 @@ fn is_text(content_type: &str) -> bool {
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();
-    let texts = [
+    let text_types = [
         "application/json",
         "application/javascript",
         "application/xml",
     ];
-    media_type.starts_with("text/") || texts.contains(&media_type.as_str())
+    media_type.starts_with("text/") || text_types.contains(&media_type.as_str())
 }
 
 /// What the Lambda runtime does with an event.
@@ -299,33 +299,33 @@ async fn invoke(handler: Handler, store: Store, event: String) -> Result<Respons
     let mut context = Context::default();
     context.request_id = Uuid::new_v4().to_string();
     let service = service_fn(move |event| {
-        let answer = handler(store.clone(), event);
-        async { Ok::<_, Infallible>(answer.await) }
+        let response = handler(store.clone(), event);
+        async { Ok::<_, Infallible>(response.await) }
     });
-    let answer = Adapter::from(service)
+    let response = Adapter::from(service)
         .call(shared::http::sanitize_event(LambdaEvent {
             payload,
             context,
         }))
         .await?;
-    let answer = serde_json::to_string(&answer)?;
-    if answer.len() > MAX_EVENT {
+    let response = serde_json::to_string(&response)?;
+    if response.len() > MAX_PAYLOAD {
         return Err("its answer is larger than Lambda passes on".into());
     }
-    to_http(serde_json::from_str(&answer)?)
+    to_http_response(serde_json::from_str(&response)?)
 }
 
 /// The HTTP response of a function's answer.
-fn to_http(answer: ApiGatewayV2httpResponse) -> Result<Response, Error> {
-    let body = match answer.body {
+fn to_http_response(output: ApiGatewayV2httpResponse) -> Result<Response, Error> {
+    let body = match output.body {
         None => Vec::new(),
-        Some(body) if answer.is_base64_encoded => BASE64_STANDARD.decode(&body[..])?,
+        Some(body) if output.is_base64_encoded => BASE64_STANDARD.decode(&body[..])?,
         Some(body) => body.to_vec(),
     };
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(u16::try_from(answer.status_code)?)?;
-    *response.headers_mut() = answer.headers;
-    for cookie in answer.cookies {
+    *response.status_mut() = StatusCode::from_u16(u16::try_from(output.status_code)?)?;
+    *response.headers_mut() = output.headers;
+    for cookie in output.cookies {
         response
             .headers_mut()
             .append(header::SET_COOKIE, cookie.parse()?);
@@ -334,7 +334,7 @@ fn to_http(answer: ApiGatewayV2httpResponse) -> Result<Response, Error> {
 }
 
 /// What API Gateway answers without a function.
-fn by_itself(status: StatusCode, message: &str) -> Response {
+fn gateway_response(status: StatusCode, message: &str) -> Response {
     let body = json!({ "message": message }).to_string();
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

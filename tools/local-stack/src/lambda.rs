@@ -22,20 +22,20 @@ use crate::stack::listen;
 pub struct RuntimeApi {
     address: SocketAddr,
     polls: mpsc::Receiver<Poll>,
-    answers: mpsc::Receiver<Answer>,
+    responses: mpsc::Receiver<InvocationResponse>,
 }
 
 /// The function asks for its next event.
 pub struct Poll {
     /// When.
-    pub at: Instant,
+    pub received_at: Instant,
     event: oneshot::Sender<String>,
 }
 
 /// What the function answered.
-pub struct Answer {
+pub struct InvocationResponse {
     /// When.
-    pub at: Instant,
+    pub received_at: Instant,
     /// As it came: JSON, if the function is well.
     pub body: String,
     /// Whether it is what the runtime says of a function that failed.
@@ -43,9 +43,9 @@ pub struct Answer {
 }
 
 #[derive(Clone)]
-struct Ends {
+struct Senders {
     polls: mpsc::Sender<Poll>,
-    answers: mpsc::Sender<Answer>,
+    responses: mpsc::Sender<InvocationResponse>,
 }
 
 impl RuntimeApi {
@@ -56,22 +56,25 @@ impl RuntimeApi {
     /// If there is no port.
     pub async fn start() -> Result<Self, Error> {
         let (polls, next_poll) = mpsc::channel(1);
-        let (answers, next_answer) = mpsc::channel(1);
+        let (responses, next_response) = mpsc::channel(1);
         let router = Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(hands_over))
-            .route("/2018-06-01/runtime/invocation/{id}/response", post(takes))
+            .route("/2018-06-01/runtime/invocation/next", get(next_invocation))
+            .route(
+                "/2018-06-01/runtime/invocation/{id}/response",
+                post(invocation_response),
+            )
             .route(
                 "/2018-06-01/runtime/invocation/{id}/error",
-                post(takes_error),
+                post(invocation_error),
             )
-            .with_state(Arc::new(Ends { polls, answers }));
+            .with_state(Arc::new(Senders { polls, responses }));
         let listener = listen("127.0.0.1", 0).await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self {
             address,
             polls: next_poll,
-            answers: next_answer,
+            responses: next_response,
         })
     }
 
@@ -93,7 +96,7 @@ impl RuntimeApi {
     /// # Errors
     ///
     /// If nothing answers any more.
-    pub async fn poll(&mut self) -> Result<Poll, Error> {
+    pub async fn next_poll(&mut self) -> Result<Poll, Error> {
         Ok(self.polls.recv().await.ok_or(ENDED)?)
     }
 
@@ -102,8 +105,8 @@ impl RuntimeApi {
     /// # Errors
     ///
     /// If nothing answers any more.
-    pub async fn answer(&mut self) -> Result<Answer, Error> {
-        Ok(self.answers.recv().await.ok_or(ENDED)?)
+    pub async fn next_response(&mut self) -> Result<InvocationResponse, Error> {
+        Ok(self.responses.recv().await.ok_or(ENDED)?)
     }
 }
 
@@ -111,19 +114,19 @@ const ENDED: &str = "the runtime API has ended";
 
 impl Poll {
     /// Gives the function its event.
-    pub fn hand_over(self, event: &Value) {
+    pub fn send_event(self, event: &Value) {
         // A function that has ended meanwhile answers nothing, which is seen there.
         let _ = self.event.send(event.to_string());
     }
 }
 
-async fn hands_over(State(ends): State<Arc<Ends>>) -> Response {
+async fn next_invocation(State(senders): State<Arc<Senders>>) -> Response {
     let (event, next) = oneshot::channel();
     let poll = Poll {
-        at: Instant::now(),
+        received_at: Instant::now(),
         event,
     };
-    let (Ok(()), Ok(event)) = (ends.polls.send(poll).await, next.await) else {
+    let (Ok(()), Ok(event)) = (senders.polls.send(poll).await, next.await) else {
         return StatusCode::GONE.into_response();
     };
     let headers = [
@@ -137,18 +140,22 @@ async fn hands_over(State(ends): State<Arc<Ends>>) -> Response {
     (headers, event).into_response()
 }
 
-async fn takes(State(ends): State<Arc<Ends>>, body: String) -> StatusCode {
-    take(&ends, body, false).await
+async fn invocation_response(State(senders): State<Arc<Senders>>, body: String) -> StatusCode {
+    forward_response(&senders, body, false).await
 }
 
-async fn takes_error(State(ends): State<Arc<Ends>>, body: String) -> StatusCode {
-    take(&ends, body, true).await
+async fn invocation_error(State(senders): State<Arc<Senders>>, body: String) -> StatusCode {
+    forward_response(&senders, body, true).await
 }
 
-async fn take(ends: &Ends, body: String, is_error: bool) -> StatusCode {
-    let at = Instant::now();
-    let answer = Answer { at, body, is_error };
-    match ends.answers.send(answer).await {
+async fn forward_response(senders: &Senders, body: String, is_error: bool) -> StatusCode {
+    let received_at = Instant::now();
+    let response = InvocationResponse {
+        received_at,
+        body,
+        is_error,
+    };
+    match senders.responses.send(response).await {
         Ok(()) => StatusCode::ACCEPTED,
         Err(_) => StatusCode::GONE,
     }

@@ -74,9 +74,9 @@ impl Intercept for Permissions {
         context: &BeforeSerializationInterceptorContextRef<'_>,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let needed =
-            needed(context).ok_or_else(|| format!("{}: an unknown operation", self.function))?;
-        if let Some(denied) = needed
+        let required =
+            required(context).ok_or_else(|| format!("{}: an unknown operation", self.function))?;
+        if let Some(denied) = required
             .iter()
             .find(|permission| !self.granted.contains(*permission))
         {
@@ -89,7 +89,7 @@ impl Intercept for Permissions {
         self.used
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .extend(needed);
+            .extend(required);
         Ok(())
     }
 }
@@ -97,16 +97,16 @@ impl Intercept for Permissions {
 /// What a call needs; none if it is of a kind that no function has made so far.
 ///
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
-fn needed(context: &BeforeSerializationInterceptorContextRef<'_>) -> Option<Vec<Permission>> {
+fn required(context: &BeforeSerializationInterceptorContextRef<'_>) -> Option<Vec<Permission>> {
     let input = context.input();
-    macro_rules! on_its_table {
+    macro_rules! on_one_table {
         ($($type:ty => $action:literal),*) => {
             $(if let Some(input) = input.downcast_ref::<$type>() {
                 return Some(vec![permission($action, input.table_name.as_deref()?)]);
             })*
         };
     }
-    on_its_table!(
+    on_one_table!(
         GetItemInput => "dynamodb:GetItem",
         PutItemInput => "dynamodb:PutItem",
         UpdateItemInput => "dynamodb:UpdateItem"
@@ -136,10 +136,15 @@ fn needed(context: &BeforeSerializationInterceptorContextRef<'_>) -> Option<Vec<
         );
     }
     let input = input.downcast_ref::<TransactWriteItemsInput>()?;
-    input.transact_items.as_ref()?.iter().map(of_item).collect()
+    input
+        .transact_items
+        .as_ref()?
+        .iter()
+        .map(for_transact_item)
+        .collect()
 }
 
-fn of_item(item: &TransactWriteItem) -> Option<Permission> {
+fn for_transact_item(item: &TransactWriteItem) -> Option<Permission> {
     let put = item
         .put()
         .map(|put| permission("dynamodb:PutItem", put.table_name()));

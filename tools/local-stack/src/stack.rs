@@ -32,7 +32,7 @@ impl Stack {
     ///
     /// Says in one line what is wrong, be it with the template or with the file.
     pub async fn start(data: Option<&Path>) -> Result<Self, Error> {
-        let template = Template::of_this_project()?;
+        let template = Template::embedded()?;
         let engine = Engine::start(&template, data).await?;
         let tables = Tables::from_vars(|name| template.variables.get(name).cloned())?;
         let store = Store::new(&config_at(&engine.url())?, tables);
@@ -72,11 +72,11 @@ impl Stack {
 
 /// The HTTP side of a gateway.
 pub fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new().fallback(answer).with_state(gateway)
+    Router::new().fallback(handle).with_state(gateway)
 }
 
-async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    gateway.answer(request).await
+async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    gateway.handle(request).await
 }
 
 /// Takes an address to listen on.

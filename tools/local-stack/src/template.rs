@@ -10,7 +10,7 @@ use crate::Error;
 use crate::permissions::{Permission, permission};
 
 /// That of DynamoDB in the region, and the partition, of the stack.
-const ENDPOINT: &str = "https://dynamodb.${AWS::Region}.${AWS::URLSuffix}";
+const REGIONAL_ENDPOINT: &str = "https://dynamodb.${AWS::Region}.${AWS::URLSuffix}";
 
 /// The tables and functions of a SAM template.
 #[derive(Debug)]
@@ -124,26 +124,26 @@ struct Policy {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Statement {
     effect: String,
-    action: OneOrMore<String>,
-    resource: OneOrMore<Arn>,
+    action: OneOrMany<String>,
+    resource: OneOrMany<Arn>,
 }
 
 #[derive(Deserialize)]
 enum Arn {
     /// `Table.Arn`
     #[serde(rename = "Fn::GetAtt")]
-    OfTable(String),
+    Table(String),
     /// `${Table.Arn}/index/name`
     #[serde(rename = "Fn::Sub")]
-    OfIndex(String),
+    Index(String),
 }
 
 impl Arn {
     /// `Table`, or `Table/index/name`.
     fn resource(&self) -> Option<String> {
         match self {
-            Self::OfTable(attribute) => attribute.strip_suffix(".Arn").map(ToOwned::to_owned),
-            Self::OfIndex(text) => {
+            Self::Table(attribute) => attribute.strip_suffix(".Arn").map(ToOwned::to_owned),
+            Self::Index(text) => {
                 let (table, index) = text.strip_prefix("${")?.split_once(".Arn}/index/")?;
                 (!text.contains('*')).then(|| format!("{table}/index/{index}"))
             }
@@ -153,16 +153,16 @@ impl Arn {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum OneOrMore<T> {
+enum OneOrMany<T> {
     One(T),
-    More(Vec<T>),
+    Many(Vec<T>),
 }
 
-impl<T> OneOrMore<T> {
+impl<T> OneOrMany<T> {
     fn as_slice(&self) -> &[T] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
-            Self::More(more) => more,
+            Self::Many(many) => many,
         }
     }
 }
@@ -186,7 +186,7 @@ impl Template {
     /// # Errors
     ///
     /// As [`Template::parse`].
-    pub fn of_this_project() -> Result<Self, Error> {
+    pub fn embedded() -> Result<Self, Error> {
         Self::parse(include_str!("../../../template.yaml"))
     }
 
@@ -219,7 +219,9 @@ impl Template {
                         .insert(name, serde_json::from_value(resource.properties)?);
                 }
                 "AWS::Serverless::Function" => {
-                    template.functions.push(Function::of(&name, resource)?);
+                    template
+                        .functions
+                        .push(Function::from_resource(&name, resource)?);
                 }
                 kind if kind.starts_with("AWS::IAM::") || kind.ends_with("::Connector") => {
                     return Err(format!(
@@ -232,8 +234,10 @@ impl Template {
         }
         let mut variables = document.globals.function.environment.variables;
         let endpoint = variables.remove("DYNAMODB_ENDPOINT");
-        if endpoint != Some(json!({ "Fn::Sub": ENDPOINT })) {
-            return Err(format!("template.yaml: DYNAMODB_ENDPOINT is not {ENDPOINT}").into());
+        if endpoint != Some(json!({ "Fn::Sub": REGIONAL_ENDPOINT })) {
+            return Err(
+                format!("template.yaml: DYNAMODB_ENDPOINT is not {REGIONAL_ENDPOINT}").into(),
+            );
         }
         for (name, value) in variables {
             let value = template
@@ -252,7 +256,7 @@ impl Template {
 }
 
 impl Function {
-    fn of(name: &str, resource: Resource) -> Result<Self, Error> {
+    fn from_resource(name: &str, resource: Resource) -> Result<Self, Error> {
         let metadata = resource
             .metadata
             .ok_or(format!("template.yaml: {name} has no Metadata"))?;
@@ -336,7 +340,7 @@ pub fn document(yaml: &str) -> Result<Value, Error> {
 fn to_json(yaml: &Yaml) -> Result<Value, Error> {
     Ok(match yaml {
         Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(truth)) => json!(truth),
+        Yaml::Value(Scalar::Boolean(boolean)) => json!(boolean),
         Yaml::Value(Scalar::Integer(number)) => json!(number),
         Yaml::Value(Scalar::FloatingPoint(number)) => json!(number.into_inner()),
         Yaml::Value(Scalar::String(text)) => json!(text),

@@ -20,61 +20,67 @@ use crate::Error;
 use crate::stack::listen;
 
 /// Where most systems have those that everybody trusts.
-const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
+const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// An address that speaks TLS, and who is trusted there.
-pub struct TlsEnd {
+pub struct TlsProxy {
     /// `https://…`
     pub url: String,
     /// Its root, in PEM.
-    pub bundle: PathBuf,
+    pub ca_bundle: PathBuf,
     /// The system's roots and its own.
-    pub system_bundle: PathBuf,
+    pub system_ca_bundle: PathBuf,
 }
 
-/// Begins to pass on to `engine` what comes over TLS, and each answer `latency` later; the roots are
-/// written to `folder`.
-///
-/// # Errors
-///
-/// If there is no port, or the folder cannot be written to.
-pub async fn before(engine: SocketAddr, latency: Duration, folder: &Path) -> Result<TlsEnd, Error> {
-    let root_key = KeyPair::generate()?;
-    let mut root = CertificateParams::new([])?;
-    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    root.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let own = root.self_signed(&root_key)?.pem();
-    let bundle = folder.join("own.pem");
-    std::fs::write(&bundle, &own)?;
-    let system_bundle = folder.join("system-and-own.pem");
-    let system = std::fs::read_to_string(SYSTEM).unwrap_or_default();
-    std::fs::write(&system_bundle, system + &own)?;
+impl TlsProxy {
+    /// Begins to pass on to `engine` what comes over TLS, and each answer `latency` later; the roots are
+    /// written to `folder`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no port, or the folder cannot be written to.
+    pub async fn start(
+        engine: SocketAddr,
+        latency: Duration,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let root_key = KeyPair::generate()?;
+        let mut root = CertificateParams::new([])?;
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        root.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let root_pem = root.self_signed(&root_key)?.pem();
+        let ca_bundle = folder.join("root.pem");
+        std::fs::write(&ca_bundle, &root_pem)?;
+        let system_ca_bundle = folder.join("system-and-root.pem");
+        let system = std::fs::read_to_string(SYSTEM_CA_BUNDLE).unwrap_or_default();
+        std::fs::write(&system_ca_bundle, system + &root_pem)?;
 
-    let key = KeyPair::generate()?;
-    let certificate = CertificateParams::new(["localhost".to_owned()])?
-        .signed_by(&key, &Issuer::new(root, root_key))?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)?;
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new(["localhost".to_owned()])?
+            .signed_by(&key, &Issuer::new(root, root_key))?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
 
-    let listener = listen("127.0.0.1", 0).await?;
-    let url = format!("https://localhost:{}", listener.local_addr()?.port());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(passes_on(stream, acceptor.clone(), engine, latency));
-        }
-    });
-    Ok(TlsEnd {
-        url,
-        bundle,
-        system_bundle,
-    })
+        let listener = listen("127.0.0.1", 0).await?;
+        let url = format!("https://localhost:{}", listener.local_addr()?.port());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(forward(stream, acceptor.clone(), engine, latency));
+            }
+        });
+        Ok(Self {
+            url,
+            ca_bundle,
+            system_ca_bundle,
+        })
+    }
 }
 
-async fn passes_on(
+async fn forward(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     engine: SocketAddr,
@@ -89,21 +95,21 @@ async fn passes_on(
         return Ok(());
     }
     let (mut requests, mut to_client) = split(stream);
-    let (mut answers, mut to_engine) = engine.split();
-    let late = async {
-        let mut part = vec![0; 1 << 16];
+    let (mut responses, mut to_engine) = engine.split();
+    let respond = async {
+        let mut buffer = vec![0; 1 << 16];
         loop {
-            let length = answers.read(&mut part).await?;
+            let length = responses.read(&mut buffer).await?;
             if length == 0 {
                 return to_client.shutdown().await;
             }
             sleep(latency).await;
-            to_client.write_all(&part[..length]).await?;
+            to_client.write_all(&buffer[..length]).await?;
         }
     };
-    let soon = async {
+    let request = async {
         copy(&mut requests, &mut to_engine).await?;
         to_engine.shutdown().await
     };
-    try_join!(soon, late).map(drop)
+    try_join!(request, respond).map(drop)
 }

@@ -47,7 +47,7 @@ pub async fn store(name: &str) -> Result<Store, Error> {
     let outputs: HashMap<_, _> = outputs
         .filter_map(|output| Some((output.output_key()?, output.output_value()?)))
         .collect();
-    let variables = Template::of_this_project()?.variables;
+    let variables = Template::embedded()?.variables;
     let tables = Tables::from_vars(|variable| {
         outputs
             .get(variables.get(variable)?.as_str())

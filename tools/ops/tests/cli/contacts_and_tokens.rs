@@ -28,7 +28,7 @@ async fn status_later(data: &Path, token: &str, seconds: u64) -> u16 {
     stack
         .gateway(&store)
         .unwrap()
-        .answer(request)
+        .handle(request)
         .await
         .status()
         .as_u16()
