@@ -1,4 +1,4 @@
-//! The demo data of the local stack: the people of the reference, and what they wrote.
+//! The demo data of the local stack: the contacts and messages of the examples in docs/api.md.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use shared::time::{Clock, Seconds};
 use shared::token::Label;
 use shared::{Error, Result, Store};
 
-/// Somebody to try the API as.
+/// A contact of the demo data.
 #[derive(Debug)]
 pub struct DemoContact {
-    /// Its id.
+    /// The contact's id.
     pub id: &'static str,
-    /// Its username.
+    /// The contact's username.
     pub username: &'static str,
-    /// Its bearer token, good in the local stack only.
+    /// The contact's bearer token, valid in a local stack only.
     pub token: &'static str,
     phone_number: &'static str,
     avatar_url: &'static str,
 }
 
-/// All who are there; the last is an outsider to the others' conversation.
+/// The demo contacts. All but the last are participants of [`CONVERSATION_ID`].
 pub const CONTACTS: [DemoContact; 4] = [
     DemoContact {
         id: "WAz8eIbvDR60rouK",
@@ -56,38 +56,30 @@ pub const CONTACTS: [DemoContact; 4] = [
     },
 ];
 
-/// The conversation of all but the last.
+/// The conversation of Kevin, Kate and Linnie.
 pub const CONVERSATION_ID: &str = "xgQQXg3hrtjh7AvZ";
 
-/// The conversation of the last, alone.
+/// A conversation with Buzz as its only participant.
 const BUZZ_CONVERSATION_ID: &str = "BuzzTalksToBuzz0";
 
-/// A day before the first message.
+/// When the conversations were created: a day before the first message.
 const CREATED_AT: Seconds = Seconds(692_146_800);
 const SENT_AT: Seconds = Seconds(692_233_200);
 const REPLIED_AT: Seconds = Seconds(692_233_260);
 const READ_AT: Seconds = Seconds(705_103_200);
 
-/// The two messages of the conversation: Kevin's, and Linnie's answer.
-///
-/// # Errors
-///
-/// Never: its parts are constants.
+/// Returns the ids of the two messages in [`CONVERSATION_ID`]: Kevin's, then Linnie's reply.
 pub fn message_ids() -> Result<[MessageId; 2]> {
     let conversation = id(CONVERSATION_ID)?;
     Ok([SENT_AT, REPLIED_AT].map(|created_at| MessageId::new(created_at.into(), conversation)))
 }
 
-/// Puts the demo data into a store that has none; a store that has it, changed or not, is left alone.
-///
-/// # Errors
-///
-/// As the store fails.
+/// Loads the demo data into `store`. Does nothing if it was loaded before, even if it was changed since.
 pub async fn load(store: &Store) -> Result<()> {
     let [kevin, kate, linnie, buzz] = CONTACTS
         .each_ref()
         .map(|contact| Caller::with_token(contact.token));
-    // The token written last tells that all the rest is there.
+    // Buzz's token is written last: if it exists, everything else does.
     if store.authenticate(&buzz).await.is_ok() {
         return Ok(());
     }
@@ -123,22 +115,21 @@ pub async fn load(store: &Store) -> Result<()> {
     import_token(store, &buzz, buzz_contact).await
 }
 
-/// The store, as it was then.
+/// Returns the store with its clock stopped at `now`.
 fn store_at(store: &Store, now: Seconds) -> Store {
     store.clone().with_clock(Clock::new(move || now.into()))
 }
 
-/// Lets whoever holds the caller's token act as this contact.
 async fn import_token(store: &Store, caller: &Caller, contact: &DemoContact) -> Result<()> {
     let label = parse::<Label>("demo")?;
     let admin = Admin::new(store.clone());
-    let added = admin
+    let imported = admin
         .import_token(caller, id(contact.id)?, label, None)
         .await;
-    ignore_existing(added.map(drop))
+    ignore_existing(imported.map(drop))
 }
 
-/// The reference's messages, sent at its times.
+/// Sends the two messages; Kate reads the first and reacts to it.
 async fn send_messages(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> {
     let conversation: ConversationId = id(CONVERSATION_ID)?;
     if store.get_message(kevin, message_ids()?[0]).await.is_ok() {
@@ -202,7 +193,7 @@ where
     T::try_from(text.to_owned()).map_err(Error::internal)
 }
 
-/// What is there already need not be added again.
+/// Treats an item that already exists as success, so that an interrupted load can be repeated.
 fn ignore_existing(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(Error::AlreadyExists) => Ok(()),

@@ -1,4 +1,4 @@
-//! An embedded DynamoDB, in memory or in a file, on a port of this machine only.
+//! An embedded DynamoDB engine, in memory or in a file. It listens on the loopback interface.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::Error;
 use crate::template::Template;
 
-/// A running engine; it ends with the process or the runtime that started it.
+/// A running engine. It stops with the Tokio runtime that started it.
 #[derive(Clone)]
 pub struct Engine {
     database: Database,
@@ -21,11 +21,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine with the tables of `template`, in `data` or in memory.
+    /// Starts an engine with the tables of `template` in the file `data`, or in memory if there is none.
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened, or has tables with other keys.
+    /// If the file cannot be opened, or contains a table whose keys differ from those of the template.
     pub async fn start(template: &Template, data: Option<&Path>) -> Result<Self, Error> {
         let database = match data {
             None => Database::memory()?,
@@ -38,37 +38,36 @@ impl Engine {
         Ok(Self { database, address })
     }
 
-    /// Answers at another address as well, until `end`.
-    ///
-    /// # Errors
-    ///
-    /// If the listener fails.
+    /// Also serves requests on `listener`, until `shutdown` resolves.
     pub async fn serve(
         &self,
         listener: TcpListener,
-        end: impl Future<Output = ()> + Send + 'static,
+        shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
-        Ok(dynoxide::server::serve_with_shutdown(listener, self.database.clone(), end).await?)
+        Ok(
+            dynoxide::server::serve_with_shutdown(listener, self.database.clone(), shutdown)
+                .await?,
+        )
     }
 
-    /// Where it answers.
+    /// Returns the URL of the engine.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The database itself, for what need not go over HTTP.
+    /// Returns the database, for direct access without HTTP.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 }
 
-/// How the SDK reaches an engine at this address.
+/// Returns an SDK configuration that connects to an engine at `url`.
 ///
 /// # Errors
 ///
-/// If it is no URL.
+/// If `url` is not a valid URL.
 pub fn config_at(url: &str) -> Result<SdkConfig, Error> {
     let credentials = Credentials::new("local", "local", None, None, "the local stack");
     Ok(SdkConfig::builder()
@@ -83,11 +82,11 @@ pub fn config_at(url: &str) -> Result<SdkConfig, Error> {
 fn open(path: &Path) -> Result<Database, Error> {
     let text = path
         .to_str()
-        .ok_or("the name of the data file is not UTF-8")?;
+        .ok_or("the path of the data file is not valid UTF-8")?;
     Database::new(text).map_err(|error| format!("cannot open {text}: {error}").into())
 }
 
-/// Creates the tables that are not there yet; those that are must have the keys of the template.
+/// Creates missing tables, and fails if an existing table has keys other than those of the template.
 fn create_tables(database: &Database, template: &Template) -> Result<(), Error> {
     let existing = database
         .list_tables(serde_json::from_value(json!({}))?)?
@@ -98,7 +97,7 @@ fn create_tables(database: &Database, template: &Template) -> Result<(), Error> 
             let found = serde_json::to_value(database.describe_table(table_name)?)?;
             if found["Table"]["KeySchema"] != table.key_schema {
                 return Err(format!(
-                    "the data file has a {name} with other keys than template.yaml"
+                    "the keys of {name} in the data file differ from those in template.yaml"
                 )
                 .into());
             }

@@ -1,4 +1,4 @@
-//! The handlers, by the name of their Lambda binary: a line for each endpoint.
+//! The handler of each Lambda function, by the name of its binary.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use futures_util::future::BoxFuture;
 use lambda_http::{Body, Request, Response};
 use shared::Store;
 
-/// What Lambda would run: an event in, an answer out.
+/// A handler as the Lambda runtime calls it: takes an event and returns a response.
 pub type Handler = Arc<dyn Fn(Store, Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
-/// All handlers that there are.
+/// Returns all handlers, one per function.
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, Handler> {
     [

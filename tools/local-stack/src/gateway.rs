@@ -1,7 +1,8 @@
-//! API Gateway's part: a route, the event (payload format 2.0) and the way back.
+//! Routes HTTP requests to handlers, like API Gateway: builds a Lambda event (payload format 2.0) and turns the
+//! function's output into an HTTP response.
 //!
-//! Event and answer pass as JSON through `lambda_http`'s own types, so the functions read here the
-//! bytes that they read on AWS.
+//! Events and outputs pass through JSON and the types of `lambda_http`, so handlers receive the same bytes as
+//! on AWS.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use std::collections::BTreeMap;
@@ -27,26 +28,26 @@ use crate::functions::Handler;
 use crate::permissions::Permissions;
 use crate::template::Template;
 
-/// The largest body that API Gateway takes, in bytes.
+/// The largest request body that API Gateway accepts, in bytes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// The largest event, and the largest answer, that Lambda passes on, in bytes.
+/// The largest event, and the largest output of a function, that Lambda accepts, in bytes.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// Every client of a local stack is on this machine, or might as well be.
+/// The client address in every event.
 const SOURCE_IP: &str = "127.0.0.1";
 
-/// The route that takes what no other does.
+/// The key of the route for requests that match no other route.
 const DEFAULT_ROUTE: &str = "$default";
 
-/// The routes of a template, each with its handler.
+/// An HTTP gateway to the functions of a template.
 pub struct Gateway {
     routes: Vec<Route>,
     permissions: Vec<Permissions>,
 }
 
-/// A route, and the function that it leads to with the store as that function may use it.
+/// A route with the handler of its function and a store with the permissions of that function.
 struct Route {
     key: String,
     handler: Handler,
@@ -54,11 +55,11 @@ struct Route {
 }
 
 impl Gateway {
-    /// Connects the routes of `template` with `handlers`.
+    /// Creates a gateway that routes requests as `template` says.
     ///
     /// # Errors
     ///
-    /// Names a function without a handler, and a handler without a function.
+    /// If a function of the template has no handler, or a handler has no function; the message contains its name.
     pub fn new(
         template: &Template,
         mut handlers: BTreeMap<&'static str, Handler>,
@@ -68,9 +69,7 @@ impl Gateway {
         for function in &template.functions {
             let binary = function.binary.as_str();
             let missing = || {
-                format!(
-                    "template.yaml has the function {binary}, and the local stack no handler for it"
-                )
+                format!("the local stack has no handler for the function {binary} of template.yaml")
             };
             let handler = handlers.remove(binary).ok_or_else(missing)?;
             let permissions = Permissions::new(binary, function.permissions.clone());
@@ -86,7 +85,7 @@ impl Gateway {
         }
         match handlers.keys().next() {
             Some(binary) => Err(format!(
-                "the local stack has the handler {binary}, and template.yaml no function for it"
+                "template.yaml has no function for the handler {binary} of the local stack"
             )
             .into()),
             None => Ok(Self {
@@ -96,7 +95,8 @@ impl Gateway {
         }
     }
 
-    /// What functions were granted and have not used so far, and what they wanted and were not granted.
+    /// Returns the permissions that functions were granted and have not used, and those that they needed and were
+    /// not granted.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.permissions
@@ -105,7 +105,7 @@ impl Gateway {
             .collect()
     }
 
-    /// Answers a request as the deployed API would.
+    /// Responds to a request like the deployed API.
     pub async fn handle(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let Some((route, path_parameters)) = self.route(&parts.method, parts.uri.path()) else {
@@ -135,7 +135,7 @@ impl Gateway {
         }
     }
 
-    /// The route that fits, and what its placeholders stand for.
+    /// Returns the route that matches, and its path parameters.
     fn route(&self, method: &Method, path: &str) -> Option<(&Route, BTreeMap<String, String>)> {
         let found = self.routes.iter().find_map(|route| {
             let (expected, template) = route.key.split_once(' ')?;
@@ -147,7 +147,7 @@ impl Gateway {
     }
 }
 
-/// What the placeholders of `template` stand for in `path`, if it fits.
+/// Returns the path parameters if `path` matches `template`.
 fn match_path(template: &str, path: &str) -> Option<BTreeMap<String, String>> {
     let (mut template, mut path) = (template.split('/'), path.split('/'));
     let mut parameters = BTreeMap::new();
@@ -170,7 +170,7 @@ fn match_path(template: &str, path: &str) -> Option<BTreeMap<String, String>> {
     }
 }
 
-/// The event of a request.
+/// Builds the Lambda event of a request.
 fn event(
     parts: &Parts,
     body: &[u8],
@@ -243,9 +243,9 @@ fn event(
     event
 }
 
-/// Names in lower case, the values of one name joined with commas; cookies have a place of their own.
+/// Returns the headers of the event, without cookies: names in lower case, repeated headers joined with commas.
 ///
-/// What the gateway itself says of the client stands there, whatever the client said.
+/// Replaces `x-forwarded-*` headers of the client by those of the gateway.
 fn headers(parts: &Parts) -> BTreeMap<String, String> {
     let mut joined = BTreeMap::new();
     for (name, value) in parts
@@ -277,7 +277,7 @@ fn append_value(values: &mut BTreeMap<String, String>, name: &str, value: &str) 
     joined.push_str(value);
 }
 
-/// The types of bodies that are handed over as they are; forms are not among them.
+/// Whether API Gateway passes bodies of this type unencoded. Forms are encoded in base64.
 fn is_text(content_type: &str) -> bool {
     let media_type = content_type
         .split(';')
@@ -293,7 +293,7 @@ fn is_text(content_type: &str) -> bool {
     media_type.starts_with("text/") || text_types.contains(&media_type.as_str())
 }
 
-/// What the Lambda runtime does with an event.
+/// Invokes a handler as the Lambda runtime does.
 async fn invoke(handler: Handler, store: Store, event: String) -> Result<Response, Error> {
     let payload: LambdaRequest = serde_json::from_str(&event)?;
     let mut context = Context::default();
@@ -310,12 +310,12 @@ async fn invoke(handler: Handler, store: Store, event: String) -> Result<Respons
         .await?;
     let response = serde_json::to_string(&response)?;
     if response.len() > MAX_PAYLOAD {
-        return Err("its answer is larger than Lambda passes on".into());
+        return Err("the output exceeds Lambda's limit".into());
     }
     to_http_response(serde_json::from_str(&response)?)
 }
 
-/// The HTTP response of a function's answer.
+/// Converts the output of a function to an HTTP response.
 fn to_http_response(output: ApiGatewayV2httpResponse) -> Result<Response, Error> {
     let body = match output.body {
         None => Vec::new(),
@@ -333,7 +333,7 @@ fn to_http_response(output: ApiGatewayV2httpResponse) -> Result<Response, Error>
     Ok(response)
 }
 
-/// What API Gateway answers without a function.
+/// Returns a response of API Gateway itself, for requests that reach no function.
 fn gateway_response(status: StatusCode, message: &str) -> Response {
     let body = json!({ "message": message }).to_string();
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()

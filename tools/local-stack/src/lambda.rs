@@ -1,4 +1,4 @@
-//! Lambda's runtime API, for functions that run as processes of this machine, and the events that they get.
+//! The Lambda runtime API for functions that run as local processes, and events for them.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -18,27 +18,27 @@ use uuid::Uuid;
 use crate::Error;
 use crate::stack::listen;
 
-/// What one function talks to; it ends with the runtime that started it.
+/// A runtime API server for one function. It stops with the Tokio runtime that started it.
 pub struct RuntimeApi {
     address: SocketAddr,
     polls: mpsc::Receiver<Poll>,
     responses: mpsc::Receiver<InvocationResponse>,
 }
 
-/// The function asks for its next event.
+/// A request of the function for its next event.
 pub struct Poll {
-    /// When.
+    /// When the request was received.
     pub received_at: Instant,
     event: oneshot::Sender<String>,
 }
 
-/// What the function answered.
+/// The function's response to an event.
 pub struct InvocationResponse {
-    /// When.
+    /// When the response was received.
     pub received_at: Instant,
-    /// As it came: JSON, if the function is well.
+    /// The body as received: JSON unless the function is broken.
     pub body: String,
-    /// Whether it is what the runtime says of a function that failed.
+    /// Whether the function reported an invocation error.
     pub is_error: bool,
 }
 
@@ -49,11 +49,7 @@ struct Senders {
 }
 
 impl RuntimeApi {
-    /// Begins to answer on a port of this machine only.
-    ///
-    /// # Errors
-    ///
-    /// If there is no port.
+    /// Starts the server on a free port of the loopback interface.
     pub async fn start() -> Result<Self, Error> {
         let (polls, next_poll) = mpsc::channel(1);
         let (responses, next_response) = mpsc::channel(1);
@@ -78,7 +74,7 @@ impl RuntimeApi {
         })
     }
 
-    /// What Lambda sets in the environment of a function with this name.
+    /// Returns the environment variables that Lambda sets for this function.
     #[must_use]
     pub fn variables(&self, function: &str) -> [(&'static str, String); 6] {
         [
@@ -95,27 +91,27 @@ impl RuntimeApi {
     ///
     /// # Errors
     ///
-    /// If nothing answers any more.
+    /// If the server has stopped.
     pub async fn next_poll(&mut self) -> Result<Poll, Error> {
-        Ok(self.polls.recv().await.ok_or(ENDED)?)
+        Ok(self.polls.recv().await.ok_or(STOPPED)?)
     }
 
-    /// Waits for the answer to the event that was handed over.
+    /// Waits for the response to the event that was sent last.
     ///
     /// # Errors
     ///
-    /// If nothing answers any more.
+    /// If the server has stopped.
     pub async fn next_response(&mut self) -> Result<InvocationResponse, Error> {
-        Ok(self.responses.recv().await.ok_or(ENDED)?)
+        Ok(self.responses.recv().await.ok_or(STOPPED)?)
     }
 }
 
-const ENDED: &str = "the runtime API has ended";
+const STOPPED: &str = "the runtime API server has stopped";
 
 impl Poll {
-    /// Gives the function its event.
+    /// Sends the function its event.
     pub fn send_event(self, event: &Value) {
-        // A function that has ended meanwhile answers nothing, which is seen there.
+        // If the function has exited, the missing response is detected where it is awaited.
         let _ = self.event.send(event.to_string());
     }
 }
@@ -161,7 +157,7 @@ async fn forward_response(senders: &Senders, body: String, is_error: bool) -> St
     }
 }
 
-/// An event as API Gateway sends it, payload format 2.0, for this route.
+/// Returns an API Gateway event (payload format 2.0) for this route.
 #[must_use]
 pub fn event(route: &str, path: &str, token: &str) -> Value {
     let method = route.split(' ').next();
@@ -203,7 +199,7 @@ pub fn event(route: &str, path: &str, token: &str) -> Value {
     })
 }
 
-/// The event with a form as its body, which comes in base64.
+/// Returns the event with a base64-encoded form as its body, as API Gateway encodes forms.
 #[must_use]
 pub fn with_form(mut event: Value, base64: &str) -> Value {
     event["headers"]["content-type"] = json!("application/x-www-form-urlencoded");

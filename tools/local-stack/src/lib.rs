@@ -1,14 +1,14 @@
-//! The whole API in one process: what `cargo dev` runs, and what the tests run against.
+//! Runs the whole API in one process, without AWS. `cargo dev` and the tests use it.
 //!
-//! - [`template`]: reads `template.yaml`, the one source of tables and routes.
-//! - [`engine`]: an embedded DynamoDB with those tables.
-//! - [`functions`]: the handlers, by the name of their Lambda binary.
-//! - [`permissions`]: what each function may do, as its policy says.
-//! - [`gateway`]: HTTP to Lambda events and back, as API Gateway does it.
-//! - [`lambda`]: what a function talks to that runs as a process of its own.
-//! - [`demo`]: people, a conversation and messages to begin with.
-//! - [`tls`]: an end of TLS in front of the engine, as in front of DynamoDB.
-//! - [`stack`]: all of it together.
+//! - [`template`]: reads tables, routes and policies from `template.yaml`.
+//! - [`engine`]: an embedded DynamoDB engine with the tables of the template.
+//! - [`functions`]: the handler of each Lambda function, by the name of its binary.
+//! - [`permissions`]: enforces the policy of each function.
+//! - [`gateway`]: translates between HTTP and Lambda events, like API Gateway.
+//! - [`lambda`]: the Lambda runtime API, for functions that run as separate processes.
+//! - [`demo`]: demo contacts, conversations and messages.
+//! - [`tls`]: a TLS proxy in front of the engine.
+//! - [`stack`]: combines engine, store and gateway.
 
 pub mod demo;
 pub mod engine;
@@ -20,5 +20,5 @@ pub mod stack;
 pub mod template;
 pub mod tls;
 
-/// Why the stack cannot start, in one line.
+/// An error whose message fits on one line.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

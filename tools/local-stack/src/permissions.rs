@@ -1,7 +1,7 @@
-//! What a function may do, as its policy in the template says: IAM's part, for the local stack.
+//! Enforces the policies of the template in the local stack, as IAM does on AWS.
 //!
-//! Every function of the local stack runs under it, so a policy too narrow shows in the first test
-//! that calls the function; what is never used shows in a test of its own.
+//! Every function of the local stack runs with its own policy, so a missing grant fails the first test that
+//! needs it. `tests/drift.rs` reports grants that no request uses.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 /// An action on a table: `dynamodb:GetItem on TokensTable`.
 pub type Permission = String;
 
-/// The permissions of one function, which of them it has used, and what else it wanted.
+/// Records which of its permissions a function has used and which other permissions it needed.
 #[derive(Clone, Debug)]
 pub struct Permissions {
     function: String,
@@ -31,7 +31,7 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// What `function` is granted, none of it used yet.
+    /// Starts to record for a function with these permissions.
     #[must_use]
     pub fn new(function: &str, granted: BTreeSet<Permission>) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Permissions {
         }
     }
 
-    /// What it was granted and has not used, and what it wanted and was not granted.
+    /// Returns the permissions that were granted and not used, and those that were needed and not granted.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,12 +53,12 @@ impl Permissions {
             .map(|permission| ("unused", permission));
         let denied = denied.iter().map(|permission| ("denied", permission));
         let all = unused.chain(denied);
-        all.map(|(what, permission)| format!("{}: {what}: {permission}", self.function))
+        all.map(|(kind, permission)| format!("{}: {kind}: {permission}", self.function))
             .collect()
     }
 }
 
-/// How a permission is written here.
+/// Formats a permission.
 #[must_use]
 pub fn permission(action: &str, table: &str) -> Permission {
     format!("{action} on {table}")
@@ -75,7 +75,7 @@ impl Intercept for Permissions {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let required =
-            required(context).ok_or_else(|| format!("{}: an unknown operation", self.function))?;
+            required(context).ok_or_else(|| format!("{}: unknown operation", self.function))?;
         if let Some(denied) = required
             .iter()
             .find(|permission| !self.granted.contains(*permission))
@@ -94,7 +94,7 @@ impl Intercept for Permissions {
     }
 }
 
-/// What a call needs; none if it is of a kind that no function has made so far.
+/// Returns the permissions that a call requires, or `None` for an operation that this module does not know.
 ///
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
 fn required(context: &BeforeSerializationInterceptorContextRef<'_>) -> Option<Vec<Permission>> {

@@ -1,4 +1,4 @@
-//! Engine, store and gateway, put together.
+//! The complete local stack: engine, store and gateway.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,21 +16,17 @@ use crate::functions;
 use crate::gateway::Gateway;
 use crate::template::Template;
 
-/// The API of `template.yaml`, all of it local.
+/// A running local stack with the tables and functions of `template.yaml`.
 pub struct Stack {
     template: Template,
-    /// What stands in for DynamoDB.
+    /// The embedded DynamoDB engine.
     pub engine: Engine,
-    /// The store in it.
+    /// A store that uses the engine.
     pub store: Store,
 }
 
 impl Stack {
-    /// Starts an engine, with its data in `data` or in memory.
-    ///
-    /// # Errors
-    ///
-    /// Says in one line what is wrong, be it with the template or with the file.
+    /// Starts the engine with its data in the file `data`, or in memory if there is none.
     pub async fn start(data: Option<&Path>) -> Result<Self, Error> {
         let template = Template::embedded()?;
         let engine = Engine::start(&template, data).await?;
@@ -43,25 +39,25 @@ impl Stack {
         })
     }
 
-    /// The HTTP API over `store`, for `axum::serve`.
+    /// Returns the HTTP API as a router for `axum::serve`. Its functions use `store`.
     ///
     /// # Errors
     ///
-    /// If template and handlers do not match.
+    /// If the functions of the template and the handlers do not match.
     pub fn api(&self, store: &Store) -> Result<Router, Error> {
         Ok(router(Arc::new(self.gateway(store)?)))
     }
 
-    /// The gateway to the functions over `store`.
+    /// Returns a gateway whose functions use `store`.
     ///
     /// # Errors
     ///
-    /// If template and handlers do not match.
+    /// If the functions of the template and the handlers do not match.
     pub fn gateway(&self, store: &Store) -> Result<Gateway, Error> {
         Gateway::new(&self.template, functions::all(), store)
     }
 
-    /// The environment that the functions run in, on Lambda and anywhere else, but for `DYNAMODB_ENDPOINT`.
+    /// Returns the environment variables that the template sets for the functions, except `DYNAMODB_ENDPOINT`.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.template
             .variables
@@ -70,7 +66,7 @@ impl Stack {
     }
 }
 
-/// The HTTP side of a gateway.
+/// Returns a router that passes every request to `gateway`.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new().fallback(handle).with_state(gateway)
 }
@@ -79,11 +75,11 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
     gateway.handle(request).await
 }
 
-/// Takes an address to listen on.
+/// Binds a TCP listener. Port 0 means any free port.
 ///
 /// # Errors
 ///
-/// Says in one line which address cannot be had, and why.
+/// If the address is invalid or in use; the message contains the address.
 pub async fn listen(host: &str, port: u16) -> Result<TcpListener, Error> {
     let listener = TcpListener::bind((host, port)).await;
     listener.map_err(|error| format!("cannot listen on {host}:{port}: {error}").into())

@@ -1,4 +1,4 @@
-//! `template.yaml`, as far as a local stack needs it: what is deployed is what runs here.
+//! Reads tables, functions, routes and policies from `template.yaml`, so that the local stack runs what is deployed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,46 +9,46 @@ use serde_json::{Map, Value, json};
 use crate::Error;
 use crate::permissions::{Permission, permission};
 
-/// That of DynamoDB in the region, and the partition, of the stack.
+/// The DynamoDB endpoint in the region and partition of the stack.
 const REGIONAL_ENDPOINT: &str = "https://dynamodb.${AWS::Region}.${AWS::URLSuffix}";
 
 /// The tables and functions of a SAM template.
 #[derive(Debug)]
 pub struct Template {
-    /// By their logical ids, which are their names in the local stack.
+    /// By logical id, which is also the name of the table in the local stack.
     pub tables: BTreeMap<String, Table>,
-    /// Sorted by their logical ids.
+    /// Sorted by logical id.
     pub functions: Vec<Function>,
-    /// The environment of every function, but for `DYNAMODB_ENDPOINT`.
+    /// The environment variables of every function, except `DYNAMODB_ENDPOINT`.
     pub variables: BTreeMap<String, String>,
 }
 
-/// The properties of a table that `CreateTable` takes as they are.
+/// The properties of a table that `CreateTable` accepts unchanged.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Table {
-    /// Which attributes the keys have, and of what type.
+    /// The names and types of the key attributes.
     pub attribute_definitions: Value,
-    /// The keys.
+    /// The partition key and the sort key.
     pub key_schema: Value,
-    /// How it is paid for.
+    /// `PAY_PER_REQUEST` or `PROVISIONED`.
     pub billing_mode: String,
-    /// Other ways to sort the items of one partition.
+    /// Indexes that sort the items of a partition by another attribute.
     pub local_secondary_indexes: Option<Value>,
-    /// Which attribute says when an item ends.
+    /// The attribute with the expiration time of an item.
     pub time_to_live_specification: Option<Value>,
 }
 
-/// A function and the routes that lead to it.
+/// A function with its routes and permissions.
 #[derive(Debug)]
 pub struct Function {
-    /// Its logical id.
+    /// The logical id.
     pub name: String,
     /// The name of its Lambda binary.
     pub binary: String,
     /// `GET /v1/messages/{id}`, or `$default` for every request that matches no other route.
     pub routes: Vec<String>,
-    /// What its policies allow.
+    /// The permissions that its policies grant.
     pub permissions: BTreeSet<Permission>,
 }
 
@@ -98,7 +98,7 @@ struct BuildProperties {
     binary: String,
 }
 
-/// Nothing but these, so that no rights come from elsewhere.
+/// The properties of a function. Others are refused, so that no property grants permissions unnoticed.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct FunctionProperties {
@@ -119,7 +119,7 @@ struct Policy {
     statement: Vec<Statement>,
 }
 
-/// Just what the policies here need: actions by name on tables, or indexes of tables, by reference.
+/// A policy statement. Only named actions on referenced tables and indexes are supported.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Statement {
@@ -181,29 +181,29 @@ struct EventProperties {
 }
 
 impl Template {
-    /// The template that this program was built with.
+    /// Returns the template that was embedded when this program was built.
     ///
     /// # Errors
     ///
-    /// As [`Template::parse`].
+    /// Like [`Template::parse`].
     pub fn embedded() -> Result<Self, Error> {
         Self::parse(include_str!("../../../template.yaml"))
     }
 
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
     ///
-    /// Names what is wrong with it.
+    /// If the YAML is invalid, or the template contains something that the local stack does not support.
     pub fn parse(yaml: &str) -> Result<Self, Error> {
         Self::from_document(document(yaml)?)
     }
 
-    /// Reads a template that [`document`] returned, for tests that change it before.
+    /// Reads a template from the JSON that [`document`] returns. Tests modify that JSON first.
     ///
     /// # Errors
     ///
-    /// As [`Template::parse`].
+    /// Like [`Template::parse`].
     pub fn from_document(document: Value) -> Result<Self, Error> {
         let document: Document = serde_json::from_value(document)?;
         let mut template = Self {
@@ -225,7 +225,7 @@ impl Template {
                 }
                 kind if kind.starts_with("AWS::IAM::") || kind.ends_with("::Connector") => {
                     return Err(format!(
-                        "template.yaml: {name} grants rights outside of a function"
+                        "template.yaml: {name} grants permissions outside of a function"
                     )
                     .into());
                 }
@@ -242,13 +242,13 @@ impl Template {
         for (name, value) in variables {
             let value = template
                 .resolve(&value)
-                .ok_or(format!("template.yaml: {name} refers to no table"))?;
+                .ok_or(format!("template.yaml: {name} does not refer to a table"))?;
             template.variables.insert(name, value);
         }
         Ok(template)
     }
 
-    /// What a variable holds in the local stack, where a table is called as in the template.
+    /// Returns the value of a variable in the local stack, where the name of a table is its logical id.
     fn resolve(&self, value: &Value) -> Option<String> {
         let name = value.get("Ref")?.as_str()?;
         self.tables.contains_key(name).then(|| name.to_owned())
@@ -293,7 +293,7 @@ impl Function {
             permissions.extend(
                 statement
                     .permissions()
-                    .map_err(|problem| format!("template.yaml: {name}: {problem}"))?,
+                    .map_err(|error| format!("template.yaml: {name}: {error}"))?,
             );
         }
         Ok(Self {
@@ -308,17 +308,17 @@ impl Function {
 impl Statement {
     fn permissions(&self) -> Result<Vec<Permission>, String> {
         if self.effect != "Allow" {
-            return Err(format!("a statement that is {}", self.effect));
+            return Err(format!("a statement with the effect {}", self.effect));
         }
         let mut permissions = Vec::new();
         for action in self.action.as_slice() {
             if action.contains('*') {
-                return Err(format!("{action} is more than an action"));
+                return Err(format!("{action} contains a wildcard"));
             }
             for arn in self.resource.as_slice() {
                 let resource = arn
                     .resource()
-                    .ok_or("a resource that is no Arn of a table")?;
+                    .ok_or("a resource that is not the Arn of a table or an index")?;
                 permissions.push(permission(action, &resource));
             }
         }
@@ -326,17 +326,17 @@ impl Statement {
     }
 }
 
-/// A template as JSON, CloudFormation's short forms as the long ones.
+/// Converts a template to JSON, with the long forms of CloudFormation's intrinsic functions.
 ///
 /// # Errors
 ///
-/// If it is empty or no YAML.
+/// If the template is empty or not valid YAML.
 pub fn document(yaml: &str) -> Result<Value, Error> {
     let documents = Yaml::load_from_str(yaml)?;
     to_json(documents.first().ok_or("template.yaml is empty")?)
 }
 
-/// YAML as JSON, CloudFormation's short forms as the long ones: `!Ref x` as `{"Ref": "x"}`.
+/// Converts YAML to JSON, with the long forms of intrinsic functions: `!Ref x` becomes `{"Ref": "x"}`.
 fn to_json(yaml: &Yaml) -> Result<Value, Error> {
     Ok(match yaml {
         Yaml::Value(Scalar::Null) => Value::Null,
@@ -350,7 +350,7 @@ fn to_json(yaml: &Yaml) -> Result<Value, Error> {
             for (key, value) in map {
                 let key = key
                     .as_str()
-                    .ok_or("template.yaml has a key that is not text")?;
+                    .ok_or("template.yaml has a key that is not a string")?;
                 object.insert(key.to_owned(), to_json(value)?);
             }
             Value::Object(object)

@@ -1,4 +1,4 @@
-//! TLS in front of the engine, as in front of DynamoDB: a certificate under a root of its own.
+//! A TLS proxy in front of the engine, with a certificate signed by its own root.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,26 +19,22 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::Error;
 use crate::stack::listen;
 
-/// Where most systems have those that everybody trusts.
+/// Where most Linux distributions install the root certificates that the system trusts.
 const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// An address that speaks TLS, and who is trusted there.
+/// A running TLS proxy, and the root certificates that its clients need.
 pub struct TlsProxy {
     /// `https://…`
     pub url: String,
-    /// Its root, in PEM.
+    /// A PEM file with the root certificate of the proxy.
     pub ca_bundle: PathBuf,
-    /// The system's roots and its own.
+    /// A PEM file with the root certificates of the system and of the proxy.
     pub system_ca_bundle: PathBuf,
 }
 
 impl TlsProxy {
-    /// Begins to pass on to `engine` what comes over TLS, and each answer `latency` later; the roots are
-    /// written to `folder`.
-    ///
-    /// # Errors
-    ///
-    /// If there is no port, or the folder cannot be written to.
+    /// Starts to forward TLS connections to `engine` and delays each response by `latency`. Writes the root
+    /// certificates to `folder`.
     pub async fn start(
         engine: SocketAddr,
         latency: Duration,
