@@ -1,4 +1,4 @@
-//! `cargo dev`: the whole API on this machine, with demo data.
+//! `cargo dev`: runs the whole API on this machine, with demo data.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -13,27 +13,31 @@ use local_stack::demo::{self, CONTACTS};
 use local_stack::stack::{self, Stack};
 use shared::error::chain;
 
-/// Runs CityPay Messages on this machine, with demo data.
+/// Run CityPay Messages on this machine, with demo data
+///
+/// Serves the whole API over an embedded DynamoDB engine, without an AWS account.
+///
+/// Exit status: 0 success, 1 failure, 2 usage error.
 #[derive(Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev", version)]
 struct Options {
-    /// The port to answer on, 0 for any free one [default: 3000; 8000 for the engine]
+    /// Port to listen on; 0 selects a free port [default: 3000, or 8000 with --engine-only]
     #[arg(long)]
     port: Option<u16>,
-    /// The address to answer on
+    /// Address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
-    /// The file to keep all data in; a new one begins with demo data [default: in memory, gone at the end]
+    /// File to store the data in; a new file starts with the demo data [default: in memory]
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Only the DynamoDB engine with tables and demo data, for functions that run elsewhere
+    /// Run only the DynamoDB engine, with tables and demo data, for functions that run elsewhere
     #[arg(long)]
     engine_only: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // `cargo dev -- --port 1` is as good as `cargo dev --port 1`.
+    // Accepts `cargo dev -- --port 1` as well as `cargo dev --port 1`.
     let mut arguments: Vec<_> = std::env::args_os().collect();
     arguments.retain(|argument| argument != "--");
     let options = match Options::try_parse_from(arguments) {
@@ -50,7 +54,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What is wrong with the command line, and clap's tip if it has one, without the usage that follows.
+/// Returns clap's error message with its tip, if any, and without the usage.
 fn one_line(usage_error: &str) -> String {
     let mut lines = usage_error.lines().map(str::trim);
     let message = lines.next().unwrap_or_default();
@@ -67,7 +71,7 @@ fn fail(message: &str) -> ExitCode {
 
 async fn run(options: Options) -> Result<(), Error> {
     let interrupted = tokio::signal::ctrl_c().map(drop).boxed().shared();
-    // From now on it is listened to: whoever reads the greeting may press it at once.
+    // Polled once to install the signal handler: Ctrl-C works as soon as the greeting is printed.
     let _ = interrupted.clone().now_or_never();
     let default = if options.engine_only { 8000 } else { 3000 };
     let listener = stack::listen(&options.host, options.port.unwrap_or(default)).await?;
@@ -90,12 +94,12 @@ async fn run(options: Options) -> Result<(), Error> {
     }
 }
 
-/// Whoever does not listen misses it.
+/// Ignores write errors, unlike `print!`: the reader may close the pipe early.
 fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// Lets what is under way end, and waits for no client that does not.
+/// Waits until `served` completes, but at most two seconds after the interrupt: clients may keep connections open.
 async fn run_until_interrupted(
     served: impl Future<Output = Result<(), Error>>,
     interrupted: impl Future<Output = ()>,
@@ -110,16 +114,16 @@ async fn run_until_interrupted(
     }
 }
 
-/// What functions that run elsewhere need in their environment.
+/// Returns the URL of the engine and the environment variables for functions that run elsewhere.
 fn engine_greeting(address: SocketAddr, stack: &Stack) -> String {
     let variables: Vec<_> = stack
         .variables()
         .map(|(name, value)| format!("  {name}={value}"))
         .collect();
     format!(
-        "The DynamoDB engine answers on http://{address} (Ctrl-C ends it)
+        "The DynamoDB engine is running at http://{address} (press Ctrl-C to stop)
 
-Functions reach it with this environment:
+Environment variables for the functions:
   DYNAMODB_ENDPOINT=http://{address}
 {}
   AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
@@ -128,13 +132,13 @@ Functions reach it with this environment:
     )
 }
 
-/// Where the API is, and with demo data who one can be and what to type.
+/// Returns the URL of the API and, with demo data, tokens and commands to try.
 fn greeting(address: SocketAddr, has_demo_data: bool) -> Result<String, Error> {
     let api = format!("http://{address}");
     if !has_demo_data {
         return Ok(format!(
-            "CityPay Messages answers on {api} (Ctrl-C ends it)\n\n\
-             With the data that was there; `cargo ops --data FILE` adds people and issues tokens.\n\n"
+            "CityPay Messages is running at {api} (press Ctrl-C to stop)\n\n\
+             It uses the existing data file. Add contacts and issue tokens with `cargo ops --data FILE`.\n\n"
         ));
     }
     let conversation = demo::CONVERSATION_ID;
@@ -144,12 +148,12 @@ fn greeting(address: SocketAddr, has_demo_data: bool) -> Result<String, Error> {
         .map(|contact| format!("  {:20} {}", contact.token, contact.username));
     let tokens: Vec<_> = tokens.collect();
     Ok(format!(
-        r#"CityPay Messages answers on {api} (Ctrl-C ends it)
+        r#"CityPay Messages is running at {api} (press Ctrl-C to stop)
 
 Tokens of the demo data:
 {}
 
-Try, from another terminal:
+Try from another terminal:
   curl -G {api}/v1/messages -H "Authorization: Bearer citypay_demo_kevin" -d conversation_id={conversation} -d limit=10
   curl {api}/v1/messages -H "Authorization: Bearer citypay_demo_kevin" -d conversation_id={conversation} -d message="Hello"
   curl {api}/v1/messages/{message} -H "Authorization: Bearer citypay_demo_kevin"

@@ -1,4 +1,4 @@
-//! `cargo dev` as one types it.
+//! Tests of the command line of `cargo dev`.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
@@ -13,7 +13,7 @@ fn dev(arguments: &[&str]) -> Command {
     command
 }
 
-/// The error of a command that ends with this exit status.
+/// Runs a command that must exit with `status`; returns its error output.
 fn error_of(arguments: &[&str], status: i32) -> String {
     let output = dev(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(status), "{arguments:?}");
@@ -21,7 +21,7 @@ fn error_of(arguments: &[&str], status: i32) -> String {
 }
 
 #[test]
-fn help_and_version_name_the_command_as_it_is_typed() {
+fn help_and_version_print_the_name_cargo_dev() {
     for (argument, expected) in [("--help", "Usage: cargo dev "), ("--version", "cargo dev ")] {
         let Output { status, stdout, .. } = dev(&[argument]).output().unwrap();
         let text = String::from_utf8(stdout).unwrap();
@@ -30,13 +30,13 @@ fn help_and_version_name_the_command_as_it_is_typed() {
 }
 
 #[test]
-fn bad_values_are_one_line_errors() {
+fn invalid_arguments_print_a_one_line_error() {
     let folder = tempfile::tempdir().unwrap();
-    let no_database = folder.path().join("text");
-    std::fs::write(&no_database, "hello").unwrap();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    for (arguments, status, culprit) in [
+    let not_a_database = folder.path().join("text");
+    std::fs::write(&not_a_database, "hello").unwrap();
+    let other_listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other_listener.local_addr().unwrap().port().to_string();
+    for (arguments, status, expected) in [
         (vec!["--port", "70000"], 2, "--port"),
         (vec!["--port", "many"], 2, "many"),
         (vec!["--prot", "1"], 2, "--prot"),
@@ -50,14 +50,14 @@ fn bad_values_are_one_line_errors() {
             "/nowhere/at/all.db",
         ),
         (
-            vec!["--port", "0", "--data", no_database.to_str().unwrap()],
+            vec!["--port", "0", "--data", not_a_database.to_str().unwrap()],
             1,
             "text",
         ),
     ] {
         let error = error_of(&arguments, status);
         assert!(
-            error.starts_with("error: ") && error.contains(culprit),
+            error.starts_with("error: ") && error.contains(expected),
             "{error}"
         );
         assert_eq!(error.lines().count(), 1, "{error}");
@@ -65,7 +65,7 @@ fn bad_values_are_one_line_errors() {
 }
 
 #[test]
-fn a_table_with_other_keys_than_the_template_is_refused() {
+fn a_data_file_with_a_table_whose_keys_differ_from_the_template_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let database = dynoxide::Database::new(file.path().to_str().unwrap()).unwrap();
     let table = serde_json::json!({
@@ -82,7 +82,7 @@ fn a_table_with_other_keys_than_the_template_is_refused() {
     assert!(error.contains("MessagesTable"), "{error}");
 }
 
-/// Waits for the greeting; the process and what it output.
+/// Starts the command and waits until it has printed `last_line`; returns the process and its output.
 fn start(arguments: &[&str], last_line: &str) -> (Child, String) {
     use std::io::{BufRead, BufReader};
     let mut process = dev(arguments).spawn().unwrap();
@@ -97,26 +97,30 @@ fn start(arguments: &[&str], last_line: &str) -> (Child, String) {
         assert_ne!(
             lines.read_line(&mut output).unwrap(),
             0,
-            "it ended: {output}"
+            "the process exited: {output}"
         );
     }
-    // Whoever stops reading must not stop the other from writing.
+    // Keeps reading, so that the process does not block on a full pipe.
     std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
     (process, output)
 }
 
+/// Sends SIGINT and checks that the process exits successfully.
 #[cfg(unix)]
 fn interrupt(mut process: Child) {
     let kill = Command::new("kill")
         .args(["-INT", &process.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
-    let began = Instant::now();
+    let start = Instant::now();
     let status = loop {
         if let Some(status) = process.try_wait().unwrap() {
             break status;
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "it does not end");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "the process does not exit"
+        );
         std::thread::sleep(Duration::from_millis(10));
     };
     assert!(status.success(), "{status}");
@@ -124,7 +128,7 @@ fn interrupt(mut process: Child) {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn it_says_where_it_is_and_what_to_type_and_ends_cleanly() {
+async fn the_greeting_has_url_tokens_and_commands_and_an_interrupt_exits_cleanly() {
     let (process, output) = start(&["--port", "0"], "-X DELETE");
     let url = output
         .lines()
@@ -141,26 +145,33 @@ async fn it_says_where_it_is_and_what_to_type_and_ends_cleanly() {
     ] {
         assert!(output.contains(token), "{output}");
     }
-    let samples: Vec<_> = output
+    let greeting = output.lines().next().unwrap();
+    let at_default_port = greeting.replace(url, "http://127.0.0.1:3000");
+    let readme = include_str!("../../../README.md");
+    assert!(
+        readme.lines().any(|line| line == at_default_port),
+        "README.md quotes the greeting: {at_default_port}"
+    );
+    let curl_lines: Vec<_> = output
         .lines()
         .filter(|line| line.trim().starts_with("curl "))
         .collect();
-    assert_eq!(samples.len(), 5);
-    assert!(samples.iter().all(|sample| sample.contains(url)));
+    assert_eq!(curl_lines.len(), 5);
+    assert!(curl_lines.iter().all(|line| line.contains(url)));
     let request = reqwest::Client::new().get(format!("{url}/v1/messages"));
-    let answer = request
+    let response = request
         .header("authorization", "Bearer citypay_demo_kevin")
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), 200);
-    // A client that holds its connection open does not hold up the end.
+    assert_eq!(response.status(), 200);
+    // The client still holds its connection open.
     interrupt(process);
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_engine_alone_says_what_functions_need() {
+async fn engine_only_prints_the_environment_variables_of_the_functions() {
     let (process, output) = start(&["--", "--engine-only", "--port", "0"], "AWS_REGION");
     assert!(output.contains("MESSAGES_TABLE=MessagesTable"), "{output}");
     assert!(
