@@ -11,11 +11,11 @@ use crate::harness::{error, ops, run};
 
 /// What the API answers to somebody with this token.
 async fn status_with(data: &Path, token: &str) -> u16 {
-    status_later(data, token, 0).await
+    status_after(data, token, 0).await
 }
 
 /// The same, so many seconds from now.
-async fn status_later(data: &Path, token: &str, seconds: u64) -> u16 {
+async fn status_after(data: &Path, token: &str, seconds: u64) -> u16 {
     let stack = Stack::start(Some(data)).await.unwrap();
     let moment = Micros(Clock::system().now().0 + seconds * 1_000_000);
     let store = stack.store.clone().with_clock(Clock::new(move || moment));
@@ -106,7 +106,7 @@ async fn a_token_that_has_expired_lets_nobody_in() {
     ops(&data, &["contact", "add", "ann"]);
     let token = ops(&data, &["token", "issue", "ann", "--expires-in", "60"]);
     assert_eq!(status_with(&data, &token).await, 200);
-    assert_eq!(status_later(&data, &token, 61).await, 401);
+    assert_eq!(status_after(&data, &token, 61).await, 401);
     for wrong in ["0", "315360001", "soon"] {
         let output = run(&data, &["token", "issue", "ann", "--expires-in", wrong]);
         assert_eq!(output.status.code(), Some(2), "{wrong}");

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 use shared::caller::Caller;
 use shared::id::{ConversationId, MessageId};
 
-use crate::harness::{World, error, ops, s};
+use crate::harness::{World, error, ops, string};
 
 #[tokio::test]
 async fn conversations_are_listed_and_shown() {
     let world = World::new().await;
-    let pair = world.begins("ann", &["bob"], None).await;
+    let pair = world.create_conversation("ann", &["bob"], None).await;
     let list = ops(&world.data, &["conversation", "list"]);
     let mut lines: Vec<Vec<_>> = list
         .lines()
@@ -39,21 +39,21 @@ async fn conversations_are_listed_and_shown() {
 #[tokio::test]
 async fn an_export_has_every_message_as_the_api_shows_it_the_oldest_first() {
     let world = World::new().await;
-    let first = world.sends("bob", world.house, "two\nlines").await;
-    world.reacts("cat", first, "heart").await;
+    let first = world.create_message("bob", world.house, "two\nlines").await;
+    world.react("cat", first, "heart").await;
     let mut expected = vec![first];
     // More than are read at a time.
     for number in 1..=1100 {
         let created_at = shared::time::Micros(first.created_at().0 + 7 * number);
         expected.push(MessageId::new(created_at, world.house));
         let item = json!({
-            "conversation_id": s(world.house),
+            "conversation_id": string(world.house),
             "created_at": { "N": created_at.0.to_string() },
-            "contact_id": s(world.id("ann")),
-            "message": s(format_args!("number {number}")),
+            "contact_id": string(world.id("ann")),
+            "message": string(format_args!("number {number}")),
             "version": { "N": "1" },
         });
-        world.puts("MessagesTable", &item);
+        world.put_item("MessagesTable", &item);
     }
     let house = world.house.to_string();
     let export = ops(&world.data, &["conversation", "export", &house]);

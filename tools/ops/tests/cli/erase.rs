@@ -14,35 +14,39 @@ use shared::caller::Caller;
 use shared::id::MessageId;
 use shared::store::Admin;
 
-use crate::harness::{World, error, ops, s};
+use crate::harness::{World, error, ops, string};
 
 /// Ann has written, reacted, left and stayed; the message of Bob's to which she reacted.
-async fn busy() -> (World, MessageId) {
+async fn active_world() -> (World, MessageId) {
     let world = World::new().await;
     for text in ["one", "two", "three"] {
-        world.sends("ann", world.house, text).await;
+        world.create_message("ann", world.house, text).await;
     }
-    let of_bob = world.sends("bob", world.house, "four").await;
+    let of_bob = world.create_message("bob", world.house, "four").await;
     for emoji in ["heart", "+1"] {
-        world.reacts("ann", of_bob, emoji).await;
-        world.reacts("bob", of_bob, emoji).await;
+        world.react("ann", of_bob, emoji).await;
+        world.react("bob", of_bob, emoji).await;
     }
-    let attic = world.begins("bob", &["ann", "cat"], None).await;
-    world.sends("ann", attic, "I am off").await;
-    world.leaves("ann", attic).await;
-    let pair = world.begins("ann", &["bob"], None).await;
-    world.sends("bob", pair, "just us").await;
-    let alone = world.begins("ann", &["bob", "cat"], None).await;
-    world.sends("bob", alone, "bye").await;
-    world.leaves("bob", alone).await;
-    world.leaves("cat", alone).await;
+    let attic = world
+        .create_conversation("bob", &["ann", "cat"], None)
+        .await;
+    world.create_message("ann", attic, "I am off").await;
+    world.leave("ann", attic).await;
+    let pair = world.create_conversation("ann", &["bob"], None).await;
+    world.create_message("bob", pair, "just us").await;
+    let alone = world
+        .create_conversation("ann", &["bob", "cat"], None)
+        .await;
+    world.create_message("bob", alone, "bye").await;
+    world.leave("bob", alone).await;
+    world.leave("cat", alone).await;
     (world, of_bob)
 }
 
 /// Nothing is left of Ann, and all of the others.
-async fn is_gone(world: &World, of_bob: MessageId) {
-    let mentions = world.mentions(&world.id("ann").to_string());
-    let creator = |item: &serde_json::Value| item["creator"] == s(world.id("ann"));
+async fn assert_erased(world: &World, of_bob: MessageId) {
+    let mentions = world.items_with(&world.id("ann").to_string());
+    let creator = |item: &serde_json::Value| item["creator"] == string(world.id("ann"));
     assert!(mentions.iter().all(creator), "{mentions:?}");
     assert_eq!(world.items("MessagesTable").len(), 2, "Bob's");
     let message = world
@@ -60,7 +64,7 @@ async fn is_gone(world: &World, of_bob: MessageId) {
 
 #[tokio::test]
 async fn an_erased_contact_leaves_nothing_behind() {
-    let (world, of_bob) = busy().await;
+    let (world, of_bob) = active_world().await;
     let erased = ops(&world.data, &["contact", "erase", "Ann", "--yes"]);
     let expected = [
         "tokens 1",
@@ -76,7 +80,7 @@ async fn an_erased_contact_leaves_nothing_behind() {
         "remaining 0",
     ];
     assert_eq!(erased.lines().collect::<Vec<_>>(), expected);
-    is_gone(&world, of_bob).await;
+    assert_erased(&world, of_bob).await;
     assert!(error(&world.data, &["contact", "erase", "ann", "--yes"]).contains("ann"));
     let again = ops(&world.data, &["contact", "add", "ann"]);
     assert_ne!(again, world.id("ann").to_string(), "her name is free");
@@ -84,23 +88,23 @@ async fn an_erased_contact_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn nobody_is_erased_unasked() {
-    let (world, _) = busy().await;
-    let before = world.mentions("");
+    let (world, _) = active_world().await;
+    let before = world.items_with("");
     let refused = error(&world.data, &["contact", "erase", "ann"]);
     let ann = world.id("ann").to_string();
     for part in ["--yes", "ann", ann.as_str()] {
         assert!(refused.contains(part), "{refused}");
     }
-    assert_eq!(world.mentions(""), before);
+    assert_eq!(world.items_with(""), before);
 }
 
 /// Fails once it has let so many writes through.
 #[derive(Debug)]
-struct Interruption(Arc<AtomicUsize>);
+struct FailAfter(Arc<AtomicUsize>);
 
-impl Intercept for Interruption {
+impl Intercept for FailAfter {
     fn name(&self) -> &'static str {
-        "Interruption"
+        "FailAfter"
     }
 
     fn read_before_execution(
@@ -128,10 +132,10 @@ impl Intercept for Interruption {
 async fn an_erasure_that_is_interrupted_anywhere_can_be_gone_on_with() {
     let mut writes = 0;
     loop {
-        let (world, of_bob) = busy().await;
+        let (world, of_bob) = active_world().await;
         let before = world.items("MessagesTable");
         let left = Arc::new(AtomicUsize::new(writes));
-        let store = world.store.clone().with_interceptor(Interruption(left));
+        let store = world.store.clone().with_interceptor(FailAfter(left));
         let ann = world.id("ann");
         if Admin::new(store.clone())
             .erase_contact(ann, |_, _| {})
@@ -149,7 +153,7 @@ async fn an_erasure_that_is_interrupted_anywhere_can_be_gone_on_with() {
             .erase_contact(ann, |_, _| {})
             .await
             .unwrap();
-        is_gone(&world, of_bob).await;
+        assert_erased(&world, of_bob).await;
         writes += 1;
     }
     assert!(writes > 15, "{writes}");
@@ -157,37 +161,37 @@ async fn an_erasure_that_is_interrupted_anywhere_can_be_gone_on_with() {
 
 #[tokio::test]
 async fn who_is_no_contact_any_more_is_erased_by_its_id() {
-    let (world, of_bob) = busy().await;
+    let (world, of_bob) = active_world().await;
     let ann = world.id("ann").to_string();
-    world.removes("ContactsTable", &json!({ "id": s(&ann) }));
-    world.removes("ContactsTable", &json!({ "id": s("@ann") }));
+    world.delete_item("ContactsTable", &json!({ "id": string(&ann) }));
+    world.delete_item("ContactsTable", &json!({ "id": string("@ann") }));
     let erased = ops(&world.data, &["contact", "erase", &ann, "--yes"]);
     assert!(erased.contains("messages 4\n"), "{erased}");
     assert!(erased.ends_with("contacts 0\nremaining 0"), "{erased}");
-    is_gone(&world, of_bob).await;
+    assert_erased(&world, of_bob).await;
     let again = error(&world.data, &["contact", "erase", &ann, "--yes"]);
     assert!(again.contains("nothing is stored"), "{again}");
 }
 
 #[tokio::test]
 async fn damage_does_not_keep_a_contact_from_being_erased() {
-    let (world, of_bob) = busy().await;
+    let (world, of_bob) = active_world().await;
     let ann = world.id("ann");
     let pairs = world.items("ConversationsTable");
     let pair = pairs
         .iter()
         .find(|item| item.get("conversation_id").is_some());
-    world.removes("ConversationsTable", &json!({ "id": pair.unwrap()["id"] }));
-    let key = json!({ "contact_id": s(ann), "conversation_id": s(world.house) });
-    world.removes("MembershipsTable", &key);
+    world.delete_item("ConversationsTable", &json!({ "id": pair.unwrap()["id"] }));
+    let key = json!({ "contact_id": string(ann), "conversation_id": string(world.house) });
+    world.delete_item("MembershipsTable", &key);
     let tokens = world.items("TokenIdsTable");
-    let token = tokens.iter().find(|item| item["contact_id"] == s(ann));
-    let key = json!({ "contact_id": s(ann), "id": token.unwrap()["id"] });
-    world.removes("TokenIdsTable", &key);
+    let token = tokens.iter().find(|item| item["contact_id"] == string(ann));
+    let key = json!({ "contact_id": string(ann), "id": token.unwrap()["id"] });
+    world.delete_item("TokenIdsTable", &key);
     let erased = ops(&world.data, &["contact", "erase", "ann", "--yes"]);
     assert!(
         erased.starts_with("tokens 1\n") && erased.ends_with("remaining 0"),
         "{erased}"
     );
-    is_gone(&world, of_bob).await;
+    assert_erased(&world, of_bob).await;
 }

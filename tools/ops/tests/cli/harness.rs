@@ -64,27 +64,27 @@ pub struct World {
     pub store: Store,
     /// The conversation of all three.
     pub house: ConversationId,
-    people: BTreeMap<&'static str, ContactId>,
+    contacts: BTreeMap<&'static str, ContactId>,
 }
 
 impl World {
     pub async fn new() -> Self {
         const AN_HOUR: u64 = 3_600_000_000;
-        Self::since(AN_HOUR).await
+        Self::with_age(AN_HOUR).await
     }
 
     /// The same, so many microseconds ago.
-    pub async fn since(ago: u64) -> Self {
+    pub async fn with_age(ago: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("chat.db");
         let stack = Stack::start(Some(&data)).await.unwrap();
         let now = AtomicU64::new(Clock::system().now().0 - ago);
         let clock = Clock::new(move || Micros(now.fetch_add(10, Ordering::Relaxed)));
         let store = stack.store.clone().with_clock(clock.clone());
-        let mut people = BTreeMap::new();
+        let mut contacts = BTreeMap::new();
         for name in ["ann", "bob", "cat"] {
             let id = ContactId::random();
-            people.insert(name, id);
+            contacts.insert(name, id);
             let contact = NewContact {
                 id,
                 username: name.to_owned().try_into().unwrap(),
@@ -109,17 +109,24 @@ impl World {
             stack,
             store,
             house: ConversationId::random(),
-            people,
+            contacts,
         };
-        world.house = world.begins("ann", &["bob", "cat"], Some("house")).await;
+        world.house = world
+            .create_conversation("ann", &["bob", "cat"], Some("house"))
+            .await;
         world
     }
 
     pub fn id(&self, name: &str) -> ContactId {
-        self.people[name]
+        self.contacts[name]
     }
 
-    pub async fn begins(&self, who: &str, others: &[&str], name: Option<&str>) -> ConversationId {
+    pub async fn create_conversation(
+        &self,
+        who: &str,
+        others: &[&str],
+        name: Option<&str>,
+    ) -> ConversationId {
         let mention = |name: &&str| (*name).to_owned().try_into().unwrap();
         let participants: Vec<_> = others.iter().map(mention).collect();
         let new = NewConversation {
@@ -136,7 +143,12 @@ impl World {
         }
     }
 
-    pub async fn sends(&self, who: &str, conversation: ConversationId, text: &str) -> MessageId {
+    pub async fn create_message(
+        &self,
+        who: &str,
+        conversation: ConversationId,
+        text: &str,
+    ) -> MessageId {
         let key = ConversationId::random().to_string().parse().unwrap();
         let text = text.to_owned().try_into().unwrap();
         let caller = Caller::with_token(who);
@@ -148,7 +160,7 @@ impl World {
             .id
     }
 
-    pub async fn reacts(&self, who: &str, message: MessageId, emoji: &str) {
+    pub async fn react(&self, who: &str, message: MessageId, emoji: &str) {
         let emoji = emoji.to_owned().try_into().unwrap();
         let change = MessageUpdate {
             reactions: [(emoji, vec![who.to_owned().try_into().unwrap()])].into(),
@@ -161,7 +173,7 @@ impl World {
             .unwrap();
     }
 
-    pub async fn leaves(&self, who: &str, conversation: ConversationId) {
+    pub async fn leave(&self, who: &str, conversation: ConversationId) {
         let caller = Caller::with_token(who);
         self.store
             .leave_conversation(&caller, conversation)
@@ -180,7 +192,7 @@ impl World {
     }
 
     /// The items of all tables in which this text stands.
-    pub fn mentions(&self, text: &str) -> Vec<Value> {
+    pub fn items_with(&self, text: &str) -> Vec<Value> {
         let items = TABLES.iter().flat_map(|table| self.items(table));
         items
             .filter(|item| item.to_string().contains(text))
@@ -188,13 +200,13 @@ impl World {
     }
 
     /// Puts an item behind everybody's back.
-    pub fn puts(&self, table: &str, item: &Value) {
+    pub fn put_item(&self, table: &str, item: &Value) {
         let put = serde_json::from_value(json!({ "TableName": table, "Item": item })).unwrap();
         self.stack.engine.database().put_item(put).unwrap();
     }
 
     /// Takes an item away behind everybody's back.
-    pub fn removes(&self, table: &str, key: &Value) {
+    pub fn delete_item(&self, table: &str, key: &Value) {
         let delete = json!({ "TableName": table, "Key": key, "ReturnValues": "ALL_OLD" });
         let delete = serde_json::from_value(delete).unwrap();
         let removed = self.stack.engine.database().delete_item(delete).unwrap();
@@ -202,7 +214,7 @@ impl World {
     }
 
     /// Changes an item behind everybody's back.
-    pub fn updates(&self, table: &str, key: &Value, expression: &str, values: &Value) {
+    pub fn update_item(&self, table: &str, key: &Value, expression: &str, values: &Value) {
         let mut update = json!({ "TableName": table, "Key": key, "UpdateExpression": expression });
         if !values.is_null() {
             update["ExpressionAttributeValues"] = values.clone();
@@ -227,6 +239,6 @@ const TABLES: [&str; 7] = [
     clippy::needless_pass_by_value,
     reason = "ids are as small as references to them"
 )]
-pub fn s(text: impl ToString) -> Value {
+pub fn string(text: impl ToString) -> Value {
     json!({ "S": text.to_string() })
 }

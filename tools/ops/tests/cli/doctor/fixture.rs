@@ -3,27 +3,29 @@
 use serde_json::{Value, json};
 use shared::id::{ConversationId, MessageId};
 
-use crate::harness::{World, s};
+use crate::harness::{World, string};
 
 /// A world in which all kinds of items are: two messages, a pair, and one who has left.
-pub struct Ward {
+pub struct Fixture {
     pub world: World,
     pub pair: ConversationId,
     pub first: MessageId,
     pub newest: MessageId,
 }
 
-impl Ward {
+impl Fixture {
     pub async fn new() -> Self {
-        Self::of(World::new().await).await
+        Self::with(World::new().await).await
     }
 
-    pub async fn of(world: World) -> Self {
-        let pair = world.begins("ann", &["bob"], None).await;
-        let attic = world.begins("ann", &["bob", "cat"], None).await;
-        world.leaves("cat", attic).await;
-        let first = world.sends("ann", world.house, "one").await;
-        let newest = world.sends("bob", world.house, "two").await;
+    pub async fn with(world: World) -> Self {
+        let pair = world.create_conversation("ann", &["bob"], None).await;
+        let attic = world
+            .create_conversation("ann", &["bob", "cat"], None)
+            .await;
+        world.leave("cat", attic).await;
+        let first = world.create_message("ann", world.house, "one").await;
+        let newest = world.create_message("bob", world.house, "two").await;
         Self {
             world,
             pair,
@@ -32,24 +34,24 @@ impl Ward {
         }
     }
 
-    pub fn part(&self, name: &str, conversation: ConversationId) -> Value {
-        json!({ "contact_id": s(self.world.id(name)), "conversation_id": s(conversation) })
+    pub fn membership_key(&self, name: &str, conversation: ConversationId) -> Value {
+        json!({ "contact_id": string(self.world.id(name)), "conversation_id": string(conversation) })
     }
 
-    pub fn entry(&self, name: &str, message: MessageId) -> Value {
-        json!({ "contact_id": s(self.world.id(name)), "message_id": s(message) })
+    pub fn inbox_entry(&self, name: &str, message: MessageId) -> Value {
+        json!({ "contact_id": string(self.world.id(name)), "message_id": string(message) })
     }
 
     pub fn item(&self, table: &str, is: impl Fn(&Value) -> bool) -> Value {
         self.world.items(table).into_iter().find(is).unwrap()
     }
 
-    pub fn lets_in(&self, name: &str, conversation: ConversationId) {
-        let key = json!({ "id": s(conversation) });
+    pub fn add_participant(&self, name: &str, conversation: ConversationId) {
+        let key = json!({ "id": string(conversation) });
         let new = json!({ ":new": { "SS": [self.world.id(name).to_string()] } });
         let table = "ConversationsTable";
         self.world
-            .updates(table, &key, "ADD participants :new", &new);
+            .update_item(table, &key, "ADD participants :new", &new);
     }
 
     pub fn pair_item(&self) -> Value {
@@ -58,15 +60,15 @@ impl Ward {
         })
     }
 
-    pub fn of_ann(&self) -> impl Fn(&Value) -> bool {
-        |item| item["contact_id"] == s(self.world.id("ann"))
+    pub fn is_of_ann(&self) -> impl Fn(&Value) -> bool {
+        |item| item["contact_id"] == string(self.world.id("ann"))
     }
 }
 
 /// The key of a message.
-pub fn key(message: MessageId) -> Value {
+pub fn message_key(message: MessageId) -> Value {
     json!({
-        "conversation_id": s(message.conversation()),
+        "conversation_id": string(message.conversation()),
         "created_at": { "N": message.created_at().0.to_string() },
     })
 }

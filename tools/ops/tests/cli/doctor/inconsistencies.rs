@@ -4,197 +4,210 @@ use serde_json::{Value, json};
 use shared::id::{ConversationId, MessageId};
 use shared::time::Micros;
 
-use super::fixture::{Ward, key};
-use crate::harness::s;
+use super::fixture::{Fixture, message_key};
+use crate::harness::string;
 
 /// What somebody does behind everybody's back.
-pub type Damage = fn(&Ward);
+pub type Modification = fn(&Fixture);
 
 /// What happens, and what a doctor calls it.
-pub const DAMAGES: [(&str, Damage); 17] = [
-    ("inbox entries without message", |ward| {
-        let message = MessageId::new(ward.first.created_at(), ward.pair);
-        ward.world.puts("InboxTable", &ward.entry("bob", message));
+pub const INCONSISTENCIES: [(&str, Modification); 17] = [
+    ("inbox entries without message", |fixture| {
+        let message = MessageId::new(fixture.first.created_at(), fixture.pair);
+        fixture
+            .world
+            .put_item("InboxTable", &fixture.inbox_entry("bob", message));
     }),
-    ("inbox entries of non-participants", |ward| {
-        let message = MessageId::new(ward.first.created_at(), ward.pair);
-        ward.world.puts("InboxTable", &ward.entry("cat", message));
+    ("inbox entries of non-participants", |fixture| {
+        let message = MessageId::new(fixture.first.created_at(), fixture.pair);
+        fixture
+            .world
+            .put_item("InboxTable", &fixture.inbox_entry("cat", message));
     }),
-    ("memberships of non-participants", |ward| {
-        let mut item = ward.item("MembershipsTable", |item| item.get("place").is_some());
+    ("memberships of non-participants", |fixture| {
+        let mut item = fixture.item("MembershipsTable", |item| item.get("place").is_some());
         let nowhere = ConversationId::random();
-        item["conversation_id"] = s(nowhere);
-        ward.world.puts("MembershipsTable", &item);
+        item["conversation_id"] = string(nowhere);
+        fixture.world.put_item("MembershipsTable", &item);
     }),
-    ("memberships of non-participants", |ward| {
-        let is_ann = ward.part("ann", ward.pair);
+    ("memberships of non-participants", |fixture| {
+        let is_ann = fixture.membership_key("ann", fixture.pair);
         let is_ann = |item: &Value| {
             ["contact_id", "conversation_id"]
                 .iter()
                 .all(|name| item[name] == is_ann[name])
         };
-        let mut item = ward.item("MembershipsTable", is_ann);
-        item["contact_id"] = s(ward.world.id("cat"));
-        ward.world.puts("MembershipsTable", &item);
+        let mut item = fixture.item("MembershipsTable", is_ann);
+        item["contact_id"] = string(fixture.world.id("cat"));
+        fixture.world.put_item("MembershipsTable", &item);
     }),
-    ("participants without membership", |ward| {
-        let part = ward.part("cat", ward.world.house);
-        ward.world.removes("MembershipsTable", &part);
+    ("participants without membership", |fixture| {
+        let part = fixture.membership_key("cat", fixture.world.house);
+        fixture.world.delete_item("MembershipsTable", &part);
     }),
-    ("messages without conversation", |ward| {
-        let message = MessageId::new(ward.first.created_at(), ConversationId::random());
-        let mut item = key(message);
-        item["contact_id"] = s(ward.world.id("ann"));
-        item["message"] = s("lost");
+    ("messages without conversation", |fixture| {
+        let message = MessageId::new(fixture.first.created_at(), ConversationId::random());
+        let mut item = message_key(message);
+        item["contact_id"] = string(fixture.world.id("ann"));
+        item["message"] = string("lost");
         item["version"] = json!({ "N": "1" });
-        ward.world.puts("MessagesTable", &item);
+        fixture.world.put_item("MessagesTable", &item);
     }),
-    ("conversations partly deleted", |ward| {
+    ("conversations partly deleted", |fixture| {
         let conversation = ConversationId::random();
-        let mut item = key(MessageId::new(ward.first.created_at(), conversation));
-        item["contact_id"] = s(ward.world.id("ann"));
-        item["message"] = s("lost");
+        let mut item = message_key(MessageId::new(fixture.first.created_at(), conversation));
+        item["contact_id"] = string(fixture.world.id("ann"));
+        item["message"] = string("lost");
         item["version"] = json!({ "N": "1" });
-        ward.world.puts("MessagesTable", &item);
+        fixture.world.put_item("MessagesTable", &item);
         let closed = json!({
-            "id": s(conversation),
-            "closed_by": s(ward.world.id("ann")),
+            "id": string(conversation),
+            "closed_by": string(fixture.world.id("ann")),
             "created_at": { "N": "1" },
         });
-        ward.world.puts("ConversationsTable", &closed);
+        fixture.world.put_item("ConversationsTable", &closed);
     }),
-    ("former participants with inbox entries", |ward| {
+    ("former participants with inbox entries", |fixture| {
         // Cat left the house, and the rest got lost.
-        let house = ward.world.house;
-        let cat = ward.world.id("cat").to_string();
-        let key = json!({ "id": s(house) });
+        let house = fixture.world.house;
+        let cat = fixture.world.id("cat").to_string();
+        let key = json!({ "id": string(house) });
         let cat = json!({ ":cat": { "SS": [cat] } });
-        ward.world
-            .updates("ConversationsTable", &key, "DELETE participants :cat", &cat);
-        let left_at = json!({ ":at": { "N": (ward.newest.created_at().0 + 1).to_string() } });
-        let part = ward.part("cat", house);
+        fixture
+            .world
+            .update_item("ConversationsTable", &key, "DELETE participants :cat", &cat);
+        let left_at = json!({ ":at": { "N": (fixture.newest.created_at().0 + 1).to_string() } });
+        let part = fixture.membership_key("cat", house);
         let expression = "SET left_at = :at REMOVE place, is_pinned, is_muted";
-        ward.world
-            .updates("MembershipsTable", &part, expression, &left_at);
+        fixture
+            .world
+            .update_item("MembershipsTable", &part, expression, &left_at);
     }),
-    ("conversations with a stale list position", |ward| {
-        let part = ward.part("cat", ward.world.house);
-        let place = json!({ ":place": s(format_args!("o{}", ward.first)) });
-        ward.world
-            .updates("MembershipsTable", &part, "SET place = :place", &place);
+    ("conversations with a stale list position", |fixture| {
+        let part = fixture.membership_key("cat", fixture.world.house);
+        let place = json!({ ":place": string(format_args!("o{}", fixture.first)) });
+        fixture
+            .world
+            .update_item("MembershipsTable", &part, "SET place = :place", &place);
     }),
-    ("pairs without conversation", |ward| {
-        let [ann, cat] = ["ann", "cat"].map(|name| ward.world.id(name));
-        let item = json!({ "id": s(format_args!("@{ann}:{cat}")), "conversation_id": s(ward.world.house) });
-        ward.world.puts("ConversationsTable", &item);
+    ("pairs without conversation", |fixture| {
+        let [ann, cat] = ["ann", "cat"].map(|name| fixture.world.id(name));
+        let item = json!({ "id": string(format_args!("@{ann}:{cat}")), "conversation_id": string(fixture.world.house) });
+        fixture.world.put_item("ConversationsTable", &item);
     }),
-    ("conversations without pair", |ward| {
-        let key = json!({ "id": ward.pair_item()["id"] });
-        ward.world.removes("ConversationsTable", &key);
+    ("conversations without pair", |fixture| {
+        let key = json!({ "id": fixture.pair_item()["id"] });
+        fixture.world.delete_item("ConversationsTable", &key);
     }),
-    ("usernames without contact", |ward| {
-        let item = json!({ "id": s("@dan"), "contact_id": s(ward.world.id("ann")) });
-        ward.world.puts("ContactsTable", &item);
+    ("usernames without contact", |fixture| {
+        let item = json!({ "id": string("@dan"), "contact_id": string(fixture.world.id("ann")) });
+        fixture.world.put_item("ContactsTable", &item);
     }),
-    ("usernames without contact", |ward| {
-        let item = json!({ "id": s("@dan"), "contact_id": s("0123456789abcdef") });
-        ward.world.puts("ContactsTable", &item);
+    ("usernames without contact", |fixture| {
+        let item = json!({ "id": string("@dan"), "contact_id": string("0123456789abcdef") });
+        fixture.world.put_item("ContactsTable", &item);
     }),
-    ("contacts without username", |ward| {
-        ward.world
-            .removes("ContactsTable", &json!({ "id": s("@ann") }));
+    ("contacts without username", |fixture| {
+        fixture
+            .world
+            .delete_item("ContactsTable", &json!({ "id": string("@ann") }));
     }),
-    ("valid tokens that are not listed", |ward| {
-        let item = ward.item("TokenIdsTable", ward.of_ann());
+    ("valid tokens that are not listed", |fixture| {
+        let item = fixture.item("TokenIdsTable", fixture.is_of_ann());
         let key = json!({ "contact_id": item["contact_id"], "id": item["id"] });
-        ward.world.removes("TokenIdsTable", &key);
+        fixture.world.delete_item("TokenIdsTable", &key);
     }),
-    ("listed tokens that are not valid", |ward| {
-        let item = ward.item("TokensTable", ward.of_ann());
-        ward.world
-            .removes("TokensTable", &json!({ "token_hash": item["token_hash"] }));
+    ("listed tokens that are not valid", |fixture| {
+        let item = fixture.item("TokensTable", fixture.is_of_ann());
+        fixture
+            .world
+            .delete_item("TokensTable", &json!({ "token_hash": item["token_hash"] }));
     }),
-    ("tokens without contact", |ward| {
-        let nobody = s("0123456789abcdef");
+    ("tokens without contact", |fixture| {
+        let nobody = string("0123456789abcdef");
         for table in ["TokensTable", "TokenIdsTable"] {
-            let mut item = ward.item(table, ward.of_ann());
+            let mut item = fixture.item(table, fixture.is_of_ann());
             item["contact_id"] = nobody.clone();
-            item["token_hash"] = s("of nobody");
-            ward.world.puts(table, &item);
+            item["token_hash"] = string("of nobody");
+            fixture.world.put_item(table, &item);
         }
     }),
 ];
 
 /// How what was found comes right before it is mended.
-pub const REMEDIES: [(&str, Damage); 10] = [
-    ("inbox entries without message", |ward| {
-        let mut item = ward.item("MessagesTable", |_| true);
-        item["conversation_id"] = s(ward.pair);
-        item["created_at"] = key(ward.first)["created_at"].clone();
-        ward.world.puts("MessagesTable", &item);
+pub const RESOLUTIONS: [(&str, Modification); 10] = [
+    ("inbox entries without message", |fixture| {
+        let mut item = fixture.item("MessagesTable", |_| true);
+        item["conversation_id"] = string(fixture.pair);
+        item["created_at"] = message_key(fixture.first)["created_at"].clone();
+        fixture.world.put_item("MessagesTable", &item);
     }),
-    ("inbox entries of non-participants", |ward| {
-        ward.lets_in("cat", ward.pair);
+    ("inbox entries of non-participants", |fixture| {
+        fixture.add_participant("cat", fixture.pair);
     }),
-    ("memberships of non-participants", |ward| {
-        ward.lets_in("cat", ward.pair);
+    ("memberships of non-participants", |fixture| {
+        fixture.add_participant("cat", fixture.pair);
         let is_lost = |item: &Value| {
-            let known = [ward.pair, ward.world.house].map(s);
+            let known = [fixture.pair, fixture.world.house].map(string);
             item.get("place").is_some() && !known.contains(&item["conversation_id"])
         };
-        for item in ward.world.items("MembershipsTable") {
+        for item in fixture.world.items("MembershipsTable") {
             if is_lost(&item) {
                 let row = json!({
                     "id": item["conversation_id"],
                     "participants": { "SS": [item["contact_id"]["S"]] },
                     "created_at": { "N": "1" },
                 });
-                ward.world.puts("ConversationsTable", &row);
+                fixture.world.put_item("ConversationsTable", &row);
             }
         }
     }),
-    ("messages without conversation", |ward| {
-        for item in ward.world.items("MessagesTable") {
-            if item["message"] == s("lost") {
+    ("messages without conversation", |fixture| {
+        for item in fixture.world.items("MessagesTable") {
+            if item["message"] == string("lost") {
                 let row = json!({ "id": item["conversation_id"], "created_at": { "N": "1" } });
-                ward.world.puts("ConversationsTable", &row);
+                fixture.world.put_item("ConversationsTable", &row);
             }
         }
     }),
-    ("former participants with inbox entries", |ward| {
-        ward.lets_in("cat", ward.world.house);
+    ("former participants with inbox entries", |fixture| {
+        fixture.add_participant("cat", fixture.world.house);
         let expression = "SET place = :place REMOVE left_at";
-        let place = json!({ ":place": s(format_args!("o{}", ward.newest)) });
-        let part = ward.part("cat", ward.world.house);
-        ward.world
-            .updates("MembershipsTable", &part, expression, &place);
+        let place = json!({ ":place": string(format_args!("o{}", fixture.newest)) });
+        let part = fixture.membership_key("cat", fixture.world.house);
+        fixture
+            .world
+            .update_item("MembershipsTable", &part, expression, &place);
     }),
-    ("conversations with a stale list position", |ward| {
-        let place = json!({ ":place": s(format_args!("o{}", MessageId::new(Micros::MAX, ward.world.house))) });
-        let part = ward.part("cat", ward.world.house);
-        ward.world
-            .updates("MembershipsTable", &part, "SET place = :place", &place);
+    ("conversations with a stale list position", |fixture| {
+        let place = json!({ ":place": string(format_args!("o{}", MessageId::new(Micros::MAX, fixture.world.house))) });
+        let part = fixture.membership_key("cat", fixture.world.house);
+        fixture
+            .world
+            .update_item("MembershipsTable", &part, "SET place = :place", &place);
     }),
-    ("pairs without conversation", |ward| {
-        let [ann, cat] = ["ann", "cat"].map(|name| ward.world.id(name));
-        let pair = json!({ ":pair": s(format_args!("@{ann}:{cat}")) });
-        let house = json!({ "id": s(ward.world.house) });
-        ward.world
-            .updates("ConversationsTable", &house, "SET pair = :pair", &pair);
+    ("pairs without conversation", |fixture| {
+        let [ann, cat] = ["ann", "cat"].map(|name| fixture.world.id(name));
+        let pair = json!({ ":pair": string(format_args!("@{ann}:{cat}")) });
+        let house = json!({ "id": string(fixture.world.house) });
+        fixture
+            .world
+            .update_item("ConversationsTable", &house, "SET pair = :pair", &pair);
     }),
-    ("usernames without contact", |ward| {
-        for contact in [s(ward.world.id("ann")), s("0123456789abcdef")] {
-            let row = json!({ "id": contact, "username": s("Dan"), "created_at": { "N": "1" } });
-            ward.world.puts("ContactsTable", &row);
+    ("usernames without contact", |fixture| {
+        for contact in [string(fixture.world.id("ann")), string("0123456789abcdef")] {
+            let row =
+                json!({ "id": contact, "username": string("Dan"), "created_at": { "N": "1" } });
+            fixture.world.put_item("ContactsTable", &row);
         }
     }),
-    ("listed tokens that are not valid", |ward| {
-        for item in ward.world.items("TokenIdsTable") {
-            ward.world.puts("TokensTable", &item);
+    ("listed tokens that are not valid", |fixture| {
+        for item in fixture.world.items("TokenIdsTable") {
+            fixture.world.put_item("TokensTable", &item);
         }
     }),
-    ("tokens without contact", |ward| {
-        let row = json!({ "id": s("0123456789abcdef"), "username": s("Dan"), "created_at": { "N": "1" } });
-        ward.world.puts("ContactsTable", &row);
+    ("tokens without contact", |fixture| {
+        let row = json!({ "id": string("0123456789abcdef"), "username": string("Dan"), "created_at": { "N": "1" } });
+        fixture.world.put_item("ContactsTable", &row);
     }),
 ];
