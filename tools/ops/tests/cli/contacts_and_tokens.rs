@@ -9,12 +9,12 @@ use shared::time::{Clock, Micros};
 
 use crate::harness::{error, ops, run};
 
-/// What the API answers to somebody with this token.
+/// Returns the status of an API request with this token.
 async fn status_with(data: &Path, token: &str) -> u16 {
     status_after(data, token, 0).await
 }
 
-/// The same, so many seconds from now.
+/// Like [`status_with`], with the clock set ahead by `seconds`.
 async fn status_after(data: &Path, token: &str, seconds: u64) -> u16 {
     let stack = Stack::start(Some(data)).await.unwrap();
     let moment = Micros(Clock::system().now().0 + seconds * 1_000_000);
@@ -35,7 +35,7 @@ async fn status_after(data: &Path, token: &str, seconds: u64) -> u16 {
 }
 
 #[test]
-fn a_contact_is_added_listed_and_shown() {
+fn an_added_contact_is_listed_and_shown() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("chat.db");
     let ann = ops(
@@ -64,7 +64,7 @@ fn a_contact_is_added_listed_and_shown() {
 }
 
 #[test]
-fn a_username_is_taken_once_in_any_case() {
+fn usernames_are_unique_regardless_of_case() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("chat.db");
     ops(&data, &["contact", "add", "ann"]);
@@ -75,7 +75,7 @@ fn a_username_is_taken_once_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_token_lets_its_contact_in_until_it_is_revoked() {
+async fn a_token_is_valid_until_it_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("chat.db");
     ops(&data, &["contact", "add", "ann"]);
@@ -85,7 +85,7 @@ async fn a_token_lets_its_contact_in_until_it_is_revoked() {
     assert_eq!(status_with(&data, &token).await, 200);
     let list = ops(&data, &["token", "list", "ann"]);
     assert_eq!(list.lines().count(), 2);
-    assert!(!list.contains(&token), "only its hash is kept: {list}");
+    assert!(!list.contains(&token), "only its hash is stored: {list}");
     let line = list.lines().find(|line| line.contains("laptop")).unwrap();
     assert!(line.ends_with("\tnever"), "{line}");
     let id = line.split('\t').next().unwrap();
@@ -100,21 +100,21 @@ async fn a_token_lets_its_contact_in_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_lets_nobody_in() {
+async fn an_expired_token_returns_401() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("chat.db");
     ops(&data, &["contact", "add", "ann"]);
     let token = ops(&data, &["token", "issue", "ann", "--expires-in", "60"]);
     assert_eq!(status_with(&data, &token).await, 200);
     assert_eq!(status_after(&data, &token, 61).await, 401);
-    for wrong in ["0", "315360001", "soon"] {
-        let output = run(&data, &["token", "issue", "ann", "--expires-in", wrong]);
-        assert_eq!(output.status.code(), Some(2), "{wrong}");
+    for invalid in ["0", "315360001", "soon"] {
+        let output = run(&data, &["token", "issue", "ann", "--expires-in", invalid]);
+        assert_eq!(output.status.code(), Some(2), "{invalid}");
     }
 }
 
 #[test]
-fn a_file_that_is_not_there_is_an_error_unless_somebody_is_added() {
+fn a_missing_data_file_is_an_error_except_for_contact_add() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("chat.db");
     for arguments in [

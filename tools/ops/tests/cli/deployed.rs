@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use local_stack::stack::Stack;
 
-/// A stand-in for CloudFormation, which knows one stack, and for DynamoDB at one address.
+/// Starts a fake of CloudFormation, with one stack, that forwards DynamoDB requests to `engine`; returns its URL.
 async fn aws(engine: String) -> String {
-    async fn answers(State(engine): State<String>, headers: HeaderMap, body: Bytes) -> Response {
+    async fn respond(State(engine): State<String>, headers: HeaderMap, body: Bytes) -> Response {
         if let Some(target) = headers.get("x-amz-target") {
             let request = reqwest::Client::new().post(&engine).body(body);
             let request = request
@@ -57,7 +57,7 @@ async fn aws(engine: String) -> String {
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let router = Router::new().fallback(answers).with_state(engine);
+    let router = Router::new().fallback(respond).with_state(engine);
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }

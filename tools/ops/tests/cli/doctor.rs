@@ -11,7 +11,7 @@ use crate::harness::{World, error, ops, run, string};
 use fixture::Fixture;
 use inconsistencies::{INCONSISTENCIES, RESOLUTIONS};
 
-/// How many of each kind a doctor finds that finds something.
+/// Runs `doctor`; returns the kinds of inconsistencies that it finds, with their numbers.
 fn found_inconsistencies(world: &World) -> Vec<(String, usize)> {
     let output = run(&world.data, &["doctor"]);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -29,7 +29,7 @@ fn found_inconsistencies(world: &World) -> Vec<(String, usize)> {
 }
 
 #[tokio::test]
-async fn a_store_with_data_is_healthy() {
+async fn a_store_with_consistent_data_has_no_inconsistencies() {
     let fixture = Fixture::new().await;
     fixture.world.react("cat", fixture.first, "heart").await;
     let report = ops(&fixture.world.data, &["doctor"]);
@@ -48,44 +48,43 @@ async fn a_store_with_data_is_healthy() {
     for (kind, _) in INCONSISTENCIES {
         assert!(kinds.contains(&format!("{kind} 0").as_str()), "{kind}");
     }
-    let mended = ops(&fixture.world.data, &["doctor", "--repair"]);
-    assert_eq!(mended, report, "nothing to ask about");
+    let repaired = ops(&fixture.world.data, &["doctor", "--repair"]);
+    assert_eq!(repaired, report, "nothing to confirm");
 }
 
 #[tokio::test]
-async fn every_kind_of_damage_is_found_and_mended() {
+async fn every_kind_of_inconsistency_is_found_and_repaired() {
     for (kind, modify) in INCONSISTENCIES {
         let fixture = Fixture::new().await;
         modify(&fixture);
         let found = found_inconsistencies(&fixture.world);
         assert_eq!(found, [(kind.to_owned(), 1)]);
-        let mended = ops(&fixture.world.data, &["doctor", "--repair", "--yes"]);
-        assert!(mended.ends_with("repaired 1"), "{kind}: {mended}");
+        let repaired = ops(&fixture.world.data, &["doctor", "--repair", "--yes"]);
+        assert!(repaired.ends_with("repaired 1"), "{kind}: {repaired}");
         assert_eq!(found_inconsistencies(&fixture.world), [], "{kind}");
         for message in [fixture.first, fixture.newest] {
-            let shown = fixture
+            let response = fixture
                 .world
                 .store
                 .get_message(&Caller::with_token("bob"), message)
                 .await;
-            assert!(shown.is_ok(), "{kind}: living messages stay");
+            assert!(response.is_ok(), "{kind}: existing messages remain");
         }
     }
 }
 
 #[tokio::test]
-async fn what_is_mended_works_again() {
+async fn repaired_items_work_again() {
     let fixture = Fixture::new().await;
-    let damage = |wanted| {
-        let named = INCONSISTENCIES
-            .into_iter()
-            .filter(|&(kind, _)| kind == wanted);
-        named.for_each(|(_, modify)| modify(&fixture));
-    };
-    damage("participants without membership");
-    damage("conversations without pair");
-    damage("contacts without username");
-    damage("valid tokens that are not listed");
+    for kind in [
+        "participants without membership",
+        "conversations without pair",
+        "contacts without username",
+        "valid tokens that are not listed",
+    ] {
+        let of_kind = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
+        of_kind.for_each(|(_, modify)| modify(&fixture));
+    }
     ops(&fixture.world.data, &["doctor", "--repair", "--yes"]);
     let pair = ops(
         &fixture.world.data,
@@ -113,7 +112,7 @@ async fn what_is_mended_works_again() {
 }
 
 #[tokio::test]
-async fn nothing_is_mended_unasked() {
+async fn repair_without_yes_is_refused_and_changes_nothing() {
     let fixture = Fixture::new().await;
     INCONSISTENCIES[0].1(&fixture);
     let before = fixture.world.items_with("");
@@ -125,21 +124,21 @@ async fn nothing_is_mended_unasked() {
 }
 
 #[tokio::test]
-async fn ids_are_told_on_demand() {
+async fn verbose_prints_the_ids_of_inconsistent_items() {
     let fixture = Fixture::new().await;
     INCONSISTENCIES[0].1(&fixture);
     let bob = fixture.world.id("bob").to_string();
-    for (flag, is_told) in [("--verbose", true), ("-v", true), ("--yes", false)] {
+    for (flag, expected) in [("--verbose", true), ("-v", true), ("--yes", false)] {
         let output = run(&fixture.world.data, &["doctor", flag]);
         let text = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(text.contains(&bob), is_told, "{text}");
+        assert_eq!(text.contains(&bob), expected, "{text}");
     }
 }
 
 #[tokio::test]
-async fn what_may_be_in_flight_is_left_alone() {
-    const LATELY: u64 = 20_000_000;
-    let fixture = Fixture::with(World::with_age(LATELY).await).await;
+async fn inconsistencies_that_a_running_request_can_explain_are_not_reported() {
+    const RECENT: u64 = 20_000_000;
+    let fixture = Fixture::with(World::with_age(RECENT).await).await;
     let in_flight = [
         "inbox entries without message",
         "inbox entries of non-participants",
@@ -151,12 +150,12 @@ async fn what_may_be_in_flight_is_left_alone() {
         "valid tokens that are not listed",
         "listed tokens that are not valid",
     ];
-    // Not both of what excludes each other.
-    let together = INCONSISTENCIES
+    // One at a time, because some of them exclude each other.
+    let in_flight = INCONSISTENCIES
         .iter()
         .filter(|(kind, _)| in_flight.contains(kind));
-    for (kind, modify) in together {
-        let fixture = Fixture::with(World::with_age(LATELY).await).await;
+    for (kind, modify) in in_flight {
+        let fixture = Fixture::with(World::with_age(RECENT).await).await;
         modify(&fixture);
         assert_eq!(found_inconsistencies(&fixture.world), [], "{kind}");
     }
@@ -164,7 +163,7 @@ async fn what_may_be_in_flight_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_has_come_right_meanwhile_is_left_alone() {
+async fn repair_changes_nothing_if_an_inconsistency_was_resolved_after_the_check() {
     for (kind, resolve) in RESOLUTIONS {
         for (_, modify) in INCONSISTENCIES
             .into_iter()
@@ -189,15 +188,15 @@ async fn what_has_come_right_meanwhile_is_left_alone() {
 }
 
 #[tokio::test]
-async fn two_contacts_with_one_username_are_for_somebody_to_decide() {
+async fn two_contacts_with_one_username_are_reported_and_not_repaired() {
     let fixture = Fixture::new().await;
     let id = json!({ "id": string(fixture.world.id("bob")) });
     let name = json!({ ":name": string("Ann") });
     fixture
         .world
         .update_item("ContactsTable", &id, "SET username = :name", &name);
-    let still = error(&fixture.world.data, &["doctor", "--repair", "--yes"]);
-    assert!(still.contains("inconsistencies remaining: 1"), "{still}");
+    let error = error(&fixture.world.data, &["doctor", "--repair", "--yes"]);
+    assert!(error.contains("inconsistencies remaining: 1"), "{error}");
     let kind = "contacts without username".to_owned();
     assert_eq!(found_inconsistencies(&fixture.world), [(kind, 1)]);
 }

@@ -16,7 +16,8 @@ use shared::store::Admin;
 
 use crate::harness::{World, error, ops, string};
 
-/// Ann has written, reacted, left and stayed; the message of Bob's to which she reacted.
+/// Creates a world in which Ann has sent messages, reacted, and left a conversation.
+/// Returns it with the id of a message from Bob to which she reacted.
 async fn active_world() -> (World, MessageId) {
     let world = World::new().await;
     for text in ["one", "two", "three"] {
@@ -43,12 +44,12 @@ async fn active_world() -> (World, MessageId) {
     (world, of_bob)
 }
 
-/// Nothing is left of Ann, and all of the others.
+/// Checks that no data of Ann remains, and that the data of the others does.
 async fn assert_erased(world: &World, of_bob: MessageId) {
-    let mentions = world.items_with(&world.id("ann").to_string());
-    let creator = |item: &serde_json::Value| item["creator"] == string(world.id("ann"));
-    assert!(mentions.iter().all(creator), "{mentions:?}");
-    assert_eq!(world.items("MessagesTable").len(), 2, "Bob's");
+    let remaining = world.items_with(&world.id("ann").to_string());
+    let is_creator = |item: &serde_json::Value| item["creator"] == string(world.id("ann"));
+    assert!(remaining.iter().all(is_creator), "{remaining:?}");
+    assert_eq!(world.items("MessagesTable").len(), 2, "Bob's messages");
     let message = world
         .store
         .get_message(&Caller::with_token("cat"), of_bob)
@@ -63,7 +64,7 @@ async fn assert_erased(world: &World, of_bob: MessageId) {
 }
 
 #[tokio::test]
-async fn an_erased_contact_leaves_nothing_behind() {
+async fn erasing_a_contact_deletes_all_its_data() {
     let (world, of_bob) = active_world().await;
     let erased = ops(&world.data, &["contact", "erase", "Ann", "--yes"]);
     let expected = [
@@ -83,11 +84,15 @@ async fn an_erased_contact_leaves_nothing_behind() {
     assert_erased(&world, of_bob).await;
     assert!(error(&world.data, &["contact", "erase", "ann", "--yes"]).contains("ann"));
     let again = ops(&world.data, &["contact", "add", "ann"]);
-    assert_ne!(again, world.id("ann").to_string(), "her name is free");
+    assert_ne!(
+        again,
+        world.id("ann").to_string(),
+        "her username is available"
+    );
 }
 
 #[tokio::test]
-async fn nobody_is_erased_unasked() {
+async fn erasing_without_yes_is_refused_and_changes_nothing() {
     let (world, _) = active_world().await;
     let before = world.items_with("");
     let refused = error(&world.data, &["contact", "erase", "ann"]);
@@ -98,7 +103,7 @@ async fn nobody_is_erased_unasked() {
     assert_eq!(world.items_with(""), before);
 }
 
-/// Fails once it has let so many writes through.
+/// Lets this many writes pass, then fails all others.
 #[derive(Debug)]
 struct FailAfter(Arc<AtomicUsize>);
 
@@ -129,7 +134,7 @@ impl Intercept for FailAfter {
 }
 
 #[tokio::test]
-async fn an_erasure_that_is_interrupted_anywhere_can_be_gone_on_with() {
+async fn an_interrupted_erasure_can_be_repeated() {
     let mut writes = 0;
     loop {
         let (world, of_bob) = active_world().await;
@@ -146,8 +151,8 @@ async fn an_erasure_that_is_interrupted_anywhere_can_be_gone_on_with() {
         }
         if world.items("MessagesTable") != before {
             let caller = Caller::with_token("ann");
-            let known = world.store.authenticate(&caller).await;
-            assert!(known.is_err(), "the tokens go first");
+            let authenticated = world.store.authenticate(&caller).await;
+            assert!(authenticated.is_err(), "tokens are deleted first");
         }
         Admin::new(world.store.clone())
             .erase_contact(ann, |_, _| {})
@@ -160,7 +165,7 @@ async fn an_erasure_that_is_interrupted_anywhere_can_be_gone_on_with() {
 }
 
 #[tokio::test]
-async fn who_is_no_contact_any_more_is_erased_by_its_id() {
+async fn the_data_of_a_contact_without_contact_item_is_erased_by_id() {
     let (world, of_bob) = active_world().await;
     let ann = world.id("ann").to_string();
     world.delete_item("ContactsTable", &json!({ "id": string(&ann) }));
@@ -174,7 +179,7 @@ async fn who_is_no_contact_any_more_is_erased_by_its_id() {
 }
 
 #[tokio::test]
-async fn damage_does_not_keep_a_contact_from_being_erased() {
+async fn inconsistent_items_do_not_prevent_an_erasure() {
     let (world, of_bob) = active_world().await;
     let ann = world.id("ann");
     let pairs = world.items("ConversationsTable");

@@ -1,4 +1,4 @@
-//! What an operator types, and a world in a file to type it about.
+//! Runs `cargo ops`, and provides a data file to run it on.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use shared::time::{Clock, Micros};
 use shared::token::Label;
 use tempfile::TempDir;
 
-/// What a command says, if it succeeds.
+/// Runs a command that must succeed; returns its standard output.
 pub fn ops(data: &Path, arguments: &[&str]) -> String {
     let Output {
         status,
@@ -26,7 +26,7 @@ pub fn ops(data: &Path, arguments: &[&str]) -> String {
     String::from_utf8(stdout).unwrap().trim_end().to_owned()
 }
 
-/// What a command says that fails.
+/// Runs a command that must fail with status 1; returns its one-line error.
 pub fn error(data: &Path, arguments: &[&str]) -> String {
     let Output {
         status,
@@ -47,6 +47,7 @@ pub fn error(data: &Path, arguments: &[&str]) -> String {
     error
 }
 
+/// Runs a command on a data file.
 pub fn run(data: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ops"))
         .arg("--data")
@@ -56,29 +57,30 @@ pub fn run(data: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Ann, Bob and Cat, all of whose doings are an hour ago.
+/// A data file with three contacts, Ann, Bob and Cat. Each one's token is the username.
 pub struct World {
     _folder: TempDir,
     pub data: PathBuf,
     pub stack: Stack,
     pub store: Store,
-    /// The conversation of all three.
+    /// A conversation of all three.
     pub house: ConversationId,
     contacts: BTreeMap<&'static str, ContactId>,
 }
 
 impl World {
+    /// Creates a world whose items are an hour old.
     pub async fn new() -> Self {
-        const AN_HOUR: u64 = 3_600_000_000;
-        Self::with_age(AN_HOUR).await
+        const HOUR: u64 = 3_600_000_000;
+        Self::with_age(HOUR).await
     }
 
-    /// The same, so many microseconds ago.
-    pub async fn with_age(ago: u64) -> Self {
+    /// Creates a world whose items are `age` microseconds old.
+    pub async fn with_age(age: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("chat.db");
         let stack = Stack::start(Some(&data)).await.unwrap();
-        let now = AtomicU64::new(Clock::system().now().0 - ago);
+        let now = AtomicU64::new(Clock::system().now().0 - age);
         let clock = Clock::new(move || Micros(now.fetch_add(10, Ordering::Relaxed)));
         let store = stack.store.clone().with_clock(clock.clone());
         let mut contacts = BTreeMap::new();
@@ -181,7 +183,7 @@ impl World {
             .unwrap();
     }
 
-    /// All items of a table.
+    /// Returns all items of a table.
     pub fn items(&self, table: &str) -> Vec<Value> {
         let scan = serde_json::from_value(json!({ "TableName": table })).unwrap();
         let page = self.stack.engine.database().scan(scan).unwrap();
@@ -191,7 +193,7 @@ impl World {
         items
     }
 
-    /// The items of all tables in which this text stands.
+    /// Returns the items of all tables that contain `text`.
     pub fn items_with(&self, text: &str) -> Vec<Value> {
         let items = TABLES.iter().flat_map(|table| self.items(table));
         items
@@ -199,13 +201,13 @@ impl World {
             .collect()
     }
 
-    /// Puts an item behind everybody's back.
+    /// Puts an item directly into a table.
     pub fn put_item(&self, table: &str, item: &Value) {
         let put = serde_json::from_value(json!({ "TableName": table, "Item": item })).unwrap();
         self.stack.engine.database().put_item(put).unwrap();
     }
 
-    /// Takes an item away behind everybody's back.
+    /// Deletes an item, which must exist, directly from a table.
     pub fn delete_item(&self, table: &str, key: &Value) {
         let delete = json!({ "TableName": table, "Key": key, "ReturnValues": "ALL_OLD" });
         let delete = serde_json::from_value(delete).unwrap();
@@ -213,7 +215,7 @@ impl World {
         assert!(removed.attributes.is_some(), "{table} has {key}");
     }
 
-    /// Changes an item behind everybody's back.
+    /// Updates an item directly in a table.
     pub fn update_item(&self, table: &str, key: &Value, expression: &str, values: &Value) {
         let mut update = json!({ "TableName": table, "Key": key, "UpdateExpression": expression });
         if !values.is_null() {
@@ -234,7 +236,7 @@ const TABLES: [&str; 7] = [
     "TokenIdsTable",
 ];
 
-/// A string as an attribute.
+/// A string as a DynamoDB attribute.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "ids are as small as references to them"

@@ -1,4 +1,4 @@
-//! `cargo ops` as an operator types it, on the data file of a local stack.
+//! Tests of the command line of `cargo ops`, mostly with the data file of a local stack.
 
 mod contacts_and_tokens;
 mod conversations;
@@ -12,13 +12,13 @@ use std::process::Command;
 use harness::{ops, run};
 
 #[test]
-fn it_helps() {
+fn help_version_and_completion_need_no_store() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("chat.db");
     assert!(ops(&data, &["--help"]).contains("contact"));
     assert!(ops(&data, &["completion", "bash"]).contains("complete"));
     assert!(ops(&data, &["completion", "--help"]).contains("`ops`"));
-    assert!(!data.exists(), "neither needs a store");
+    assert!(!data.exists(), "no data file is created");
     assert_eq!(run(&data, &["contact", "remove"]).status.code(), Some(2));
     assert!(ops(&data, &["--help"]).contains("Usage: cargo ops "));
     assert!(ops(&data, &["--version"]).starts_with("cargo ops "));

@@ -1,11 +1,11 @@
-//! A world to be damaged.
+//! A store with items of every kind, for tests that make it inconsistent.
 
 use serde_json::{Value, json};
 use shared::id::{ConversationId, MessageId};
 
 use crate::harness::{World, string};
 
-/// A world in which all kinds of items are: two messages, a pair, and one who has left.
+/// A world with items of every kind, such as two messages, a pair and a former participant.
 pub struct Fixture {
     pub world: World,
     pub pair: ConversationId,
@@ -42,8 +42,8 @@ impl Fixture {
         json!({ "contact_id": string(self.world.id(name)), "message_id": string(message) })
     }
 
-    pub fn item(&self, table: &str, is: impl Fn(&Value) -> bool) -> Value {
-        self.world.items(table).into_iter().find(is).unwrap()
+    pub fn item(&self, table: &str, predicate: impl Fn(&Value) -> bool) -> Value {
+        self.world.items(table).into_iter().find(predicate).unwrap()
     }
 
     pub fn add_participant(&self, name: &str, conversation: ConversationId) {
@@ -65,7 +65,7 @@ impl Fixture {
     }
 }
 
-/// The key of a message.
+/// Returns the key attributes of a message.
 pub fn message_key(message: MessageId) -> Value {
     json!({
         "conversation_id": string(message.conversation()),

@@ -1,4 +1,4 @@
-//! All that can be wrong.
+//! Every kind of inconsistency that `cargo ops doctor` finds.
 
 use serde_json::{Value, json};
 use shared::id::{ConversationId, MessageId};
@@ -7,10 +7,10 @@ use shared::time::Micros;
 use super::fixture::{Fixture, message_key};
 use crate::harness::string;
 
-/// What somebody does behind everybody's back.
+/// Writes to the tables directly.
 pub type Modification = fn(&Fixture);
 
-/// What happens, and what a doctor calls it.
+/// The name that `doctor` prints, and a modification that causes one inconsistency of this kind.
 pub const INCONSISTENCIES: [(&str, Modification); 17] = [
     ("inbox entries without message", |fixture| {
         let message = MessageId::new(fixture.first.created_at(), fixture.pair);
@@ -26,24 +26,23 @@ pub const INCONSISTENCIES: [(&str, Modification); 17] = [
     }),
     ("memberships of non-participants", |fixture| {
         let mut item = fixture.item("MembershipsTable", |item| item.get("place").is_some());
-        let nowhere = ConversationId::random();
-        item["conversation_id"] = string(nowhere);
+        item["conversation_id"] = string(ConversationId::random());
         fixture.world.put_item("MembershipsTable", &item);
     }),
     ("memberships of non-participants", |fixture| {
-        let is_ann = fixture.membership_key("ann", fixture.pair);
-        let is_ann = |item: &Value| {
+        let key = fixture.membership_key("ann", fixture.pair);
+        let has_key = |item: &Value| {
             ["contact_id", "conversation_id"]
                 .iter()
-                .all(|name| item[name] == is_ann[name])
+                .all(|name| item[name] == key[name])
         };
-        let mut item = fixture.item("MembershipsTable", is_ann);
+        let mut item = fixture.item("MembershipsTable", has_key);
         item["contact_id"] = string(fixture.world.id("cat"));
         fixture.world.put_item("MembershipsTable", &item);
     }),
     ("participants without membership", |fixture| {
-        let part = fixture.membership_key("cat", fixture.world.house);
-        fixture.world.delete_item("MembershipsTable", &part);
+        let membership = fixture.membership_key("cat", fixture.world.house);
+        fixture.world.delete_item("MembershipsTable", &membership);
     }),
     ("messages without conversation", |fixture| {
         let message = MessageId::new(fixture.first.created_at(), ConversationId::random());
@@ -68,7 +67,7 @@ pub const INCONSISTENCIES: [(&str, Modification); 17] = [
         fixture.world.put_item("ConversationsTable", &closed);
     }),
     ("former participants with inbox entries", |fixture| {
-        // Cat left the house, and the rest got lost.
+        // Cat left the conversation, and the request was interrupted before the cleanup.
         let house = fixture.world.house;
         let cat = fixture.world.id("cat").to_string();
         let key = json!({ "id": string(house) });
@@ -77,18 +76,21 @@ pub const INCONSISTENCIES: [(&str, Modification); 17] = [
             .world
             .update_item("ConversationsTable", &key, "DELETE participants :cat", &cat);
         let left_at = json!({ ":at": { "N": (fixture.newest.created_at().0 + 1).to_string() } });
-        let part = fixture.membership_key("cat", house);
+        let membership = fixture.membership_key("cat", house);
         let expression = "SET left_at = :at REMOVE place, is_pinned, is_muted";
         fixture
             .world
-            .update_item("MembershipsTable", &part, expression, &left_at);
+            .update_item("MembershipsTable", &membership, expression, &left_at);
     }),
     ("conversations with a stale list position", |fixture| {
-        let part = fixture.membership_key("cat", fixture.world.house);
+        let membership = fixture.membership_key("cat", fixture.world.house);
         let place = json!({ ":place": string(format_args!("o{}", fixture.first)) });
-        fixture
-            .world
-            .update_item("MembershipsTable", &part, "SET place = :place", &place);
+        fixture.world.update_item(
+            "MembershipsTable",
+            &membership,
+            "SET place = :place",
+            &place,
+        );
     }),
     ("pairs without conversation", |fixture| {
         let [ann, cat] = ["ann", "cat"].map(|name| fixture.world.id(name));
@@ -124,17 +126,17 @@ pub const INCONSISTENCIES: [(&str, Modification); 17] = [
             .delete_item("TokensTable", &json!({ "token_hash": item["token_hash"] }));
     }),
     ("tokens without contact", |fixture| {
-        let nobody = string("0123456789abcdef");
+        let unknown_contact = string("0123456789abcdef");
         for table in ["TokensTable", "TokenIdsTable"] {
             let mut item = fixture.item(table, fixture.is_of_ann());
-            item["contact_id"] = nobody.clone();
-            item["token_hash"] = string("of nobody");
+            item["contact_id"] = unknown_contact.clone();
+            item["token_hash"] = string("unknown");
             fixture.world.put_item(table, &item);
         }
     }),
 ];
 
-/// How what was found comes right before it is mended.
+/// Modifications that resolve an inconsistency, as a request between check and repair may do.
 pub const RESOLUTIONS: [(&str, Modification); 10] = [
     ("inbox entries without message", |fixture| {
         let mut item = fixture.item("MessagesTable", |_| true);
@@ -153,20 +155,21 @@ pub const RESOLUTIONS: [(&str, Modification); 10] = [
         };
         for item in fixture.world.items("MembershipsTable") {
             if is_lost(&item) {
-                let row = json!({
+                let conversation = json!({
                     "id": item["conversation_id"],
                     "participants": { "SS": [item["contact_id"]["S"]] },
                     "created_at": { "N": "1" },
                 });
-                fixture.world.put_item("ConversationsTable", &row);
+                fixture.world.put_item("ConversationsTable", &conversation);
             }
         }
     }),
     ("messages without conversation", |fixture| {
         for item in fixture.world.items("MessagesTable") {
             if item["message"] == string("lost") {
-                let row = json!({ "id": item["conversation_id"], "created_at": { "N": "1" } });
-                fixture.world.put_item("ConversationsTable", &row);
+                let conversation =
+                    json!({ "id": item["conversation_id"], "created_at": { "N": "1" } });
+                fixture.world.put_item("ConversationsTable", &conversation);
             }
         }
     }),
@@ -174,17 +177,20 @@ pub const RESOLUTIONS: [(&str, Modification); 10] = [
         fixture.add_participant("cat", fixture.world.house);
         let expression = "SET place = :place REMOVE left_at";
         let place = json!({ ":place": string(format_args!("o{}", fixture.newest)) });
-        let part = fixture.membership_key("cat", fixture.world.house);
+        let membership = fixture.membership_key("cat", fixture.world.house);
         fixture
             .world
-            .update_item("MembershipsTable", &part, expression, &place);
+            .update_item("MembershipsTable", &membership, expression, &place);
     }),
     ("conversations with a stale list position", |fixture| {
         let place = json!({ ":place": string(format_args!("o{}", MessageId::new(Micros::MAX, fixture.world.house))) });
-        let part = fixture.membership_key("cat", fixture.world.house);
-        fixture
-            .world
-            .update_item("MembershipsTable", &part, "SET place = :place", &place);
+        let membership = fixture.membership_key("cat", fixture.world.house);
+        fixture.world.update_item(
+            "MembershipsTable",
+            &membership,
+            "SET place = :place",
+            &place,
+        );
     }),
     ("pairs without conversation", |fixture| {
         let [ann, cat] = ["ann", "cat"].map(|name| fixture.world.id(name));
@@ -196,9 +202,9 @@ pub const RESOLUTIONS: [(&str, Modification); 10] = [
     }),
     ("usernames without contact", |fixture| {
         for contact in [string(fixture.world.id("ann")), string("0123456789abcdef")] {
-            let row =
+            let contact =
                 json!({ "id": contact, "username": string("Dan"), "created_at": { "N": "1" } });
-            fixture.world.put_item("ContactsTable", &row);
+            fixture.world.put_item("ContactsTable", &contact);
         }
     }),
     ("listed tokens that are not valid", |fixture| {
@@ -207,7 +213,7 @@ pub const RESOLUTIONS: [(&str, Modification); 10] = [
         }
     }),
     ("tokens without contact", |fixture| {
-        let row = json!({ "id": string("0123456789abcdef"), "username": string("Dan"), "created_at": { "N": "1" } });
-        fixture.world.put_item("ContactsTable", &row);
+        let contact = json!({ "id": string("0123456789abcdef"), "username": string("Dan"), "created_at": { "N": "1" } });
+        fixture.world.put_item("ContactsTable", &contact);
     }),
 ];
