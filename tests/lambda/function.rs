@@ -18,7 +18,7 @@ impl Function {
     /// Starts a binary with these environment variables and no others.
     pub async fn start(binary: &str, variables: Vec<(&str, &str)>) -> Self {
         let api = RuntimeApi::start().await.unwrap();
-        let process = Command::new(built(binary))
+        let process = Command::new(binary_path(binary))
             .env_clear()
             .envs(variables)
             .envs(api.variables(binary))
@@ -31,19 +31,19 @@ impl Function {
     }
 
     /// What the function answers to an event.
-    pub async fn answers(&mut self, event: &Value) -> Value {
-        let answer = async {
+    pub async fn invoke(&mut self, event: &Value) -> Value {
+        let response = async {
             self.api.next_poll().await?.send_event(event);
             self.api.next_response().await
         };
         tokio::select! {
-            answer = answer => serde_json::from_str(&answer.unwrap().body).unwrap(),
+            response = response => serde_json::from_str(&response.unwrap().body).unwrap(),
             status = self.process.wait() => panic!("the function ended: {status:?}"),
         }
     }
 
     /// Ends the function; the lines that it wrote to its log.
-    pub async fn ends(mut self) -> Vec<Value> {
+    pub async fn stop(mut self) -> Vec<Value> {
         self.process.start_kill().unwrap();
         let log = self.process.wait_with_output().await.unwrap().stdout;
         let log = String::from_utf8(log).unwrap();
@@ -53,12 +53,12 @@ impl Function {
     }
 
     /// Kills the function (SIGKILL).
-    pub async fn dies(mut self) {
+    pub async fn kill(mut self) {
         self.process.kill().await.unwrap();
     }
 
     /// What a function says that ends before its first event.
-    pub async fn fails(binary: &str, variables: Vec<(&str, &str)>) -> String {
+    pub async fn start_error(binary: &str, variables: Vec<(&str, &str)>) -> String {
         let function = Self::start(binary, variables).await;
         let Output {
             status,
@@ -71,7 +71,7 @@ impl Function {
 }
 
 /// The path of a binary, built first, with all others at once.
-fn built(binary: &str) -> PathBuf {
+fn binary_path(binary: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let test = std::env::current_exe().unwrap();

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::forward::forward;
-use crate::{World, body, event, with_form};
+use crate::{Fixture, body, event, with_form};
 
 /// Lets calls of DynamoDB pass but for one, which waits for ever.
 struct Gate {
@@ -25,40 +25,40 @@ struct Gate {
     client: reqwest::Client,
     calls: AtomicUsize,
     /// Which one waits, and whether it has been carried out by then.
-    closed: (usize, bool),
+    blocked_call: (usize, bool),
     reached: Notify,
 }
 
 impl Gate {
-    async fn before(world: &World, closed: (usize, bool)) -> (Arc<Self>, String) {
+    async fn start(fixture: &Fixture, blocked_call: (usize, bool)) -> (Arc<Self>, String) {
         let gate = Arc::new(Self {
-            engine: world.stack.engine.url(),
+            engine: fixture.stack.engine.url(),
             client: reqwest::Client::new(),
             calls: AtomicUsize::new(0),
-            closed,
+            blocked_call,
             reached: Notify::new(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(passes).with_state(gate.clone());
+        let router = Router::new().fallback(handle).with_state(gate.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         (gate, url)
     }
 
-    async fn forwards(&self, headers: &HeaderMap, body: Bytes) -> Response {
-        let answer = forward(&self.client, &self.engine, headers, body).await;
-        answer.unwrap()
+    async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
+        let response = forward(&self.client, &self.engine, headers, body).await;
+        response.unwrap()
     }
 }
 
-async fn passes(State(gate): State<Arc<Gate>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(gate): State<Arc<Gate>>, headers: HeaderMap, body: Bytes) -> Response {
     let number = gate.calls.fetch_add(1, Ordering::SeqCst);
-    let (closed, carried_out) = gate.closed;
-    if number != closed {
-        return gate.forwards(&headers, body).await;
+    let (blocked_call, executed) = gate.blocked_call;
+    if number != blocked_call {
+        return gate.forward(&headers, body).await;
     }
-    if carried_out {
-        gate.forwards(&headers, body).await;
+    if executed {
+        gate.forward(&headers, body).await;
     }
     gate.reached.notify_one();
     std::future::pending::<()>().await;
@@ -75,34 +75,34 @@ fn send(key: usize) -> Value {
 }
 
 /// Kills the function at its call of this number; whether it came so far.
-async fn kills_at(world: &World, number: usize, carried_out: bool, key: usize) -> bool {
-    let (gate, url) = Gate::before(world, (number, carried_out)).await;
-    let mut function = world.function_at("create-message", &url).await;
+async fn kill_at_call(fixture: &Fixture, number: usize, executed: bool, key: usize) -> bool {
+    let (gate, url) = Gate::start(fixture, (number, executed)).await;
+    let mut function = fixture.function_with_endpoint("create-message", &url).await;
     let event = send(key);
     let is_killed = tokio::select! {
-        answer = function.answers(&event) => {
-            assert_eq!(answer["statusCode"], 201, "{answer}");
+        response = function.invoke(&event) => {
+            assert_eq!(response["statusCode"], 201, "{response}");
             false
         }
         () = gate.reached.notified() => true,
     };
-    function.dies().await;
+    function.kill().await;
     is_killed
 }
 
 #[tokio::test]
 async fn a_send_that_was_killed_wherever_it_waited_is_there_once_after_the_retry() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let mut sent = 2;
-    for carried_out in [false, true] {
+    for executed in [false, true] {
         let mut number = 0;
         loop {
             sent += 1;
-            let is_killed = kills_at(&world, number, carried_out, sent).await;
-            let mut function = world.function("create-message").await;
-            let answer = function.answers(&send(sent)).await;
-            assert_eq!(answer["statusCode"], 201, "call {number}: {answer}");
-            is_newest_for_all(&world, &body(&answer), sent, number).await;
+            let is_killed = kill_at_call(&fixture, number, executed, sent).await;
+            let mut function = fixture.function("create-message").await;
+            let response = function.invoke(&send(sent)).await;
+            assert_eq!(response["statusCode"], 201, "call {number}: {response}");
+            assert_newest_everywhere(&fixture, &body(&response), sent, number).await;
             if !is_killed {
                 break;
             }
@@ -113,7 +113,7 @@ async fn a_send_that_was_killed_wherever_it_waited_is_there_once_after_the_retry
 }
 
 /// The message is the newest for everybody, in every list, and each has so many.
-async fn is_newest_for_all(world: &World, message: &Value, count: usize, call: usize) {
+async fn assert_newest_everywhere(fixture: &Fixture, message: &Value, count: usize, call: usize) {
     let limit = Limit::try_from(100).unwrap();
     let window = Window {
         limit,
@@ -121,7 +121,7 @@ async fn is_newest_for_all(world: &World, message: &Value, count: usize, call: u
         from: Micros(0),
         until: None,
     };
-    let store = &world.stack.store;
+    let store = &fixture.stack.store;
     for token in [
         "citypay_demo_kevin",
         "citypay_demo_kate",

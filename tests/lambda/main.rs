@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use function::Function;
 
 /// The demo data, and the functions beside it.
-struct World {
+struct Fixture {
     stack: Stack,
     message: String,
 }
 
-impl World {
+impl Fixture {
     async fn new() -> Self {
         let stack = Stack::start(None).await.unwrap();
         demo::load(&stack.store).await.unwrap();
@@ -33,16 +33,22 @@ impl World {
     }
 
     async fn function(&self, binary: &str) -> Function {
-        self.function_at(binary, &self.stack.engine.url()).await
+        self.function_with_endpoint(binary, &self.stack.engine.url())
+            .await
     }
 
     /// The same, over DynamoDB at this address.
-    async fn function_at(&self, binary: &str, endpoint: &str) -> Function {
-        self.function_with(binary, endpoint, &[]).await
+    async fn function_with_endpoint(&self, binary: &str, endpoint: &str) -> Function {
+        self.function_with_variables(binary, endpoint, &[]).await
     }
 
     /// The same, with these variables too.
-    async fn function_with(&self, binary: &str, endpoint: &str, more: &[(&str, &str)]) -> Function {
+    async fn function_with_variables(
+        &self,
+        binary: &str,
+        endpoint: &str,
+        more: &[(&str, &str)],
+    ) -> Function {
         let variables = self.stack.variables().chain(more.iter().copied());
         let variables = variables.chain([
             ("DYNAMODB_ENDPOINT", endpoint),
@@ -59,143 +65,143 @@ fn with_id(mut event: Value, id: &str) -> Value {
     event
 }
 
-fn body(answer: &Value) -> Value {
-    serde_json::from_str(answer["body"].as_str().expect("a body as text")).unwrap()
+fn body(response: &Value) -> Value {
+    serde_json::from_str(response["body"].as_str().expect("a body as text")).unwrap()
 }
 
 #[tokio::test]
 async fn list_messages_lists() {
-    let world = World::new().await;
-    let mut function = world.function("list-messages").await;
+    let fixture = Fixture::new().await;
+    let mut function = fixture.function("list-messages").await;
     let mut event = event("GET /v1/messages", "/v1/messages", "citypay_demo_kevin");
     event["rawQueryString"] = json!("conversation_id=xgQQXg3hrtjh7AvZ&limit=1");
     event["queryStringParameters"] = json!({"conversation_id": "xgQQXg3hrtjh7AvZ", "limit": "1"});
-    let answer = function.answers(&event).await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    assert_eq!(body(&answer)["has_more"], true);
+    let response = function.invoke(&event).await;
+    assert_eq!(response["statusCode"], 200, "{response}");
+    assert_eq!(body(&response)["has_more"], true);
     assert!(
-        answer["headers"]["link"]
+        response["headers"]["link"]
             .as_str()
             .unwrap()
             .contains("rel=\"next\""),
-        "{answer}"
+        "{response}"
     );
 }
 
 #[tokio::test]
 async fn create_message_sends_a_form_in_base64() {
-    let world = World::new().await;
-    let mut function = world.function("create-message").await;
+    let fixture = Fixture::new().await;
+    let mut function = fixture.function("create-message").await;
     let event = event("POST /v1/messages", "/v1/messages", "citypay_demo_linnie");
     // conversation_id=xgQQXg3hrtjh7AvZ&message=You’re
     let form = "Y29udmVyc2F0aW9uX2lkPXhnUVFYZzNocnRqaDdBdlombWVzc2FnZT1Zb3XigJlyZQ==";
-    let answer = function.answers(&with_form(event, form)).await;
-    assert_eq!(answer["statusCode"], 201, "{answer}");
-    assert_eq!(body(&answer)["message"], "You’re");
-    let location = format!("/v1/messages/{}", body(&answer)["id"].as_str().unwrap());
-    assert_eq!(answer["headers"]["location"], location.as_str());
+    let response = function.invoke(&with_form(event, form)).await;
+    assert_eq!(response["statusCode"], 201, "{response}");
+    assert_eq!(body(&response)["message"], "You’re");
+    let location = format!("/v1/messages/{}", body(&response)["id"].as_str().unwrap());
+    assert_eq!(response["headers"]["location"], location.as_str());
 }
 
 #[tokio::test]
 async fn get_message_answers_warm_as_it_did_cold_and_logs_a_line_for_each() {
-    let world = World::new().await;
-    let mut function = world.function("get-message").await;
-    let path = format!("/v1/messages/{}", world.message);
+    let fixture = Fixture::new().await;
+    let mut function = fixture.function("get-message").await;
+    let path = format!("/v1/messages/{}", fixture.message);
     let event = with_id(
         event("GET /v1/messages/{id}", &path, "citypay_demo_kate"),
-        &world.message,
+        &fixture.message,
     );
-    let cold = function.answers(&event).await;
-    let warm = function.answers(&event).await;
+    let cold = function.invoke(&event).await;
+    let warm = function.invoke(&event).await;
     assert_eq!(cold["statusCode"], 200, "{cold}");
     assert_eq!(
         body(&cold)["message"],
         "It’s a nice night for a neck injury."
     );
     assert_eq!(body(&cold), body(&warm));
-    let lines = function.ends().await;
+    let lines = function.stop().await;
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(
         [&lines[0]["cold_start"], &lines[1]["cold_start"]],
         [true, false]
     );
-    for (line, answer) in lines.iter().zip([cold, warm]) {
+    for (line, response) in lines.iter().zip([cold, warm]) {
         assert_eq!(line["operation"], "get-message");
-        assert_eq!(line["request_id"], answer["headers"]["x-request-id"]);
+        assert_eq!(line["request_id"], response["headers"]["x-request-id"]);
     }
 }
 
 #[tokio::test]
 async fn update_message_reacts() {
-    let world = World::new().await;
-    let mut function = world.function("update-message").await;
-    let path = format!("/v1/messages/{}", world.message);
+    let fixture = Fixture::new().await;
+    let mut function = fixture.function("update-message").await;
+    let path = format!("/v1/messages/{}", fixture.message);
     let event = with_id(
         event("PUT /v1/messages/{id}", &path, "citypay_demo_kate"),
-        &world.message,
+        &fixture.message,
     );
     // reactions[heart][]=KateMcCallister
     let form = "cmVhY3Rpb25zW2hlYXJ0XVtdPUthdGVNY0NhbGxpc3Rlcg==";
-    let answer = function.answers(&with_form(event, form)).await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let response = function.invoke(&with_form(event, form)).await;
+    assert_eq!(response["statusCode"], 200, "{response}");
     let reactions =
         json!([{"heart": ["KateMcCallister"]}, {"red_angry_face": ["KateMcCallister"]}]);
-    assert_eq!(body(&answer)["reactions"], reactions);
+    assert_eq!(body(&response)["reactions"], reactions);
 }
 
 #[tokio::test]
 async fn delete_message_deletes_and_has_no_body() {
-    let world = World::new().await;
-    let mut function = world.function("delete-message").await;
-    let path = format!("/v1/messages/{}", world.message);
+    let fixture = Fixture::new().await;
+    let mut function = fixture.function("delete-message").await;
+    let path = format!("/v1/messages/{}", fixture.message);
     let event = with_id(
         event("DELETE /v1/messages/{id}", &path, "citypay_demo_kevin"),
-        &world.message,
+        &fixture.message,
     );
-    let answer = function.answers(&event).await;
-    assert_eq!(answer["statusCode"], 204, "{answer}");
+    let response = function.invoke(&event).await;
+    assert_eq!(response["statusCode"], 204, "{response}");
     assert_eq!(
-        answer
+        response
             .get("body")
             .and_then(Value::as_str)
             .unwrap_or_default(),
         "",
-        "{answer}"
+        "{response}"
     );
 }
 
 #[tokio::test]
 async fn every_binary_does_its_own_operation() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for binary in functions::all().into_keys() {
-        let mut function = world.function(binary).await;
+        let mut function = fixture.function(binary).await;
         let nobody = event("GET /", "/", "unknown");
-        let answer = function.answers(&nobody).await;
+        let response = function.invoke(&nobody).await;
         let expected = if binary == "unknown-route" { 404 } else { 401 };
-        assert_eq!(answer["statusCode"], expected, "{binary}: {answer}");
-        let lines = function.ends().await;
+        assert_eq!(response["statusCode"], expected, "{binary}: {response}");
+        let lines = function.stop().await;
         assert_eq!(lines[0]["operation"], binary, "{lines:?}");
     }
 }
 
 #[tokio::test]
 async fn unknown_route_answers_what_is_no_endpoint() {
-    let world = World::new().await;
-    let mut function = world.function("unknown-route").await;
+    let fixture = Fixture::new().await;
+    let mut function = fixture.function("unknown-route").await;
     let mut nowhere = event("$default", "/nowhere", "x");
     nowhere["requestContext"]["http"]["method"] = json!("GET");
-    assert_eq!(function.answers(&nowhere).await["statusCode"], 404);
+    assert_eq!(function.invoke(&nowhere).await["statusCode"], 404);
     let mut patch = event("$default", "/v1/messages", "x");
     patch["requestContext"]["http"]["method"] = json!("PATCH");
-    let answer = function.answers(&patch).await;
+    let response = function.invoke(&patch).await;
     assert_eq!(
-        (&answer["statusCode"], &answer["headers"]["allow"]),
+        (&response["statusCode"], &response["headers"]["allow"]),
         (&json!(405), &json!("GET, POST"))
     );
 }
 
 #[tokio::test]
 async fn a_function_without_its_tables_says_what_is_missing() {
-    let error = Function::fails("get-message", vec![("AWS_REGION", "eu-west-1")]).await;
+    let error = Function::start_error("get-message", vec![("AWS_REGION", "eu-west-1")]).await;
     assert!(error.contains("MESSAGES_TABLE"), "{error}");
 }

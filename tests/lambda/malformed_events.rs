@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{World, event};
+use crate::{Fixture, event};
 
 /// A list of messages with this changed.
-fn list(change: impl FnOnce(&mut Value)) -> Value {
+fn list_messages_event(change: impl FnOnce(&mut Value)) -> Value {
     let mut event = event("GET /v1/messages", "/v1/messages", "citypay_demo_kevin");
     change(&mut event);
     event
@@ -13,8 +13,8 @@ fn list(change: impl FnOnce(&mut Value)) -> Value {
 
 #[tokio::test]
 async fn whatever_is_in_an_event_there_is_an_answer() {
-    let world = World::new().await;
-    let mut function = world.function("list-messages").await;
+    let fixture = Fixture::new().await;
+    let mut function = fixture.function("list-messages").await;
     for query in [
         "limit=\"1\"",
         "limit=<1>",
@@ -42,11 +42,13 @@ async fn whatever_is_in_an_event_there_is_an_answer() {
         "limit=\u{202e}1",
         "created_at[gte]=99999999999999999999",
     ] {
-        let answer = function
-            .answers(&list(|event| event["rawQueryString"] = json!(query)))
+        let response = function
+            .invoke(&list_messages_event(|event| {
+                event["rawQueryString"] = json!(query)
+            }))
             .await;
-        let status = answer["statusCode"].as_u64().unwrap_or_default();
-        assert!([200, 400].contains(&status), "{query:?}: {answer}");
+        let status = response["statusCode"].as_u64().unwrap_or_default();
+        assert!([200, 400].contains(&status), "{query:?}: {response}");
     }
     for path in [
         "/v1/messages\"",
@@ -59,14 +61,14 @@ async fn whatever_is_in_an_event_there_is_an_answer() {
         "/%",
         "/\u{0}",
     ] {
-        let answer = function
-            .answers(&list(|event| event["rawPath"] = json!(path)))
+        let response = function
+            .invoke(&list_messages_event(|event| event["rawPath"] = json!(path)))
             .await;
         assert!(
-            answer["statusCode"]
+            response["statusCode"]
                 .as_u64()
                 .is_some_and(|status| status < 500),
-            "{path:?}: {answer}"
+            "{path:?}: {response}"
         );
     }
     for (name, value) in [
@@ -78,10 +80,15 @@ async fn whatever_is_in_an_event_there_is_an_answer() {
         ("x-forwarded-proto", "\""),
         ("x-forwarded-port", "x"),
     ] {
-        let answer = function
-            .answers(&list(|event| event["headers"][name] = json!(value)))
+        let response = function
+            .invoke(&list_messages_event(|event| {
+                event["headers"][name] = json!(value)
+            }))
             .await;
-        let status = answer["statusCode"].as_u64().unwrap_or_default();
-        assert!((200..500).contains(&status), "{name}: {value:?}: {answer}");
+        let status = response["statusCode"].as_u64().unwrap_or_default();
+        assert!(
+            (200..500).contains(&status),
+            "{name}: {value:?}: {response}"
+        );
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use local_stack::tls::TlsProxy;
 use serde_json::Value;
 
-use crate::{World, event, with_id};
+use crate::{Fixture, event, with_id};
 
-async fn tls_proxy(world: &World, folder: &tempfile::TempDir) -> TlsProxy {
-    let engine = world.stack.engine.url();
+async fn tls_proxy(fixture: &Fixture, folder: &tempfile::TempDir) -> TlsProxy {
+    let engine = fixture.stack.engine.url();
     let engine = engine.trim_start_matches("http://").parse().unwrap();
     TlsProxy::start(engine, Duration::ZERO, folder.path())
         .await
@@ -16,38 +16,40 @@ async fn tls_proxy(world: &World, folder: &tempfile::TempDir) -> TlsProxy {
 }
 
 /// What `get-message` answers over TLS, and the last line of its log.
-async fn get_message(world: &World, url: &str, bundle: &str) -> (Value, Value) {
-    let path = format!("/v1/messages/{}", world.message);
+async fn get_message(fixture: &Fixture, url: &str, bundle: &str) -> (Value, Value) {
+    let path = format!("/v1/messages/{}", fixture.message);
     let event = event("GET /v1/messages/{id}", &path, "citypay_demo_kate");
     let variables = [("AWS_CA_BUNDLE", bundle)];
-    let mut function = world.function_with("get-message", url, &variables).await;
-    let answer = function.answers(&with_id(event, &world.message)).await;
-    let log = function.ends().await.pop().unwrap();
-    (answer, log)
+    let mut function = fixture
+        .function_with_variables("get-message", url, &variables)
+        .await;
+    let response = function.invoke(&with_id(event, &fixture.message)).await;
+    let log = function.stop().await.pop().unwrap();
+    (response, log)
 }
 
 #[tokio::test]
 async fn a_certificate_under_another_root_than_amazons_is_refused() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let proxy = tls_proxy(&world, &folder).await;
-    let (answer, log) = get_message(&world, &proxy.url, "").await;
-    assert_eq!(answer["statusCode"], 503, "{answer}");
+    let proxy = tls_proxy(&fixture, &folder).await;
+    let (response, log) = get_message(&fixture, &proxy.url, "").await;
+    assert_eq!(response["statusCode"], 503, "{response}");
     let error = log["error"].as_str().unwrap();
     assert!(error.contains("UnknownIssuer"), "{error}");
 }
 
 #[tokio::test]
 async fn a_certificate_under_a_root_of_the_bundle_is_trusted_for_its_name() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let proxy = tls_proxy(&world, &folder).await;
+    let proxy = tls_proxy(&fixture, &folder).await;
     let bundle = proxy.ca_bundle.to_str().unwrap();
-    let (answer, _) = get_message(&world, &proxy.url, bundle).await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let (response, _) = get_message(&fixture, &proxy.url, bundle).await;
+    assert_eq!(response["statusCode"], 200, "{response}");
     let elsewhere = proxy.url.replace("localhost", "127.0.0.1");
-    let (answer, log) = get_message(&world, &elsewhere, bundle).await;
-    assert_eq!(answer["statusCode"], 503, "{answer}");
+    let (response, log) = get_message(&fixture, &elsewhere, bundle).await;
+    assert_eq!(response["statusCode"], 503, "{response}");
     let error = log["error"].as_str().unwrap();
     assert!(error.contains("not valid for name"), "{error}");
 }
