@@ -1,4 +1,4 @@
-//! Functions that run as Lambda would run them.
+//! Runs functions as Lambda does.
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -15,7 +15,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts a binary with these environment variables and no others.
+    /// Starts a binary with these environment variables and those that Lambda sets.
     pub async fn start(binary: &str, variables: Vec<(&str, &str)>) -> Self {
         let api = RuntimeApi::start().await.unwrap();
         let process = Command::new(binary_path(binary))
@@ -30,7 +30,7 @@ impl Function {
         Self { process, api }
     }
 
-    /// What the function answers to an event.
+    /// Sends an event to the function; returns its response.
     pub async fn invoke(&mut self, event: &Value) -> Value {
         let response = async {
             self.api.next_poll().await?.send_event(event);
@@ -38,11 +38,11 @@ impl Function {
         };
         tokio::select! {
             response = response => serde_json::from_str(&response.unwrap().body).unwrap(),
-            status = self.process.wait() => panic!("the function ended: {status:?}"),
+            status = self.process.wait() => panic!("the function exited: {status:?}"),
         }
     }
 
-    /// Ends the function; the lines that it wrote to its log.
+    /// Stops the function; returns the lines of its log.
     pub async fn stop(mut self) -> Vec<Value> {
         self.process.start_kill().unwrap();
         let log = self.process.wait_with_output().await.unwrap().stdout;
@@ -57,7 +57,7 @@ impl Function {
         self.process.kill().await.unwrap();
     }
 
-    /// What a function says that ends before its first event.
+    /// Starts a function that must exit with an error before its first event; returns its output.
     pub async fn start_error(binary: &str, variables: Vec<(&str, &str)>) -> String {
         let function = Self::start(binary, variables).await;
         let Output {
@@ -70,7 +70,7 @@ impl Function {
     }
 }
 
-/// The path of a binary, built first, with all others at once.
+/// Returns the path of a binary. Builds all binaries on the first call.
 fn binary_path(binary: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
@@ -92,7 +92,7 @@ fn binary_path(binary: &str) -> PathBuf {
             }
         }
         let status = build.args(release).status();
-        assert!(status.unwrap().success(), "the functions can be built");
+        assert!(status.unwrap().success(), "cargo build succeeds");
         profile.to_owned()
     });
     folder.join(binary)

@@ -1,4 +1,4 @@
-//! A function that is killed in the middle of a send, at every point where it waits, and the retry.
+//! Kills `create-message` at each of its calls of DynamoDB, and retries the request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,13 +19,14 @@ use tokio::sync::Notify;
 use crate::forward::forward;
 use crate::{Fixture, body, event, with_form};
 
-/// Lets calls of DynamoDB pass but for one, which waits for ever.
+/// A proxy in front of DynamoDB that forwards all calls but one, which it never responds to.
 struct Gate {
     engine: String,
     client: reqwest::Client,
     calls: AtomicUsize,
-    /// Which one waits, and whether it has been carried out by then.
+    /// The index of the blocked call, and whether DynamoDB executes it.
     blocked_call: (usize, bool),
+    /// Notified when the blocked call arrives.
     reached: Notify,
 }
 
@@ -65,7 +66,7 @@ async fn handle(State(gate): State<Arc<Gate>>, headers: HeaderMap, body: Bytes) 
     StatusCode::GATEWAY_TIMEOUT.into_response()
 }
 
-/// A send by Linnie under this key.
+/// Returns an event with which Linnie sends a message under an idempotency key.
 fn send(key: usize) -> Value {
     let mut event = event("POST /v1/messages", "/v1/messages", "citypay_demo_linnie");
     event["headers"]["idempotency-key"] = json!(format!("key-{key}"));
@@ -74,7 +75,7 @@ fn send(key: usize) -> Value {
     with_form(event, form)
 }
 
-/// Kills the function at its call of this number; whether it came so far.
+/// Kills the function at its call with this index; returns whether it made that many calls.
 async fn kill_at_call(fixture: &Fixture, number: usize, executed: bool, key: usize) -> bool {
     let (gate, url) = Gate::start(fixture, (number, executed)).await;
     let mut function = fixture.function_with_endpoint("create-message", &url).await;
@@ -91,7 +92,7 @@ async fn kill_at_call(fixture: &Fixture, number: usize, executed: bool, key: usi
 }
 
 #[tokio::test]
-async fn a_send_that_was_killed_wherever_it_waited_is_there_once_after_the_retry() {
+async fn a_send_killed_at_any_call_is_stored_once_after_a_retry() {
     let fixture = Fixture::new().await;
     let mut sent = 2;
     for executed in [false, true] {
@@ -108,11 +109,11 @@ async fn a_send_that_was_killed_wherever_it_waited_is_there_once_after_the_retry
             }
             number += 1;
         }
-        assert!(number > 5, "there are so many calls: {number}");
+        assert!(number > 5, "create-message makes only {number} calls");
     }
 }
 
-/// The message is the newest for everybody, in every list, and each has so many.
+/// Checks that the message is the newest in every list of every participant, and that each list has `count` messages.
 async fn assert_newest_everywhere(fixture: &Fixture, message: &Value, count: usize, call: usize) {
     let limit = Limit::try_from(100).unwrap();
     let window = Window {
@@ -128,10 +129,13 @@ async fn assert_newest_everywhere(fixture: &Fixture, message: &Value, count: usi
         "citypay_demo_linnie",
     ] {
         let caller = Caller::with_token(token);
-        let family = demo::CONVERSATION_ID.parse().unwrap();
+        let conversation = demo::CONVERSATION_ID.parse().unwrap();
         for page in [
             store.list_inbox(&caller, &window).await.unwrap(),
-            store.list_messages(&caller, family, &window).await.unwrap(),
+            store
+                .list_messages(&caller, conversation, &window)
+                .await
+                .unwrap(),
         ] {
             assert_eq!(page.data.len(), count, "{token}, call {call}");
             assert_eq!(

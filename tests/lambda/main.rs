@@ -1,6 +1,6 @@
-//! The binaries as Lambda runs them: a process each, given events by a runtime API.
+//! Tests of the compiled functions, each in its own process with a local Lambda runtime API.
 //!
-//! The events are those of API Gateway, payload format 2.0, letter for letter.
+//! The events have the format of API Gateway (payload format 2.0).
 
 #[path = "../api/harness/forward.rs"]
 mod forward;
@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 use function::Function;
 
-/// The demo data, and the functions beside it.
+/// A local stack with the demo data, and functions that use it.
 struct Fixture {
     stack: Stack,
+    /// The id of Kevin's message.
     message: String,
 }
 
@@ -32,17 +33,18 @@ impl Fixture {
         }
     }
 
+    /// Starts a function.
     async fn function(&self, binary: &str) -> Function {
         self.function_with_endpoint(binary, &self.stack.engine.url())
             .await
     }
 
-    /// The same, over DynamoDB at this address.
+    /// Starts a function that uses DynamoDB at `endpoint`.
     async fn function_with_endpoint(&self, binary: &str, endpoint: &str) -> Function {
         self.function_with_variables(binary, endpoint, &[]).await
     }
 
-    /// The same, with these variables too.
+    /// Starts a function with additional environment variables.
     async fn function_with_variables(
         &self,
         binary: &str,
@@ -66,11 +68,11 @@ fn with_id(mut event: Value, id: &str) -> Value {
 }
 
 fn body(response: &Value) -> Value {
-    serde_json::from_str(response["body"].as_str().expect("a body as text")).unwrap()
+    serde_json::from_str(response["body"].as_str().expect("the body is a string")).unwrap()
 }
 
 #[tokio::test]
-async fn list_messages_lists() {
+async fn list_messages_returns_a_page_with_a_link_to_the_next() {
     let fixture = Fixture::new().await;
     let mut function = fixture.function("list-messages").await;
     let mut event = event("GET /v1/messages", "/v1/messages", "citypay_demo_kevin");
@@ -89,7 +91,7 @@ async fn list_messages_lists() {
 }
 
 #[tokio::test]
-async fn create_message_sends_a_form_in_base64() {
+async fn create_message_accepts_a_base64_encoded_form() {
     let fixture = Fixture::new().await;
     let mut function = fixture.function("create-message").await;
     let event = event("POST /v1/messages", "/v1/messages", "citypay_demo_linnie");
@@ -103,7 +105,7 @@ async fn create_message_sends_a_form_in_base64() {
 }
 
 #[tokio::test]
-async fn get_message_answers_warm_as_it_did_cold_and_logs_a_line_for_each() {
+async fn get_message_responds_the_same_cold_and_warm_and_logs_one_line_each() {
     let fixture = Fixture::new().await;
     let mut function = fixture.function("get-message").await;
     let path = format!("/v1/messages/{}", fixture.message);
@@ -132,7 +134,7 @@ async fn get_message_answers_warm_as_it_did_cold_and_logs_a_line_for_each() {
 }
 
 #[tokio::test]
-async fn update_message_reacts() {
+async fn update_message_adds_a_reaction() {
     let fixture = Fixture::new().await;
     let mut function = fixture.function("update-message").await;
     let path = format!("/v1/messages/{}", fixture.message);
@@ -150,7 +152,7 @@ async fn update_message_reacts() {
 }
 
 #[tokio::test]
-async fn delete_message_deletes_and_has_no_body() {
+async fn delete_message_returns_204_without_a_body() {
     let fixture = Fixture::new().await;
     let mut function = fixture.function("delete-message").await;
     let path = format!("/v1/messages/{}", fixture.message);
@@ -171,12 +173,12 @@ async fn delete_message_deletes_and_has_no_body() {
 }
 
 #[tokio::test]
-async fn every_binary_does_its_own_operation() {
+async fn every_binary_runs_the_operation_of_its_name() {
     let fixture = Fixture::new().await;
     for binary in functions::all().into_keys() {
         let mut function = fixture.function(binary).await;
-        let nobody = event("GET /", "/", "unknown");
-        let response = function.invoke(&nobody).await;
+        let unauthenticated = event("GET /", "/", "unknown");
+        let response = function.invoke(&unauthenticated).await;
         let expected = if binary == "unknown-route" { 404 } else { 401 };
         assert_eq!(response["statusCode"], expected, "{binary}: {response}");
         let lines = function.stop().await;
@@ -185,12 +187,12 @@ async fn every_binary_does_its_own_operation() {
 }
 
 #[tokio::test]
-async fn unknown_route_answers_what_is_no_endpoint() {
+async fn unknown_route_returns_404_for_unknown_paths_and_405_for_unknown_methods() {
     let fixture = Fixture::new().await;
     let mut function = fixture.function("unknown-route").await;
-    let mut nowhere = event("$default", "/nowhere", "x");
-    nowhere["requestContext"]["http"]["method"] = json!("GET");
-    assert_eq!(function.invoke(&nowhere).await["statusCode"], 404);
+    let mut unknown = event("$default", "/unknown", "x");
+    unknown["requestContext"]["http"]["method"] = json!("GET");
+    assert_eq!(function.invoke(&unknown).await["statusCode"], 404);
     let mut patch = event("$default", "/v1/messages", "x");
     patch["requestContext"]["http"]["method"] = json!("PATCH");
     let response = function.invoke(&patch).await;
@@ -201,7 +203,7 @@ async fn unknown_route_answers_what_is_no_endpoint() {
 }
 
 #[tokio::test]
-async fn a_function_without_its_tables_says_what_is_missing() {
+async fn a_function_without_table_names_fails_at_start_with_the_missing_variable() {
     let error = Function::start_error("get-message", vec![("AWS_REGION", "eu-west-1")]).await;
     assert!(error.contains("MESSAGES_TABLE"), "{error}");
 }

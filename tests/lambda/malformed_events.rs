@@ -1,10 +1,10 @@
-//! Events with what no well-behaved client sends: there is always an answer, and a documented one.
+//! Events that no well-behaved client causes: each gets a documented response.
 
 use serde_json::{Value, json};
 
 use crate::{Fixture, event};
 
-/// A list of messages with this changed.
+/// Returns an event of `list-messages`, modified by `change`.
 fn list_messages_event(change: impl FnOnce(&mut Value)) -> Value {
     let mut event = event("GET /v1/messages", "/v1/messages", "citypay_demo_kevin");
     change(&mut event);
@@ -12,7 +12,7 @@ fn list_messages_event(change: impl FnOnce(&mut Value)) -> Value {
 }
 
 #[tokio::test]
-async fn whatever_is_in_an_event_there_is_an_answer() {
+async fn a_malformed_query_path_or_header_never_causes_a_500() {
     let fixture = Fixture::new().await;
     let mut function = fixture.function("list-messages").await;
     for query in [

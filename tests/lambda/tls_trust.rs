@@ -1,4 +1,4 @@
-//! Whom a function trusts to be DynamoDB.
+//! Which certificates a function accepts from DynamoDB.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{Fixture, event, with_id};
 
+/// Starts a TLS proxy in front of the engine of `fixture`.
 async fn tls_proxy(fixture: &Fixture, folder: &tempfile::TempDir) -> TlsProxy {
     let engine = fixture.stack.engine.url();
     let engine = engine.trim_start_matches("http://").parse().unwrap();
@@ -15,7 +16,7 @@ async fn tls_proxy(fixture: &Fixture, folder: &tempfile::TempDir) -> TlsProxy {
         .unwrap()
 }
 
-/// What `get-message` answers over TLS, and the last line of its log.
+/// Invokes `get-message` with this DynamoDB endpoint and CA bundle; returns its response and its last log line.
 async fn get_message(fixture: &Fixture, url: &str, bundle: &str) -> (Value, Value) {
     let path = format!("/v1/messages/{}", fixture.message);
     let event = event("GET /v1/messages/{id}", &path, "citypay_demo_kate");
@@ -29,7 +30,7 @@ async fn get_message(fixture: &Fixture, url: &str, bundle: &str) -> (Value, Valu
 }
 
 #[tokio::test]
-async fn a_certificate_under_another_root_than_amazons_is_refused() {
+async fn a_certificate_from_a_root_other_than_amazons_is_refused() {
     let fixture = Fixture::new().await;
     let folder = tempfile::tempdir().unwrap();
     let proxy = tls_proxy(&fixture, &folder).await;
@@ -40,15 +41,15 @@ async fn a_certificate_under_another_root_than_amazons_is_refused() {
 }
 
 #[tokio::test]
-async fn a_certificate_under_a_root_of_the_bundle_is_trusted_for_its_name() {
+async fn a_certificate_from_a_root_in_the_bundle_is_accepted_for_its_host_name_only() {
     let fixture = Fixture::new().await;
     let folder = tempfile::tempdir().unwrap();
     let proxy = tls_proxy(&fixture, &folder).await;
     let bundle = proxy.ca_bundle.to_str().unwrap();
     let (response, _) = get_message(&fixture, &proxy.url, bundle).await;
     assert_eq!(response["statusCode"], 200, "{response}");
-    let elsewhere = proxy.url.replace("localhost", "127.0.0.1");
-    let (response, log) = get_message(&fixture, &elsewhere, bundle).await;
+    let other_name = proxy.url.replace("localhost", "127.0.0.1");
+    let (response, log) = get_message(&fixture, &other_name, bundle).await;
     assert_eq!(response["statusCode"], 503, "{response}");
     let error = log["error"].as_str().unwrap();
     assert!(error.contains("not valid for name"), "{error}");
