@@ -1,7 +1,7 @@
-//! The commands of the documentation, run as a reader types them.
+//! Runs the `curl` commands of the documentation.
 //!
-//! Only Rust is needed: the `curl` lines are parsed here and sent with reqwest. The parser is strict: a line
-//! with an unknown option fails, so that no line is skipped unnoticed.
+//! Does not need curl: parses the lines and sends the requests with reqwest. The parser is strict: a line with an
+//! unknown option fails, so no line is skipped unnoticed.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use local_stack::stack::{Stack, listen};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, Response, StatusCode};
 
-/// What the documents call the address of the API; the transcript in README.md writes it out.
+/// How the documents write the base URL of the API; the transcript in README.md spells it out.
 const BASES: [&str; 2] = ["$API", "http://127.0.0.1:3000"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn curl_lines_of_the_readme_succeed_twice_in_a_row() {
+async fn the_curl_commands_of_the_readme_succeed_twice_in_a_row() {
     let samples = samples("README.md");
     assert!(samples.len() >= 8, "README.md has {}", samples.len());
     let api = start().await;
@@ -26,7 +26,7 @@ async fn curl_lines_of_the_readme_succeed_twice_in_a_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn curl_lines_of_the_api_reference_respond_as_documented() {
+async fn the_curl_commands_of_the_api_reference_respond_as_documented() {
     let samples = samples("docs/api.md");
     let api = start().await;
     for sample in &samples {
@@ -35,14 +35,14 @@ async fn curl_lines_of_the_api_reference_respond_as_documented() {
     for endpoint in endpoints() {
         let (method, path) = &endpoint;
         assert!(
-            samples.iter().any(|sample| sample.is_of(method, path)),
+            samples.iter().any(|sample| sample.is_for(method, path)),
             "docs/api.md has no example of {method} {path}"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn curl_lines_of_the_guide_respond_as_documented() {
+async fn the_curl_commands_of_the_guide_respond_as_documented() {
     let samples = samples("docs/guide.md");
     assert!(samples.len() >= 15, "docs/guide.md has {}", samples.len());
     let api = start().await;
@@ -52,8 +52,8 @@ async fn curl_lines_of_the_guide_respond_as_documented() {
 }
 
 #[test]
-fn curl_lines_are_read_as_a_shell_and_curl_read_them() {
-    let sample = Sample::of(
+fn curl_commands_are_parsed_like_a_shell_and_curl_parse_them() {
+    let sample = Sample::parse(
         r#"curl -G $API/v1/messages -H "Authorization: Bearer t" -d a=1 --data-urlencode 'b=x y&z'"#,
     );
     let request = sample.request.unwrap();
@@ -65,7 +65,7 @@ fn curl_lines_are_read_as_a_shell_and_curl_read_them() {
     );
     assert_eq!(request.body, None);
 
-    let sample = Sample::of(r#"curl $API/v1/messages -d c=1 -d message="“’" -d "e[]=+1""#);
+    let sample = Sample::parse(r#"curl $API/v1/messages -d c=1 -d message="“’" -d "e[]=+1""#);
     let request = sample.request.unwrap();
     assert_eq!(request.method, Method::POST);
     assert_eq!(request.body.as_deref(), Some("c=1&message=“’&e[]=+1"));
@@ -84,11 +84,11 @@ fn curl_lines_are_read_as_a_shell_and_curl_read_them() {
         "curl -X PUT",
         "curl $API/v1/me -H Accept",
     ] {
-        assert!(Sample::of(line).request.is_err(), "{line}");
+        assert!(Sample::parse(line).request.is_err(), "{line}");
     }
 }
 
-/// Starts a stack with the demo data; its address.
+/// Starts a stack with the demo data; returns its base URL.
 async fn start() -> String {
     let stack = Stack::start(None).await.unwrap();
     demo::load(&stack.store).await.unwrap();
@@ -102,7 +102,7 @@ async fn start() -> String {
     format!("http://{address}")
 }
 
-/// A documented command, and the status that the document shows after it, if it shows one.
+/// A documented command, and the status that the document shows after it, if any.
 struct Sample {
     line: String,
     request: Result<Request, String>,
@@ -110,35 +110,35 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(line: &str) -> Self {
+    fn parse(line: &str) -> Self {
         Self {
             line: line.to_owned(),
-            request: words(line).and_then(Request::of),
+            request: words(line).and_then(Request::from_curl),
             status: None,
         }
     }
 
-    /// Runs the command; fails unless it responds with the documented status, or any 2xx.
+    /// Sends the request; fails unless the response has the documented status, or any 2xx if none is documented.
     async fn check(&self, api: &str, pass: &str) {
         let request = match &self.request {
             Ok(request) => request,
-            Err(problem) => panic!("{problem}: {}", self.line),
+            Err(error) => panic!("{error}: {}", self.line),
         };
         let response = request.send(api).await;
         let status = response.status();
-        let is_right = self
+        let is_expected = self
             .status
             .map_or(status.is_success(), |expected| status == expected);
         let body = response.text().await.unwrap();
         assert!(
-            is_right,
+            is_expected,
             "{status} in the {pass} pass: {}\n{body}",
             self.line
         );
     }
 
-    /// Whether it is a request to this endpoint, whose path has placeholders like `:id`.
-    fn is_of(&self, method: &str, path: &str) -> bool {
+    /// Whether it is a request to this endpoint, whose path has parameters like `:id`.
+    fn is_for(&self, method: &str, path: &str) -> bool {
         self.request.as_ref().is_ok_and(|request| {
             let given = request.target.split('?').next().unwrap_or_default();
             let (expected, given) = (path.split('/'), given.split('/'));
@@ -151,7 +151,7 @@ impl Sample {
     }
 }
 
-/// What a `curl` line asks for.
+/// The request that a `curl` command sends.
 struct Request {
     method: Method,
     /// Path and query.
@@ -163,8 +163,8 @@ struct Request {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Request {
-    /// Reads the arguments of `curl`, of which it knows those that the documents use.
-    fn of(words: Vec<String>) -> Result<Self, String> {
+    /// Parses the arguments of `curl`. Supports only the options that the documents use.
+    fn from_curl(words: Vec<String>) -> Result<Self, String> {
         let mut words = words.into_iter();
         if words.next().as_deref() != Some("curl") {
             return Err("not a curl line".into());
@@ -193,15 +193,15 @@ impl Request {
                 option if option.starts_with('-') => {
                     return Err(format!("unknown option {option}"));
                 }
-                _ if target.is_some() => return Err("more than one address".into()),
+                _ if target.is_some() => return Err("more than one URL".into()),
                 url => {
                     let path = BASES.iter().find_map(|base| url.strip_prefix(base));
                     let path = path.filter(|path| path.starts_with('/'));
-                    target = Some(path.ok_or("not an address of the API")?.to_owned());
+                    target = Some(path.ok_or("not a URL of the API")?.to_owned());
                 }
             }
         }
-        let mut target = target.ok_or("no address")?;
+        let mut target = target.ok_or("no URL")?;
         let data = (!data.is_empty()).then(|| data.join("&"));
         let body = if in_query { None } else { data.clone() };
         if let Some(query) = data.filter(|_| in_query) {
@@ -239,8 +239,8 @@ impl Request {
     }
 }
 
-/// The words of a line, with quotes as a shell has them. Of variables only those of [`BASES`] are known; pipes,
-/// redirections and substitutions are not.
+/// Splits a line into words, with quotes like a shell. Refuses variables other than those of [`BASES`], pipes,
+/// redirections and substitutions.
 fn words(line: &str) -> Result<Vec<String>, String> {
     let (mut words, mut word): (Vec<String>, Option<String>) = (Vec::new(), None);
     let mut rest = line.chars();
@@ -250,7 +250,7 @@ fn words(line: &str) -> Result<Vec<String>, String> {
             '\'' | '"' => {
                 let word = word.get_or_insert_default();
                 loop {
-                    match rest.next().ok_or("a quote that does not end")? {
+                    match rest.next().ok_or("an unterminated quote")? {
                         end if end == character => break,
                         '$' | '`' | '\\' if character == '"' => {
                             return Err("a substitution or escape in quotes".into());
@@ -272,7 +272,7 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-/// All but unreserved characters, which `--data-urlencode` leaves as they are.
+/// The characters that `--data-urlencode` encodes: all but the unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -283,13 +283,14 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// A document of this repository.
+/// Reads a document of this repository.
 fn document(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     std::fs::read_to_string(root.join(name)).unwrap()
 }
 
-/// The `curl` lines in the code of a document, each with the status that follows it, as in `HTTP/1.1 404`.
+/// Returns the `curl` commands in the code blocks of a document, each with the status that follows it, as in
+/// `HTTP/1.1 404`.
 fn samples(name: &str) -> Vec<Sample> {
     let text = document(name);
     let (mut samples, mut is_fenced): (Vec<Sample>, bool) = (Vec::new(), false);
@@ -306,11 +307,11 @@ fn samples(name: &str) -> Vec<Sample> {
         };
         let mut code = code.strip_prefix("$ ").unwrap_or(code).to_owned();
         if code.starts_with("curl ") {
-            while let Some(begun) = code.strip_suffix('\\') {
+            while let Some(start) = code.strip_suffix('\\') {
                 let next = lines.next().expect("a line follows a backslash");
-                code = format!("{begun}{}", next.trim_start());
+                code = format!("{start}{}", next.trim_start());
             }
-            samples.push(Sample::of(&code));
+            samples.push(Sample::parse(&code));
         } else if let Some(status) = code.strip_prefix("HTTP/1.1 ") {
             let status = status.split(' ').next().and_then(|code| code.parse().ok());
             let sample = samples.last_mut().expect("a response follows a request");
@@ -320,7 +321,7 @@ fn samples(name: &str) -> Vec<Sample> {
     samples
 }
 
-/// The endpoints in the table at the top of docs/api.md: method and path.
+/// Returns the method and path of each endpoint in the table at the top of docs/api.md.
 fn endpoints() -> Vec<(String, String)> {
     let text = document("docs/api.md");
     let rows = text.lines().filter_map(|line| line.strip_prefix("| [`"));

@@ -1,4 +1,4 @@
-//! `template.yaml`, the handlers and everything else that names an endpoint agree with each other.
+//! `template.yaml`, the handlers, the alarms, the routers and the documentation list the same endpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,18 +19,18 @@ use shared::time::{Clock, Micros};
 /// The root of the repository.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// A text file of the repository.
+/// Reads a text file of the repository.
 fn read(path: impl AsRef<Path>) -> String {
     let path = Path::new(ROOT).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// `template.yaml` as JSON, for tests to change.
+/// Returns `template.yaml` as JSON, so that tests can modify it.
 fn document() -> Value {
     template::document(&read("template.yaml")).unwrap()
 }
 
-/// Why the local stack does not start with this template, if it does not.
+/// Starts a gateway with this template; returns its error message if it fails.
 async fn start_with(document: Value) -> Result<(), String> {
     let store = Stack::start(None).await.unwrap().store;
     let template = Template::from_document(document).map_err(|error| error.to_string())?;
@@ -45,7 +45,7 @@ async fn the_local_stack_starts_with_the_template() {
 }
 
 #[tokio::test]
-async fn a_function_without_a_handler_is_an_error_at_start() {
+async fn a_function_without_a_handler_fails_at_start() {
     let mut document = document();
     let function = &mut document["Resources"]["GetMessage"];
     function["Metadata"]["BuildProperties"]["Binary"] = json!("fetch-message");
@@ -55,7 +55,7 @@ async fn a_function_without_a_handler_is_an_error_at_start() {
 }
 
 #[tokio::test]
-async fn a_handler_without_a_function_is_an_error_at_start() {
+async fn a_handler_without_a_function_fails_at_start() {
     let mut document = document();
     let resources = document["Resources"].as_object_mut().unwrap();
     resources.remove("DeleteMessage").unwrap();
@@ -64,20 +64,20 @@ async fn a_handler_without_a_function_is_an_error_at_start() {
 }
 
 #[test]
-fn a_function_built_from_another_folder_is_an_error() {
+fn a_function_built_from_a_folder_of_another_name_is_refused() {
     let mut document = document();
     document["Resources"]["GetMessage"]["Properties"]["CodeUri"] = json!("functions/get-me");
     let error = Template::from_document(document).unwrap_err().to_string();
     assert!(error.contains("functions/get-me"), "{error}");
 }
 
-/// The environment variables that the template gives to every function.
+/// Returns the environment variables that the template sets for every function.
 fn variables(document: &mut Value) -> &mut Value {
     &mut document["Globals"]["Function"]["Environment"]["Variables"]
 }
 
 #[test]
-fn a_variable_that_refers_to_no_table_is_an_error() {
+fn a_variable_that_does_not_refer_to_a_table_is_refused() {
     let mut document = document();
     variables(&mut document)["INBOX_TABLE"] = json!({ "Ref": "OutboxTable" });
     let error = Template::from_document(document).unwrap_err().to_string();
@@ -85,10 +85,10 @@ fn a_variable_that_refers_to_no_table_is_an_error() {
 }
 
 #[test]
-fn a_dynamodb_endpoint_other_than_that_of_the_region_is_an_error() {
+fn a_missing_or_wrong_dynamodb_endpoint_is_refused() {
     let (mut missing, mut other) = (document(), document());
-    let variables_of_one = variables(&mut missing).as_object_mut().unwrap();
-    variables_of_one.remove("DYNAMODB_ENDPOINT").unwrap();
+    let variables_of_missing = variables(&mut missing).as_object_mut().unwrap();
+    variables_of_missing.remove("DYNAMODB_ENDPOINT").unwrap();
     variables(&mut other)["DYNAMODB_ENDPOINT"] =
         json!({ "Fn::Sub": "https://dynamodb.${AWS::Region}.amazonaws.com" });
     for document in [missing, other] {
@@ -97,7 +97,7 @@ fn a_dynamodb_endpoint_other_than_that_of_the_region_is_an_error() {
     }
 }
 
-/// The logical ids of the functions.
+/// Returns the logical ids of the functions.
 fn logical_ids(document: &Value) -> Vec<String> {
     let resources = document["Resources"].as_object().unwrap().iter();
     let functions =
@@ -105,7 +105,7 @@ fn logical_ids(document: &Value) -> Vec<String> {
     functions.map(|(id, _)| id.clone()).collect()
 }
 
-/// The statements of a function's policies; none if it has no policy.
+/// Returns the statements of a function's policies; none if it has no policy.
 fn statements<'a>(document: &'a mut Value, function: &str) -> Vec<&'a mut Value> {
     let properties = &mut document["Resources"][function]["Properties"];
     let Some(policies) = properties.get_mut("Policies") else {
@@ -142,12 +142,12 @@ async fn an_unused_grant_is_reported_for_every_statement() {
     }
     assert!(
         added.len() > functions::all().len(),
-        "several for most functions: {added:?}"
+        "most functions have several statements: {added:?}"
     );
 }
 
-/// The template without one statement of this function's policies, and without one table of a statement
-/// that lists several: every way to grant it one thing less.
+/// Returns variants of the template that grant this function less: one variant without each statement of its
+/// policies, and one without each table of a statement that lists several.
 fn narrowed(function: &str) -> Vec<Value> {
     let mut all = Vec::new();
     for index in 0..statements(&mut document(), function).len() {
@@ -168,13 +168,13 @@ fn narrowed(function: &str) -> Vec<Value> {
     all
 }
 
-/// One grant of each function is enough to show that a missing grant is reported: that every grant is
-/// used is what `every_function_uses_exactly_what_its_policy_grants` shows.
+/// Tests one missing grant per function. That every grant is used is tested by
+/// `every_function_uses_exactly_what_its_policy_grants`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_grant_is_reported() {
     let functions = Template::embedded().unwrap().functions.into_iter();
     let with_policy = functions.filter(|function| !function.permissions.is_empty());
-    // A different one each time, so that the sample has statements and tables of all kinds.
+    // A different variant for each function, so that the sample covers different statements and tables.
     let samples = with_policy.enumerate().map(|(number, function)| {
         let mut narrowed = narrowed(&function.name);
         let sample = narrowed.swap_remove(number % narrowed.len());
@@ -182,8 +182,8 @@ async fn a_missing_grant_is_reported() {
     });
     let samples: Vec<_> = samples.collect();
     assert!(!samples.is_empty());
-    for at_once in samples.chunks(4) {
-        let runs = at_once.iter().cloned().map(|(binary, sample)| {
+    for concurrent in samples.chunks(4) {
+        let runs = concurrent.iter().cloned().map(|(binary, sample)| {
             tokio::spawn(async move { (format!("{binary}: denied: "), violations(sample).await) })
         });
         for (expected, found) in try_join_all(runs).await.unwrap() {
@@ -209,7 +209,7 @@ struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// The JSON of the response; null if the body is empty or no JSON.
+    /// Sends a request; returns the JSON of the response, or null if the body is empty or not JSON.
     async fn calls(&self, route: &str, form: &str) -> Value {
         let (method, path) = route.split_once(' ').unwrap();
         let request = Request::builder()
@@ -227,8 +227,8 @@ impl Caller<'_> {
     }
 }
 
-/// Calls every function with everything that it can do, under the policies of this template, and returns
-/// what was denied, and what was granted and not used.
+/// Calls every function so that it uses all of its DynamoDB operations, under the policies of this template.
+/// Returns the permissions that were denied, and those that were granted and not used.
 async fn violations(document: Value) -> Vec<String> {
     let stack = Stack::start(None).await.unwrap();
     demo::load(&stack.store).await.unwrap();
@@ -247,13 +247,13 @@ async fn violations(document: Value) -> Vec<String> {
         },
     });
     let id = |response: &Value| response["id"].as_str().unwrap_or_default().to_owned();
-    let family = demo::CONVERSATION_ID;
+    let conversation = demo::CONVERSATION_ID;
     let [message, unread] = demo::message_ids().unwrap();
 
     kevin.calls("GET /v1/messages", "").await;
-    let list = format!("GET /v1/messages?conversation_id={family}");
+    let list = format!("GET /v1/messages?conversation_id={conversation}");
     kevin.calls(&list, "").await;
-    let hello = format!("conversation_id={family}&message=hello");
+    let hello = format!("conversation_id={conversation}&message=hello");
     kevin.calls("POST /v1/messages", &hello).await;
     kevin.calls("POST /v1/messages", &hello).await; // replayed, under the same key
     kevin
@@ -274,42 +274,43 @@ async fn violations(document: Value) -> Vec<String> {
         .calls(&format!("GET /v1/conversations?starting_after={pair}"), "")
         .await;
     kevin
-        .calls(&format!("GET /v1/conversations/{family}"), "")
+        .calls(&format!("GET /v1/conversations/{conversation}"), "")
         .await;
     kevin
         .calls(&format!("PUT /v1/conversations/{pair}"), "name=Brothers")
         .await;
     let read = format!("read_up_to={unread}");
     kevin
-        .calls(&format!("PUT /v1/conversations/{family}"), &read)
+        .calls(&format!("PUT /v1/conversations/{conversation}"), &read)
         .await;
     let others = format!("POST /v1/conversations/{pair}/participants");
     kevin.calls(&others, "participants[]=KateMcCallister").await;
     // The last participant to leave, or to be removed, deletes the messages.
-    for (gone, last) in [("conversations", &buzz), ("participants", &kate)] {
-        let alone = last.calls("POST /v1/conversations", "participants[]=KevinMcCallister");
-        let alone = id(&alone.await);
-        let hello = format!("conversation_id={alone}&message=hello");
+    for (collection, last) in [("conversations", &buzz), ("participants", &kate)] {
+        let temporary = last.calls("POST /v1/conversations", "participants[]=KevinMcCallister");
+        let temporary = id(&temporary.await);
+        let hello = format!("conversation_id={temporary}&message=hello");
         last.calls("POST /v1/messages", &hello).await;
         for person in [&kevin, last] {
             let me = id(&person.calls("GET /v1/me", "").await);
-            let route = match gone {
-                "conversations" => format!("DELETE /v1/conversations/{alone}"),
-                _ => format!("DELETE /v1/conversations/{alone}/participants/{me}"),
+            let route = match collection {
+                "conversations" => format!("DELETE /v1/conversations/{temporary}"),
+                _ => format!("DELETE /v1/conversations/{temporary}/participants/{me}"),
             };
             person.calls(&route, "").await;
         }
     }
 
-    // Listing the inbox deletes its entries of a conversation that does not exist anymore.
-    let alone = id(&buzz
+    // Listing the inbox deletes entries of conversations that no longer exist.
+    let temporary = id(&buzz
         .calls("POST /v1/conversations", "participants[]=BuzzMcCallister")
         .await);
-    let hello = format!("conversation_id={alone}&message=hello");
+    let hello = format!("conversation_id={temporary}&message=hello");
     buzz.calls("POST /v1/messages", &hello).await;
-    let key = serde_json::json!({"TableName": "ConversationsTable", "Key": {"id": {"S": alone}}});
+    let key =
+        serde_json::json!({"TableName": "ConversationsTable", "Key": {"id": {"S": temporary}}});
     let delete = serde_json::from_value(key).unwrap();
-    // Fails if the policy was too narrow to create the conversation.
+    // Ignores the error if a narrowed policy prevented the creation of the conversation.
     let _ = stack.engine.database().delete_item(delete);
     buzz.calls("GET /v1/messages", "").await;
 
@@ -332,7 +333,7 @@ async fn violations(document: Value) -> Vec<String> {
 }
 
 #[test]
-fn permissions_from_anywhere_else_are_refused() {
+fn permissions_outside_of_function_policies_are_refused() {
     let mut with_role = document();
     with_role["Resources"]["GetMessage"]["Properties"]["Role"] = json!("arn:aws:iam::1:role/admin");
     assert!(Template::from_document(with_role).is_err());
@@ -344,7 +345,7 @@ fn permissions_from_anywhere_else_are_refused() {
 }
 
 #[test]
-fn tables_have_the_keys_of_the_template() {
+fn the_template_has_a_variable_for_every_table_and_the_keys_of_messages() {
     let template = Template::embedded().unwrap();
     let named: BTreeSet<_> = template.variables.values().collect();
     assert_eq!(template.tables.keys().collect::<BTreeSet<_>>(), named);
@@ -370,7 +371,7 @@ struct Mentions {
 }
 
 impl Mentions {
-    fn of_this_project() -> Self {
+    fn read() -> Self {
         let router = read("Cargo.toml");
         let router = router.lines().map(str::trim);
         let router = router.filter(|line| line.starts_with("{ path = \"/"));
@@ -391,7 +392,7 @@ impl Mentions {
         }
     }
 
-    /// What is missing for the functions in these folders, and what is left of others, one line each.
+    /// Returns one line for each place that does not list a function of these folders, and for each that lists another.
     fn omissions(&self, folders: &BTreeSet<String>) -> Vec<String> {
         let mut omissions = Vec::new();
         let template = Template::from_document(self.document.clone()).unwrap();
@@ -404,7 +405,7 @@ impl Mentions {
             .map(|function| (function.binary.as_str(), function))
             .collect();
         for folder in folders {
-            let mut omit = |what: String| omissions.push(format!("{folder}: {what}"));
+            let mut omit = |omission: String| omissions.push(format!("{folder}: {omission}"));
             if !self.mounted.contains(folder) {
                 omit("the local stack mounts no handler of this name (functions.rs)".to_owned());
             }
@@ -441,12 +442,12 @@ impl Mentions {
                 }
             }
         }
-        let left = binaries.into_values();
+        let removed = binaries.into_values();
         omissions.extend(
-            left.map(|function| format!("template.yaml: {}: no such folder", function.binary)),
+            removed.map(|function| format!("template.yaml: {}: no such folder", function.binary)),
         );
-        let left = self.mounted.difference(folders);
-        omissions.extend(left.map(|name| format!("local stack: {name}: no such folder")));
+        let removed = self.mounted.difference(folders);
+        omissions.extend(removed.map(|name| format!("local stack: {name}: no such folder")));
         omissions.extend(
             router
                 .into_iter()
@@ -460,8 +461,8 @@ impl Mentions {
         omissions
     }
 
-    /// Whether a page has `GET /v1/messages/:id` or `GET /v1/messages/{id}`, and not only as the
-    /// beginning of a longer path.
+    /// Whether a page contains `GET /v1/messages/:id` or `GET /v1/messages/{id}`, not just as the start of a
+    /// longer path.
     fn documents(&self, route: &str) -> bool {
         let with_colons = route.replace('{', ":").replace('}', "");
         [route, &with_colons].into_iter().any(|spelling| {
@@ -474,7 +475,7 @@ impl Mentions {
     }
 }
 
-/// The folders of `functions/`.
+/// Returns the names of the folders in `functions/`.
 fn folders() -> BTreeSet<String> {
     let names = files("functions").into_iter().map(|path| {
         let name = path.file_name().unwrap();
@@ -483,7 +484,7 @@ fn folders() -> BTreeSet<String> {
     names.collect()
 }
 
-/// What a folder of the repository has in it.
+/// Returns the paths in a folder of the repository; in `docs`, those of Markdown files.
 fn files(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -492,7 +493,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// `create-message` as `CreateMessage`.
+/// Converts `create-message` to `CreateMessage`.
 fn in_pascal_case(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let (first, rest) = word.split_at(1);
@@ -501,7 +502,7 @@ fn in_pascal_case(name: &str) -> String {
     words.collect()
 }
 
-/// `/:id` as the template writes it, `/{id}`.
+/// Converts `/:id` to the template's `/{id}`.
 fn with_braces(path: &str) -> String {
     let segments = path
         .split('/')
@@ -512,13 +513,13 @@ fn with_braces(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// The alarms of a template.
+/// Returns the alarms of a template.
 fn alarms(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let resources = document["Resources"].as_object().unwrap().iter();
     resources.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm")
 }
 
-/// The metrics that an alarm reads, without the expressions over them.
+/// Returns the metrics that an alarm reads, without its math expressions.
 fn metrics(alarm: &Value) -> impl Iterator<Item = &Value> {
     let metrics = alarm["Properties"]["Metrics"]
         .as_array()
@@ -527,7 +528,7 @@ fn metrics(alarm: &Value) -> impl Iterator<Item = &Value> {
     metrics.filter_map(|metric| metric.get("MetricStat")?.get("Metric"))
 }
 
-/// The resources that the alarms on a metric list, by this dimension.
+/// Returns the logical ids of the resources that the alarms on a metric list in this dimension.
 fn listed(document: &Value, namespace: &str, metric: &str, dimension: &str) -> BTreeSet<String> {
     let metrics = alarms(document).flat_map(|(_, alarm)| metrics(alarm));
     let metrics =
@@ -539,25 +540,25 @@ fn listed(document: &Value, namespace: &str, metric: &str, dimension: &str) -> B
 }
 
 #[test]
-fn every_endpoint_is_complete() {
-    let omissions = Mentions::of_this_project().omissions(&folders());
+fn every_endpoint_is_listed_everywhere() {
+    let omissions = Mentions::read().omissions(&folders());
     assert!(omissions.is_empty(), "\n{}", omissions.join("\n"));
 }
 
-/// The omissions of these that the project as it is does not have.
+/// Returns the omissions that the unmodified project does not have.
 fn added(mentions: &Mentions, to: &BTreeSet<String>) -> Vec<String> {
-    let known = Mentions::of_this_project().omissions(&folders());
+    let known = Mentions::read().omissions(&folders());
     let mut omissions = mentions.omissions(to);
     omissions.retain(|omission| !known.contains(omission));
     omissions
 }
 
 #[test]
-fn a_folder_without_anything_else_is_reported_as_an_incomplete_endpoint() {
+fn a_function_folder_that_is_listed_nowhere_is_reported() {
     let mut folders = folders();
     folders.insert("pin-message".to_owned());
     assert_eq!(
-        added(&Mentions::of_this_project(), &folders),
+        added(&Mentions::read(), &folders),
         [
             "pin-message: the local stack mounts no handler of this name (functions.rs)",
             "pin-message: no function in template.yaml has this Binary",
@@ -566,8 +567,8 @@ fn a_folder_without_anything_else_is_reported_as_an_incomplete_endpoint() {
 }
 
 #[test]
-fn a_function_that_nothing_else_names_is_reported_as_an_incomplete_endpoint() {
-    let mut mentions = Mentions::of_this_project();
+fn a_function_missing_from_alarms_routers_and_documentation_is_reported() {
+    let mut mentions = Mentions::read();
     mentions
         .router
         .retain(|line| !line.contains("\"create-message\""));
@@ -597,11 +598,11 @@ fn a_function_that_nothing_else_names_is_reported_as_an_incomplete_endpoint() {
 }
 
 #[test]
-fn what_is_left_of_a_removed_endpoint_is_reported() {
+fn leftovers_of_a_removed_endpoint_are_reported() {
     let mut folders = folders();
     folders.remove("get-me");
     assert_eq!(
-        added(&Mentions::of_this_project(), &folders),
+        added(&Mentions::read(), &folders),
         [
             "template.yaml: get-me: no such folder",
             "local stack: get-me: no such folder",
@@ -624,12 +625,12 @@ fn every_table_has_alarms_on_throttled_reads_and_writes() {
 }
 
 #[test]
-fn alarms_have_at_most_ten_metrics_each_under_an_id_of_its_own() {
+fn alarms_have_at_most_ten_metrics_with_distinct_ids() {
     let document = document();
     for (name, alarm) in alarms(&document) {
         assert!(
             metrics(alarm).count() <= 10,
-            "{name}: the limit of CloudWatch"
+            "{name}: CloudWatch allows ten metrics per alarm"
         );
         let all = alarm["Properties"]["Metrics"]
             .as_array()
@@ -642,7 +643,7 @@ fn alarms_have_at_most_ten_metrics_each_under_an_id_of_its_own() {
 }
 
 #[test]
-fn a_deployment_is_rolled_back_by_every_alarm_on_function_errors() {
+fn every_alarm_on_function_errors_rolls_back_a_deployment() {
     let document = document();
     let preference = &document["Globals"]["Function"]["DeploymentPreference"]["Alarms"];
     let preference = preference.to_string();
