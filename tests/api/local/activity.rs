@@ -20,23 +20,23 @@ async fn a_request_shows_as_activity_to_the_minute_and_is_written_once_a_minute(
     let kate = world.newcomer("kate").await;
     world.kevin.begins(&[&kate], "").await;
     let start = Clock::system().now();
-    let moment = Arc::new(AtomicU64::new(start.0));
-    let clock = moment.clone();
+    let now = Arc::new(AtomicU64::new(start.0));
+    let clock = now.clone();
     let host = world
         .host_at(move || Micros(clock.load(Ordering::Relaxed)))
         .await;
     let kate = kate.at(&host);
-    let seconds = |moment: u64| json!(moment / 1_000_000);
+    let seconds = |now: u64| json!(now / 1_000_000);
     assert_eq!(
         last_active(&world.kevin, &kate).await,
         serde_json::Value::Null
     );
     let first = kate.gets("/v1/me").await.is(200).cost();
     assert_eq!(last_active(&world.kevin, &kate).await, seconds(start.0));
-    moment.store(start.0 + 59_000_000, Ordering::Relaxed);
+    now.store(start.0 + 59_000_000, Ordering::Relaxed);
     let second = kate.gets("/v1/me").await.is(200).cost();
     assert_eq!(last_active(&world.kevin, &kate).await, seconds(start.0));
-    moment.store(start.0 + 60_000_000, Ordering::Relaxed);
+    now.store(start.0 + 60_000_000, Ordering::Relaxed);
     let third = kate.gets("/v1/me").await.is(200).cost();
     assert_eq!(
         last_active(&world.kevin, &kate).await,

@@ -29,7 +29,7 @@ async fn a_list_skips_what_is_gone_and_fills_the_page_up() {
         world.removes(
             "MessagesTable",
             &[
-                ("conversation_id", s(&world.conversation)),
+                ("conversation_id", string(&world.conversation)),
                 ("created_at", created_at(&orphan)),
             ],
         );
@@ -42,12 +42,12 @@ async fn a_list_skips_what_is_gone_and_fills_the_page_up() {
             expected.insert(0, id);
         }
     }
-    world.removes("ConversationsTable", &[("id", s(&left))]);
+    world.removes("ConversationsTable", &[("id", string(&left))]);
     world.removes(
         "MembershipsTable",
         &[
-            ("contact_id", s(&world.kevin.id)),
-            ("conversation_id", s(&left)),
+            ("contact_id", string(&world.kevin.id)),
+            ("conversation_id", string(&left)),
         ],
     );
     world.begins(left, &[&world.kevin]).await;
@@ -79,11 +79,11 @@ async fn a_revoked_token_is_good_no_more() {
     let hash = shared::caller::Caller::with_token(&world.kevin.token)
         .token_hash()
         .to_owned();
-    world.removes("TokensTable", &[("token_hash", s(&hash))]);
+    world.removes("TokensTable", &[("token_hash", string(&hash))]);
     world.kevin.lists("").await.fails(401, "token_invalid", ());
 }
 
-fn s(text: &impl ToString) -> AttributeValue {
+fn string(text: &impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
 }
 

@@ -276,10 +276,10 @@ async fn ten_thousand_conversations_are_listed_for_what_ten_are() {
             "MembershipsTable",
             ids.iter().map(|id| {
                 [
-                    ("contact_id", s(&reader.id)),
-                    ("conversation_id", s(&id.conversation())),
-                    ("place", s(&format!("o{id}"))),
-                    ("joined_at", n(1)),
+                    ("contact_id", string(&reader.id)),
+                    ("conversation_id", string(&id.conversation())),
+                    ("place", string(&format!("o{id}"))),
+                    ("joined_at", number(1)),
                 ]
                 .into()
             }),
@@ -329,7 +329,7 @@ async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     assert_eq!(world.nobody.reads(&id).await.is(401).cost().calls, 0);
-    for answer in [
+    for response in [
         world.buzz.reads(&id).await,
         world.buzz.deletes(&id).await,
         world.kate.deletes(&id).await,
@@ -342,9 +342,9 @@ async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
         world.buzz.within(world.conversation).lists("").await,
         world.kevin.lists("limit=0").await,
     ] {
-        assert!(answer.status.is_client_error());
-        assert_eq!(answer.cost().round_trips, 1, "{answer:?}");
-        assert_eq!(answer.log_line()["write_units"], 0.0, "{answer:?}");
+        assert!(response.status.is_client_error());
+        assert_eq!(response.cost().round_trips, 1, "{response:?}");
+        assert_eq!(response.log_line()["write_units"], 0.0, "{response:?}");
     }
 }
 
@@ -360,12 +360,12 @@ async fn thousands_of_usernames_cost_what_one_does() {
 }
 
 /// What the first page, a deep page and a get cost.
-async fn costs(person: &Person, everything: bool, deep: MessageId) -> Vec<Cost> {
+async fn read_costs(person: &Person, whole_inbox: bool, deep: MessageId) -> Vec<Cost> {
     let deep_page = format!("starting_after={deep}");
     let newer_page = format!("ending_before={deep}");
     let mut costs = Vec::new();
     for query in ["", &deep_page, &newer_page] {
-        let page = if everything {
+        let page = if whole_inbox {
             person.lists_all(query).await
         } else {
             person.lists(query).await
@@ -390,7 +390,7 @@ async fn a_hundred_thousand_messages_cost_what_a_hundred_do() {
         let id = |number: u64| MessageId::new(Micros(1_000_000 * number), conversation);
         import_messages(&world, (1..=size).map(id), world.kevin.id);
         let kevin = world.kevin.within(conversation);
-        let mut costs = costs(&kevin, false, id(size / 2)).await;
+        let mut costs = read_costs(&kevin, false, id(size / 2)).await;
         costs.push(kevin.tries_to_send("hello").await.is(201).cost());
         println!("{size} messages; page, deep page, newer page, get, send: {costs:?}");
         measured.push(costs);
@@ -423,12 +423,17 @@ async fn ten_thousand_conversations_cost_what_a_hundred_do() {
         import(
             &world,
             "InboxTable",
-            ids.iter()
-                .map(|id| [("contact_id", s(&reader.id)), ("message_id", s(id))].into()),
+            ids.iter().map(|id| {
+                [
+                    ("contact_id", string(&reader.id)),
+                    ("message_id", string(id)),
+                ]
+                .into()
+            }),
         );
         import_conversations(&world, &ids, &reader);
         let deep = ids[ids.len() / 2];
-        measured.push(costs(&reader, true, deep).await);
+        measured.push(read_costs(&reader, true, deep).await);
     }
     assert_eq!(measured[0], measured[1]);
     // token; eleven entries; eleven messages and their conversations; the one contact that is shown
@@ -445,9 +450,9 @@ fn import_conversations(world: &World, ids: &[MessageId], reader: &Person) {
             let participants =
                 AttributeValue::SS(vec![reader.id.to_string(), world.kevin.id.to_string()]);
             [
-                ("id", s(&id.conversation())),
+                ("id", string(&id.conversation())),
                 ("participants", participants),
-                ("created_at", n(1)),
+                ("created_at", number(1)),
             ]
             .into()
         }),
@@ -461,11 +466,11 @@ pub fn import_messages(world: &World, ids: impl Iterator<Item = MessageId>, auth
         "MessagesTable",
         ids.map(|id| {
             [
-                ("conversation_id", s(&id.conversation())),
-                ("created_at", n(id.created_at().0)),
-                ("contact_id", s(&author)),
-                ("message", s(&"hello")),
-                ("version", n(1)),
+                ("conversation_id", string(&id.conversation())),
+                ("created_at", number(id.created_at().0)),
+                ("contact_id", string(&author)),
+                ("message", string(&"hello")),
+                ("version", number(1)),
             ]
             .into()
         }),
@@ -493,10 +498,10 @@ pub fn import<'a>(
     assert_eq!(result.items_imported, count);
 }
 
-pub fn s(text: &impl ToString) -> AttributeValue {
+pub fn string(text: &impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
 }
 
-fn n(number: u64) -> AttributeValue {
+fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

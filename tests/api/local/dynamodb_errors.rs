@@ -3,7 +3,7 @@
 use crate::harness::{Fault, Person, Proxy, World};
 
 /// Kevin at a host behind a proxy.
-async fn behind(world: &World) -> (Proxy, Person) {
+async fn kevin_behind_proxy(world: &World) -> (Proxy, Person) {
     let proxy = Proxy::before(world.engine()).await;
     let host = world.host_behind(&proxy).await;
     (proxy, world.kevin.at(&host))
@@ -12,7 +12,7 @@ async fn behind(world: &World) -> (Proxy, Person) {
 #[tokio::test]
 async fn what_passes_by_itself_is_waited_for() {
     let world = World::new().await;
-    let (proxy, kevin) = behind(&world).await;
+    let (proxy, kevin) = kevin_behind_proxy(&world).await;
     let id = kevin.sends("first").await;
     proxy.will("GetItem", 1, Fault::Refuses("ThrottlingException"));
     kevin.gets("/v1/me").await.is(200);
@@ -64,17 +64,17 @@ async fn what_does_not_pass_is_503_with_retry_after() {
         ("TransactWriteItems", Fault::Refuses("RequestLimitExceeded")),
         ("UpdateItem", Fault::Refuses("TransactionConflictException")),
     ] {
-        let (proxy, kevin) = behind(&world).await;
+        let (proxy, kevin) = kevin_behind_proxy(&world).await;
         proxy.will(operation, 1000, fault);
-        let answer = match operation {
+        let response = match operation {
             "TransactWriteItems" => kevin.tries_to_send("never").await,
             "UpdateItem" => kevin.changes(&id, "message=never").await,
             "GetItem" => kevin.gets("/v1/me").await,
             _ => kevin.reads(&id).await,
         };
-        let answer = answer.fails(503, "unavailable", ());
-        assert_eq!(answer.header("retry-after"), "1");
-        assert_eq!(answer.log_line()["level"], "ERROR");
+        let response = response.fails(503, "unavailable", ());
+        assert_eq!(response.header("retry-after"), "1");
+        assert_eq!(response.log_line()["level"], "ERROR");
     }
     assert_eq!(
         world.kevin.lists("").await.texts(),
@@ -87,16 +87,16 @@ async fn what_does_not_pass_is_503_with_retry_after() {
 async fn a_store_that_does_not_answer_is_503_before_lambda_ends_the_function() {
     let world = World::new().await;
     let id = world.kevin.sends("first").await;
-    let (proxy, kevin) = behind(&world).await;
+    let (proxy, kevin) = kevin_behind_proxy(&world).await;
     proxy.will("BatchGetItem", 1000, Fault::NeverAnswers);
-    let answer = kevin.reads(&id).await.fails(503, "unavailable", ());
-    assert!(answer.log_line()["duration_ms"].as_f64().unwrap() < 10_000.0);
+    let response = kevin.reads(&id).await.fails(503, "unavailable", ());
+    assert!(response.log_line()["duration_ms"].as_f64().unwrap() < 10_000.0);
 }
 
 #[tokio::test]
 async fn a_cancellation_that_nobody_understands_is_no_success() {
     let world = World::new().await;
-    let (proxy, kevin) = behind(&world).await;
+    let (proxy, kevin) = kevin_behind_proxy(&world).await;
     let id = kevin.sends("stays").await;
     proxy.will("TransactWriteItems", 2, Fault::Cancels("ValidationError"));
     kevin.deletes(&id).await.fails(500, "internal", ());
@@ -110,7 +110,7 @@ async fn a_cancellation_that_nobody_understands_is_no_success() {
 #[tokio::test]
 async fn a_send_whose_answer_got_lost_on_the_way_from_dynamodb_is_kept_once() {
     let world = World::new().await;
-    let (proxy, kevin) = behind(&world).await;
+    let (proxy, kevin) = kevin_behind_proxy(&world).await;
     proxy.will("TransactWriteItems", 1, Fault::NeverAnswers);
     kevin.sends("once").await;
     assert_eq!(world.kate.lists("").await.texts(), ["once"]);
@@ -120,7 +120,7 @@ async fn a_send_whose_answer_got_lost_on_the_way_from_dynamodb_is_kept_once() {
 #[tokio::test]
 async fn an_edit_of_a_version_whose_answer_got_lost_on_the_way_from_dynamodb_is_made() {
     let world = World::new().await;
-    let (proxy, kevin) = behind(&world).await;
+    let (proxy, kevin) = kevin_behind_proxy(&world).await;
     let id = kevin.sends("first").await;
     let tag = kevin.reads(&id).await.header("etag").to_owned();
     proxy.will("UpdateItem", 1, Fault::NeverAnswers);
@@ -145,15 +145,15 @@ async fn a_send_to_many_is_acknowledged_though_their_lists_cannot_be_moved() {
 #[tokio::test]
 async fn a_message_whose_move_comes_late_brings_nothing_back_that_was_archived_after_it() {
     let world = World::awake().await;
-    let (proxy, kevin) = behind(&world).await;
+    let (proxy, kevin) = kevin_behind_proxy(&world).await;
     kevin.sends("first").await;
     proxy.will("UpdateItem", 3, Fault::Delays(1500));
-    let put_aside = async {
+    let archive = async {
         while world.kate.lists("").await.texts() != ["late", "first"] {}
         world.linnie.sends("last").await;
         world.kate.sets("archived=true").await.is(200).json()
     };
-    let (_, archived) = futures_util::future::join(kevin.sends("late"), put_aside).await;
+    let (_, archived) = futures_util::future::join(kevin.sends("late"), archive).await;
     assert!(proxy.is_done());
     let seen = world.kate.opens().await.is(200).json();
     assert_eq!(seen["archived_at"], archived["archived_at"]);
@@ -166,13 +166,13 @@ async fn a_message_whose_move_comes_late_brings_nothing_back_that_was_archived_a
 #[tokio::test]
 async fn a_send_that_was_cut_off_is_repeated_under_its_key_without_a_second_message() {
     let world = World::new().await;
-    let (proxy, kevin) = behind(&world).await;
+    let (proxy, kevin) = kevin_behind_proxy(&world).await;
     proxy.will("TransactWriteItems", 10, Fault::NeverAnswers);
     kevin
         .sends_under("key", "once")
         .await
         .fails(503, "unavailable", ());
-    let (_, kevin) = behind(&world).await;
+    let (_, kevin) = kevin_behind_proxy(&world).await;
     let again = kevin.sends_under("key", "once").await.is(201);
     assert_eq!(again.header("idempotent-replayed"), "true");
     assert_eq!(world.kate.lists("").await.texts(), ["once"]);

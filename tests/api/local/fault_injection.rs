@@ -4,7 +4,7 @@
 //! clients do. Afterwards all that is there is compared with what they know. A seed that fails is
 //! printed. A seed is a plan of who does what and which calls meet which trouble; which of the clients
 //! is first is not in it. So `CHAOS_SEED=7` tries that plan alone, with `CHAOS_SEEDS=100` a hundred times;
-//! `CHAOS_SEEDS=1000` alone tries so many plans.
+//! `CHAOS_SEEDS=1000` alone tries so many runs.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,12 +20,12 @@ use crate::harness::{Answer, Chaos, Person, World};
 const STEPS: usize = 8;
 
 /// How often a client tries before it gives up.
-const TRIES: usize = 12;
+const MAX_ATTEMPTS: usize = 12;
 
 /// What a client knows of one message that it wanted to send.
-struct Sent {
+struct SentMessage {
     text: String,
-    began: Instant,
+    started_at: Instant,
     /// Its id and when that was known, if it was acknowledged.
     acknowledged: Option<(String, Instant)>,
     /// Texts that it tried to give it later, in order, and whether that was acknowledged; not those that
@@ -41,7 +41,7 @@ struct Client {
     number: usize,
     seed: u64,
     random: fastrand::Rng,
-    sent: Vec<Sent>,
+    sent: Vec<SentMessage>,
     /// By message and emoji, whether the reaction was acknowledged.
     reactions: BTreeMap<(String, String), bool>,
     /// How many sends were answered with what an earlier attempt had done.
@@ -49,7 +49,7 @@ struct Client {
     /// How many edits were refused because the message had changed.
     refused: usize,
     /// Answers that nobody should get.
-    surprises: RefCell<Vec<String>>,
+    unexpected_responses: RefCell<Vec<String>>,
 }
 
 impl Client {
@@ -63,24 +63,24 @@ impl Client {
             reactions: BTreeMap::new(),
             replayed: 0,
             refused: 0,
-            surprises: RefCell::default(),
+            unexpected_responses: RefCell::default(),
         }
     }
 
     /// Tries until there is an answer that says what happened, one of these; none if it gives up.
-    async fn insists<F: Future<Output = Answer>>(
+    async fn retry<F: Future<Output = Answer>>(
         &self,
         expected: &[u16],
         attempt: impl Fn() -> F,
     ) -> Option<Answer> {
-        for _ in 0..TRIES {
-            let answer = attempt().await;
-            match answer.status.as_u16() {
-                status if expected.contains(&status) => return Some(answer),
-                503 if answer.header("retry-after") == "1" => {}
+        for _ in 0..MAX_ATTEMPTS {
+            let response = attempt().await;
+            match response.status.as_u16() {
+                status if expected.contains(&status) => return Some(response),
+                503 if response.header("retry-after") == "1" => {}
                 _ => {
-                    let surprise = format!("nobody expects {answer:?}");
-                    self.surprises.borrow_mut().push(surprise);
+                    let unexpected = format!("nobody expects {response:?}");
+                    self.unexpected_responses.borrow_mut().push(unexpected);
                     return None;
                 }
             }
@@ -88,7 +88,7 @@ impl Client {
         None
     }
 
-    async fn lives(mut self) -> Self {
+    async fn run(mut self) -> Self {
         for step in 0..STEPS {
             let own: Vec<_> = (0..self.sent.len())
                 .filter(|&index| {
@@ -97,29 +97,29 @@ impl Client {
                 .collect();
             let choice = self.random.usize(..7);
             match own.get(self.random.usize(..own.len().max(1))) {
-                Some(&index) if choice == 0 => self.deletes(index).await,
-                Some(&index) if choice <= 2 => self.edits(index, step, choice == 1).await,
-                _ if choice <= 4 => self.reacts().await,
-                _ => self.sends(step).await,
+                Some(&index) if choice == 0 => self.delete_message(index).await,
+                Some(&index) if choice <= 2 => self.edit_message(index, step, choice == 1).await,
+                _ if choice <= 4 => self.react().await,
+                _ => self.send_message(step).await,
             }
         }
         self
     }
 
-    async fn sends(&mut self, step: usize) {
+    async fn send_message(&mut self, step: usize) {
         let text = format!("{}.{step}", self.number);
         let key = format!("{}.{text}", self.seed);
-        let began = Instant::now();
+        let started_at = Instant::now();
         let send = || self.person.sends_under(&key, &text);
-        let outcome = self.insists(&[201], send).await;
-        let acknowledged = outcome.map(|answer| {
-            self.replayed += usize::from(answer.header("idempotent-replayed") == "true");
-            let id = answer.json()["id"].as_str().unwrap().to_owned();
+        let outcome = self.retry(&[201], send).await;
+        let acknowledged = outcome.map(|response| {
+            self.replayed += usize::from(response.header("idempotent-replayed") == "true");
+            let id = response.json()["id"].as_str().unwrap().to_owned();
             (id, Instant::now())
         });
-        self.sent.push(Sent {
+        self.sent.push(SentMessage {
             text,
-            began,
+            started_at,
             acknowledged,
             edits: Vec::new(),
             deleted: None,
@@ -127,10 +127,10 @@ impl Client {
     }
 
     /// Edits a message of its own, whatever it says or only as it saw it last.
-    async fn edits(&mut self, index: usize, step: usize, as_seen: bool) {
+    async fn edit_message(&mut self, index: usize, step: usize, as_seen: bool) {
         let id = self.sent[index].id();
         let tag = if as_seen {
-            let Some(seen) = self.insists(&[200], || self.person.reads(&id)).await else {
+            let Some(seen) = self.retry(&[200], || self.person.reads(&id)).await else {
                 return;
             };
             seen.header("etag").to_owned()
@@ -140,37 +140,40 @@ impl Client {
         let text = format!("{}.{step}, edited", self.number);
         let form = format!("message={text}");
         let edit = || self.person.changes_if(&id, &tag, &form);
-        let outcome = self.insists(&[200, 412], edit).await;
-        if outcome.as_ref().is_some_and(|answer| answer.status == 412) {
+        let outcome = self.retry(&[200, 412], edit).await;
+        if outcome
+            .as_ref()
+            .is_some_and(|response| response.status == 412)
+        {
             self.refused += 1;
         } else {
             self.sent[index].edits.push((text, outcome.is_some()));
         }
     }
 
-    async fn deletes(&mut self, index: usize) {
+    async fn delete_message(&mut self, index: usize) {
         let id = self.sent[index].id();
-        let outcome = self.insists(&[204], || self.person.deletes(&id)).await;
+        let outcome = self.retry(&[204], || self.person.deletes(&id)).await;
         self.sent[index].deleted = Some(outcome.is_some());
     }
 
     /// Reacts to the newest message that it sees.
-    async fn reacts(&mut self) {
-        let list = self.insists(&[200], || self.person.lists("limit=1")).await;
+    async fn react(&mut self) {
+        let list = self.retry(&[200], || self.person.lists("limit=1")).await;
         let Some(id) = list.and_then(|list| list.ids().pop()) else {
             return;
         };
         let emoji = format!("e{}", self.number);
         // It may have been deleted meanwhile.
         let react = || self.person.reacts(&id, &emoji);
-        let outcome = self.insists(&[200, 404], react).await;
-        let acknowledged = outcome.is_some_and(|answer| answer.status == 200);
-        let known = self.reactions.entry((id, emoji)).or_default();
-        *known = *known || acknowledged;
+        let outcome = self.retry(&[200, 404], react).await;
+        let acknowledged = outcome.is_some_and(|response| response.status == 200);
+        let is_acknowledged = self.reactions.entry((id, emoji)).or_default();
+        *is_acknowledged = *is_acknowledged || acknowledged;
     }
 }
 
-impl Sent {
+impl SentMessage {
     fn id(&self) -> String {
         self.acknowledged.as_ref().unwrap().0.clone()
     }
@@ -185,7 +188,7 @@ struct Outcome {
     refused: usize,
 }
 
-async fn outcome_of(seed: u64, splits: bool) -> Outcome {
+async fn run_seed(seed: u64, splits: bool) -> Outcome {
     let world = World::new().await;
     let chaos = Chaos::before(world.engine(), seed, splits).await;
     let hosts = [
@@ -193,30 +196,30 @@ async fn outcome_of(seed: u64, splits: bool) -> Outcome {
         world.host_through(chaos.url()).await,
     ];
     let people = [&world.kevin, &world.kate, &world.linnie];
-    let lives = (0..5).map(|number| {
+    let runs = (0..5).map(|number| {
         let person = people[number % 3].at(&hosts[number % 2]);
-        Client::new(person, number, seed).lives()
+        Client::new(person, number, seed).run()
     });
-    let clients = join_all(lives).await;
+    let clients = join_all(runs).await;
     chaos.ends();
-    let messages = all(&world.kevin, false).await;
+    let messages = all_messages(&world.kevin, false).await;
     let mut inboxes = Vec::new();
     for person in people {
-        inboxes.push((person.username.clone(), all(person, true).await));
+        inboxes.push((person.username.clone(), all_messages(person, true).await));
     }
     let sent = clients.iter().flat_map(|client| &client.sent);
     Outcome {
         seed,
-        acknowledged: sent.filter(|one| one.acknowledged.is_some()).count(),
-        violations: compare(&clients, &messages, &inboxes),
+        acknowledged: sent.filter(|send| send.acknowledged.is_some()).count(),
+        violations: find_violations(&clients, &messages, &inboxes),
         replayed: clients.iter().map(|client| client.replayed).sum(),
         refused: clients.iter().map(|client| client.refused).sum(),
     }
 }
 
-/// All messages that somebody sees, the newest first: of the conversation, or of everything.
-async fn all(person: &Person, everything: bool) -> Vec<Value> {
-    let page = if everything {
+/// All messages that somebody sees, the newest first: of the conversation, or of whole_inbox.
+async fn all_messages(person: &Person, whole_inbox: bool) -> Vec<Value> {
+    let page = if whole_inbox {
         person.lists_all("limit=100").await
     } else {
         person.lists("limit=100").await
@@ -226,77 +229,80 @@ async fn all(person: &Person, everything: bool) -> Vec<Value> {
     page["data"].as_array().unwrap().clone()
 }
 
-fn compare(
+fn find_violations(
     clients: &[Client],
     messages: &[Value],
     inboxes: &[(String, Vec<Value>)],
 ) -> Vec<String> {
-    let surprises = clients
+    let unexpected_responses = clients
         .iter()
-        .map(|client| client.surprises.borrow().clone());
-    let mut violations: Vec<_> = surprises.flatten().collect();
+        .map(|client| client.unexpected_responses.borrow().clone());
+    let mut violations: Vec<_> = unexpected_responses.flatten().collect();
     let id = |message: &Value| message["id"].as_str().unwrap().to_owned();
     let by_id: BTreeMap<_, _> = messages
         .iter()
         .map(|message| (id(message), message))
         .collect();
     for (name, inbox) in inboxes {
-        let (inbox, there): (Vec<_>, Vec<_>) = (
+        let (inbox, found): (Vec<_>, Vec<_>) = (
             inbox.iter().map(id).collect(),
             messages.iter().map(id).collect(),
         );
-        if inbox != there {
+        if inbox != found {
             violations.push(format!(
-                "the inbox of {name} has {inbox:?}, the conversation {there:?}"
+                "the inbox of {name} has {inbox:?}, the conversation {found:?}"
             ));
         }
     }
     let sent: Vec<_> = clients.iter().flat_map(|client| &client.sent).collect();
     let mut unknown: BTreeSet<_> = by_id.keys().cloned().collect();
-    for one in &sent {
-        let texts: BTreeSet<_> = [&one.text]
+    for send in &sent {
+        let texts: BTreeSet<_> = [&send.text]
             .into_iter()
-            .chain(one.edits.iter().map(|(text, _)| text))
+            .chain(send.edits.iter().map(|(text, _)| text))
             .collect();
-        let there: Vec<_> = messages
+        let found: Vec<_> = messages
             .iter()
             .filter(|message| texts.contains(&message["message"].as_str().unwrap().to_owned()))
             .collect();
-        for message in &there {
+        for message in &found {
             unknown.remove(&id(message));
         }
-        match (&one.acknowledged, one.deleted) {
-            (_, Some(true)) if !there.is_empty() => {
-                violations.push(format!("{} was deleted and is there", one.text));
+        match (&send.acknowledged, send.deleted) {
+            (_, Some(true)) if !found.is_empty() => {
+                violations.push(format!("{} was deleted and is found", send.text));
             }
-            (Some((known, _)), None)
-                if there.iter().map(|message| id(message)).ne([known.clone()]) =>
+            (Some((known_id, _)), None)
+                if found
+                    .iter()
+                    .map(|message| id(message))
+                    .ne([known_id.clone()]) =>
             {
                 violations.push(format!(
-                    "{} was acknowledged as {known}, and there is {there:?}",
-                    one.text
+                    "{} was acknowledged as {known_id}, and found is {found:?}",
+                    send.text
                 ));
             }
-            _ if there.len() > 1 => {
-                violations.push(format!("{} is there {} times", one.text, there.len()));
+            _ if found.len() > 1 => {
+                violations.push(format!("{} is found {} times", send.text, found.len()));
             }
             _ => {}
         }
-        if let [message] = there[..] {
+        if let [message] = found[..] {
             // The last acknowledged text, or one that was tried after it.
-            let last = one
+            let last = send
                 .edits
                 .iter()
                 .rposition(|(_, acknowledged)| *acknowledged);
-            let tried = &one.edits[last.unwrap_or(0)..];
+            let tried = &send.edits[last.unwrap_or(0)..];
             let mut possible: Vec<_> = tried.iter().map(|(text, _)| text.as_str()).collect();
             if last.is_none() {
-                possible.push(&one.text);
+                possible.push(&send.text);
             }
             if !possible.contains(&message["message"].as_str().unwrap()) {
                 violations.push(format!(
                     "{} says {}, not one of {possible:?}",
-                    one.text, message["message"]
+                    send.text, message["message"]
                 ));
             }
         }
@@ -318,15 +324,15 @@ fn compare(
     }
     for (before, after) in sent
         .iter()
-        .flat_map(|one| sent.iter().map(move |other| (one, other)))
+        .flat_map(|send| sent.iter().map(move |other| (send, other)))
     {
-        if let (Some((earlier, known)), Some((later, _))) =
+        if let (Some((earlier, acknowledged_at)), Some((later, _))) =
             (&before.acknowledged, &after.acknowledged)
-            && *known < after.began
+            && *acknowledged_at < after.started_at
             && earlier >= later
         {
             violations.push(format!(
-                "{} was acknowledged before {} began, and sorts behind",
+                "{} was acknowledged before {} started_at, and sorts behind",
                 before.text, after.text
             ));
         }
@@ -335,21 +341,21 @@ fn compare(
 }
 
 /// What the environment says.
-fn variable(name: &str) -> Option<u64> {
+fn env_number(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().expect("a number"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice_whatever_happens() {
-    let one = variable("CHAOS_SEED");
-    let plans = variable("CHAOS_SEEDS").unwrap_or(if one.is_some() {
+    let single_seed = env_number("CHAOS_SEED");
+    let runs = env_number("CHAOS_SEEDS").unwrap_or(if single_seed.is_some() {
         1
     } else {
         api_tests::cases(40, 200)
     });
-    let seeds = (0..plans).map(|seed| one.unwrap_or(seed));
-    let outcomes = stream::iter(seeds).map(|seed| outcome_of(seed, false));
+    let seeds = (0..runs).map(|seed| single_seed.unwrap_or(seed));
+    let outcomes = stream::iter(seeds).map(|seed| run_seed(seed, false));
     let outcomes: Vec<_> = outcomes.buffer_unordered(8).collect().await;
     let failed = outcomes
         .iter()
@@ -365,10 +371,10 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice_whatever_happen
         "{} seeds: {acknowledged} sends acknowledged, {replayed} of them on a repeat; {refused} edits refused",
         outcomes.len()
     );
-    assert!(one.is_some() || acknowledged > 5 * outcomes.len());
-    assert!(one.is_some() || replayed > 0, "there was trouble");
+    assert!(single_seed.is_some() || acknowledged > 5 * outcomes.len());
+    assert!(single_seed.is_some() || replayed > 0, "there was trouble");
     assert!(
-        one.is_some() || refused > 0,
+        single_seed.is_some() || refused > 0,
         "some edits met a later version"
     );
 }
@@ -376,7 +382,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice_whatever_happen
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_split_in_two_is_noticed() {
     for seed in 0..50 {
-        if !outcome_of(seed, true).await.violations.is_empty() {
+        if !run_seed(seed, true).await.violations.is_empty() {
             return;
         }
     }

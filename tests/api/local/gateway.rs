@@ -23,8 +23,8 @@ async fn options_tells_the_methods_and_any_preflight_finds_an_answer() {
         ("/v1/messages", "GET, POST"),
         ("/v1/messages/x", "GET, PUT, DELETE"),
     ] {
-        let answer = world.nobody.requests(Method::OPTIONS, path, &[], ()).await;
-        assert_eq!(answer.is(204).header("allow"), allow);
+        let response = world.nobody.requests(Method::OPTIONS, path, &[], ()).await;
+        assert_eq!(response.is(204).header("allow"), allow);
     }
     let elsewhere = world
         .nobody
@@ -58,11 +58,11 @@ async fn a_host_that_is_none_is_refused() {
     let world = World::new().await;
     for host in ["[", "a b", "a/b"] {
         let headers = [("host", host)];
-        let answer = world
+        let response = world
             .kevin
             .requests(Method::GET, "/v1/messages", &headers, ())
             .await;
-        assert_eq!(answer.is(400).json()["message"], "Bad Request");
+        assert_eq!(response.is(400).json()["message"], "Bad Request");
     }
 }
 
@@ -71,6 +71,9 @@ async fn what_lambda_cannot_take_is_refused_by_the_gateway() {
     let world = World::new().await;
     let large = vec![b'a'; 5 * 1024 * 1024];
     let body = ("application/x-www-form-urlencoded", &large[..]);
-    let answer = world.kevin.posts("/v1/messages", body).await;
-    assert_eq!(answer.is(413).json()["message"], "Request Entity Too Large");
+    let response = world.kevin.posts("/v1/messages", body).await;
+    assert_eq!(
+        response.is(413).json()["message"],
+        "Request Entity Too Large"
+    );
 }

@@ -5,31 +5,35 @@ use serde_json::json;
 use shared::id::{ConversationId, MessageId};
 use shared::time::{Clock, Micros};
 
-use super::cost::{import, import_messages, s};
+use super::cost::{import, import_messages, string};
 use crate::harness::{Fault, Person, Proxy, World};
 
 /// Three steps.
-const MANY: u64 = 1200;
+const MESSAGE_COUNT: u64 = 1200;
 
 /// A conversation of these in which Kevin has said very much.
 async fn long_conversation(world: &World, people: &[&Person]) -> ConversationId {
     let conversation = world.conversation_of(people).await;
     let now = Clock::system().now().0;
-    let ids: Vec<_> = (0..MANY)
+    let ids: Vec<_> = (0..MESSAGE_COUNT)
         .map(|number| MessageId::new(Micros(now + number), conversation))
         .collect();
     import_messages(world, ids.iter().copied(), world.kevin.id);
     for person in people {
-        let entries = ids
-            .iter()
-            .map(|id| [("contact_id", s(&person.id)), ("message_id", s(id))].into());
+        let entries = ids.iter().map(|id| {
+            [
+                ("contact_id", string(&person.id)),
+                ("message_id", string(id)),
+            ]
+            .into()
+        });
         import(world, "InboxTable", entries);
     }
     conversation
 }
 
 /// How many items a table has with this value.
-fn count(world: &World, table: &str, name: &str, value: &str) -> u64 {
+fn count_items(world: &World, table: &str, name: &str, value: &str) -> u64 {
     let request = json!({
         "TableName": table,
         "Select": "COUNT",
@@ -67,7 +71,7 @@ async fn the_last_to_leave_takes_all_messages_along_even_if_interrupted() {
     proxy.will("BatchWriteItem", 3, Fault::Refuses("AccessDeniedException"));
     kevin.leaves().await.is(500);
     let id = conversation.to_string();
-    assert!(count(&world, "MessagesTable", "conversation_id", &id) > 0);
+    assert!(count_items(&world, "MessagesTable", "conversation_id", &id) > 0);
     kevin.opens().await.is(404);
     kevin.tries_to_send("back again?").await.is(404);
     kevin.leaves().await.is(204);
@@ -77,7 +81,7 @@ async fn the_last_to_leave_takes_all_messages_along_even_if_interrupted() {
         ("InboxTable", "message_id"),
         ("ConversationsTable", "id"),
     ] {
-        assert_eq!(count(&world, table, name, &id), 0, "{table}");
+        assert_eq!(count_items(&world, table, name, &id), 0, "{table}");
     }
     kevin.leaves().await.is(204);
 }
@@ -95,25 +99,25 @@ async fn whoever_leaves_takes_its_inbox_along_even_if_interrupted() {
     kate.leaves().await.is(500);
     kate.opens().await.is(404);
     kate.leaves().await.is(204);
-    let kates = world.kate.id.to_string();
-    assert_eq!(count(&world, "InboxTable", "contact_id", &kates), 0);
+    let kate_id = world.kate.id.to_string();
+    assert_eq!(count_items(&world, "InboxTable", "contact_id", &kate_id), 0);
     assert_eq!(
-        count(
+        count_items(
             &world,
             "InboxTable",
             "contact_id",
             &world.kevin.id.to_string()
         ),
-        MANY
+        MESSAGE_COUNT
     );
     assert_eq!(
-        count(
+        count_items(
             &world,
             "MessagesTable",
             "conversation_id",
             &conversation.to_string()
         ),
-        MANY
+        MESSAGE_COUNT
     );
 }
 
@@ -131,8 +135,8 @@ async fn what_a_leaver_could_not_take_along_goes_when_it_is_met() {
     // The last takes the messages along, by which alone her entries could be found.
     world.kevin.within(conversation).leaves().await.is(204);
     kate.leaves().await.is(204);
-    let kates = world.kate.id.to_string();
-    assert!(count(&world, "InboxTable", "contact_id", &kates) > 0);
+    let kate_id = world.kate.id.to_string();
+    assert!(count_items(&world, "InboxTable", "contact_id", &kate_id) > 0);
     assert!(
         world
             .kate
@@ -142,7 +146,7 @@ async fn what_a_leaver_could_not_take_along_goes_when_it_is_met() {
             .texts()
             .is_empty()
     );
-    assert_eq!(count(&world, "InboxTable", "contact_id", &kates), 0);
+    assert_eq!(count_items(&world, "InboxTable", "contact_id", &kate_id), 0);
 }
 
 #[tokio::test]
@@ -155,8 +159,8 @@ async fn what_takes_longer_than_a_request_is_gone_on_with_by_the_next() {
         let person = person.within(conversation).at(&host);
         // 20 calls, 16 at once, take two delays.
         proxy.will("BatchWriteItem", 40, Fault::Delays(1300));
-        let answer = person.leaves().await.fails(503, "unfinished", ());
-        assert_eq!(answer.header("retry-after"), "1");
+        let response = person.leaves().await.fails(503, "unfinished", ());
+        assert_eq!(response.header("retry-after"), "1");
         person.opens().await.is(404);
         let again = person.leaves().await.is(204);
         assert!(
@@ -166,7 +170,7 @@ async fn what_takes_longer_than_a_request_is_gone_on_with_by_the_next() {
         );
     }
     assert_eq!(
-        count(
+        count_items(
             &world,
             "InboxTable",
             "message_id",
@@ -175,7 +179,7 @@ async fn what_takes_longer_than_a_request_is_gone_on_with_by_the_next() {
         0
     );
     assert_eq!(
-        count(
+        count_items(
             &world,
             "MessagesTable",
             "conversation_id",
@@ -206,7 +210,7 @@ fn count_unread(world: &World, conversation: ConversationId) -> u64 {
         "Select": "COUNT",
         "KeyConditionExpression": "conversation_id = :conversation",
         "FilterExpression": "attribute_not_exists(read_at)",
-        "ExpressionAttributeValues": {":conversation": s(&conversation)},
+        "ExpressionAttributeValues": {":conversation": string(&conversation)},
     });
     let request = serde_json::from_value(request).unwrap();
     let page = world.engine().database().query(request).unwrap();

@@ -45,11 +45,11 @@ async fn a_failure_of_the_store_is_told_to_the_log_and_not_to_the_client() {
     let id = world.kevin.sends("hello").await;
     let request = serde_json::from_value(json!({"TableName": "ContactsTable"})).unwrap();
     world.engine().database().delete_table(request).unwrap();
-    let answer = world.kevin.reads(&id).await.fails(500, "internal", ());
+    let response = world.kevin.reads(&id).await.fails(500, "internal", ());
     for secret in ["ContactsTable", "ResourceNotFound", "DynamoDB", "table"] {
-        assert!(!answer.text.contains(secret), "{}", answer.text);
+        assert!(!response.text.contains(secret), "{}", response.text);
     }
-    let line = answer.log_line();
+    let line = response.log_line();
     assert_eq!(line["level"], "ERROR");
     let error = line["error"].as_str().unwrap();
     assert!(

@@ -40,8 +40,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (index(), any::<bool>()).prop_map(|(which, to)| Operation::Mute(which, to)),
         1 => (index(), any::<bool>()).prop_map(|(which, to)| Operation::Pin(which, to)),
         1 => index().prop_map(Operation::Name),
-        2 => (index(), 0..4_usize).prop_map(|(which, who)| Operation::Add(which, who)),
-        2 => (index(), 0..4_usize).prop_map(|(which, who)| Operation::Remove(which, who)),
+        2 => (index(), 0..4_usize).prop_map(|(which, actor)| Operation::Add(which, actor)),
+        2 => (index(), 0..4_usize).prop_map(|(which, actor)| Operation::Remove(which, actor)),
         2 => index().prop_map(Operation::Leave),
     ]
 }
@@ -62,7 +62,7 @@ struct Conversation {
     is_pair: bool,
     members: BTreeMap<usize, Member>,
     /// Who took part once: their leaving again is no error.
-    left: BTreeSet<usize>,
+    former_members: BTreeSet<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -86,20 +86,20 @@ struct Message {
 }
 
 impl Conversation {
-    fn is_named_by(&self, who: usize) -> bool {
+    fn may_be_named_by(&self, actor: usize) -> bool {
         let creator = self
             .creator
             .filter(|creator| self.members.contains_key(creator));
-        creator.is_none_or(|creator| creator == who)
+        creator.is_none_or(|creator| creator == actor)
     }
 
-    fn is_managed_by(&self, who: usize) -> bool {
-        self.name.is_some() && self.is_named_by(who)
+    fn may_be_managed_by(&self, actor: usize) -> bool {
+        self.name.is_some() && self.may_be_named_by(actor)
     }
 
-    fn loses(&mut self, who: usize) {
-        self.members.remove(&who);
-        self.left.insert(who);
+    fn remove_member(&mut self, actor: usize) {
+        self.members.remove(&actor);
+        self.former_members.insert(actor);
         self.is_pair = false;
     }
 }
@@ -110,7 +110,7 @@ impl Model {
         self.clock
     }
 
-    fn begins(
+    fn create_conversation(
         &mut self,
         id: ConversationId,
         creator: Option<usize>,
@@ -129,24 +129,27 @@ impl Model {
             is_pair: creator.is_some() && name.is_none() && people.len() == 2,
             name,
             creator,
-            members: people.iter().map(|&who| (who, member.clone())).collect(),
-            left: BTreeSet::new(),
+            members: people
+                .iter()
+                .map(|&contact| (contact, member.clone()))
+                .collect(),
+            former_members: BTreeSet::new(),
         });
     }
 
     /// The messages of a conversation that are there, the newest first.
     fn messages_in(&self, conversation: usize) -> impl Iterator<Item = &Message> {
-        let there =
+        let existing =
             move |message: &&Message| message.conversation == conversation && !message.deleted;
-        self.messages.iter().rev().filter(there)
+        self.messages.iter().rev().filter(existing)
     }
 
     /// What somebody's list of conversations shows, the open or the archived ones.
-    fn list(&self, who: usize, archived: bool, people: &[&Person; 4]) -> Vec<Value> {
+    fn list(&self, actor: usize, archived: bool, people: &[&Person; 4]) -> Vec<Value> {
         let all = self.conversations.iter().enumerate();
         let mut listed: Vec<_> = all
             .filter_map(|(number, conversation)| {
-                Some((number, conversation, conversation.members.get(&who)?))
+                Some((number, conversation, conversation.members.get(&actor)?))
             })
             .filter(|(_, _, member)| member.archived == archived)
             .collect();
@@ -156,11 +159,11 @@ impl Model {
             let seen = member.read.max(member.sent);
             let unread = self
                 .messages_in(number)
-                .filter(|message| message.sent > seen && message.author != who);
+                .filter(|message| message.sent > seen && message.author != actor);
             let mut contacts: Vec<_> = conversation
                 .members
                 .keys()
-                .map(|&who| people[who].id)
+                .map(|&member| people[member].id)
                 .collect();
             contacts.sort_unstable();
             serde_json::json!({
@@ -178,28 +181,28 @@ impl Model {
     }
 
     /// The ids of all messages that came to somebody and are there, the newest first.
-    fn inbox(&self, who: usize) -> Vec<String> {
-        let there = self
+    fn inbox(&self, actor: usize) -> Vec<String> {
+        let existing = self
             .messages
             .iter()
             .rev()
             .filter(|message| !message.deleted);
-        let came = there.filter(|message| {
-            let member = self.conversations[message.conversation].members.get(&who);
+        let received = existing.filter(|message| {
+            let member = self.conversations[message.conversation].members.get(&actor);
             member.is_some_and(|member| message.sent > member.joined)
         });
-        came.map(|message| message.id.clone()).collect()
+        received.map(|message| message.id.clone()).collect()
     }
 
     /// Those who share a conversation with somebody.
-    fn acquaintances(&self, who: usize, people: &[&Person; 4]) -> Vec<String> {
+    fn contacts(&self, actor: usize, people: &[&Person; 4]) -> Vec<String> {
         let shared = self
             .conversations
             .iter()
-            .filter(|conversation| conversation.members.contains_key(&who));
+            .filter(|conversation| conversation.members.contains_key(&actor));
         let others: BTreeSet<_> = shared
             .flat_map(|conversation| conversation.members.keys())
-            .filter(|&&other| other != who)
+            .filter(|&&other| other != actor)
             .collect();
         let mut ids: Vec<_> = others
             .into_iter()
@@ -210,52 +213,55 @@ impl Model {
     }
 }
 
-/// Does an operation by `who`, and the same in the model; what is answered is what the model says.
+/// Does an operation by `actor`, and the same in the model; what is answered is what the model says.
 #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
-async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &mut Model) {
-    let person = people[who];
+async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model: &mut Model) {
+    let person = people[actor];
     let number = |index: &Index| index.index(model.conversations.len());
     match operation {
         Operation::Begin { others, named } => {
             let mut all = others.clone();
-            all.insert(who);
+            all.insert(actor);
             let others: Vec<_> = others.iter().map(|&other| people[other]).collect();
             let more = if *named { "name=N" } else { "" };
-            let answer = person.tries_to_begin(&others, more).await;
+            let response = person.tries_to_begin(&others, more).await;
             let existing = model.conversations.iter().find(|conversation| {
                 conversation.is_pair && !named && conversation.members.keys().eq(all.iter())
             });
             if let Some(existing) = existing {
-                assert_eq!(answer.is(200).json()["id"], serde_json::json!(existing.id));
+                assert_eq!(
+                    response.is(200).json()["id"],
+                    serde_json::json!(existing.id)
+                );
             } else {
-                let id = answer.is(201).json()["id"]
+                let id = response.is(201).json()["id"]
                     .as_str()
                     .unwrap()
                     .parse()
                     .unwrap();
-                model.begins(id, Some(who), &all, named.then(|| "N".to_owned()));
+                model.create_conversation(id, Some(actor), &all, named.then(|| "N".to_owned()));
             }
         }
         Operation::Send(index) => {
             let number = number(index);
             let person = person.within(model.conversations[number].id);
-            let answer = person.tries_to_send("text").await;
-            if !model.conversations[number].members.contains_key(&who) {
-                answer.is(404);
+            let response = person.tries_to_send("text").await;
+            if !model.conversations[number].members.contains_key(&actor) {
+                response.is(404);
                 return;
             }
             let now = model.tick();
             for (&other, member) in &mut model.conversations[number].members {
                 member.active = now;
                 member.archived = false;
-                if other == who {
+                if other == actor {
                     member.sent = now;
                 }
             }
             model.messages.push(Message {
-                id: answer.is(201).json()["id"].as_str().unwrap().to_owned(),
+                id: response.is(201).json()["id"].as_str().unwrap().to_owned(),
                 conversation: number,
-                author: who,
+                author: actor,
                 sent: now,
                 read: false,
                 deleted: false,
@@ -267,17 +273,17 @@ async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &
             }
             let number = index.index(model.messages.len());
             let message = &mut model.messages[number];
-            let answer = person.deletes(&message.id).await;
-            let takes_part = model.conversations[message.conversation]
+            let response = person.deletes(&message.id).await;
+            let is_member = model.conversations[message.conversation]
                 .members
-                .contains_key(&who);
-            if !takes_part {
-                answer.is(404);
-            } else if message.author == who || message.deleted {
-                answer.is(204);
+                .contains_key(&actor);
+            if !is_member {
+                response.is(404);
+            } else if message.author == actor || message.deleted {
+                response.is(204);
                 message.deleted = true;
             } else {
-                answer.is(403);
+                response.is(403);
             }
         }
         Operation::ReadUpTo(index) => {
@@ -291,21 +297,21 @@ async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &
             );
             let id = &model.messages[number].id;
             let person = person.within(model.conversations[conversation].id);
-            let answer = person.sets(&format!("read_up_to={id}")).await;
+            let response = person.sets(&format!("read_up_to={id}")).await;
             let newest = model
                 .messages_in(conversation)
                 .next()
                 .map(|message| message.sent);
-            let Some(member) = model.conversations[conversation].members.get_mut(&who) else {
-                answer.is(404);
+            let Some(member) = model.conversations[conversation].members.get_mut(&actor) else {
+                response.is(404);
                 return;
             };
-            answer.is(200);
+            response.is(200);
             let Some(newest) = newest else { return };
             let up_to = sent.min(newest);
             for message in &mut model.messages {
                 let covered = message.sent > member.read && message.sent <= up_to;
-                if message.conversation == conversation && message.author != who && covered {
+                if message.conversation == conversation && message.author != actor && covered {
                     message.read = true;
                 }
             }
@@ -314,9 +320,9 @@ async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &
         Operation::Archive(index, to) => {
             let number = number(index);
             let form = format!("archived={to}");
-            own(
+            update_membership(
                 &mut model.conversations[number],
-                who,
+                actor,
                 person,
                 &form,
                 |member| member.archived = *to,
@@ -326,9 +332,9 @@ async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &
         Operation::Mute(index, to) => {
             let number = number(index);
             let form = format!("is_muted={to}");
-            own(
+            update_membership(
                 &mut model.conversations[number],
-                who,
+                actor,
                 person,
                 &form,
                 |member| member.muted = *to,
@@ -338,9 +344,9 @@ async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &
         Operation::Pin(index, to) => {
             let number = number(index);
             let form = format!("is_pinned={to}");
-            own(
+            update_membership(
                 &mut model.conversations[number],
-                who,
+                actor,
                 person,
                 &form,
                 |member| member.pinned = *to,
@@ -350,12 +356,12 @@ async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &
         Operation::Name(index) => {
             let number = number(index);
             let conversation = &mut model.conversations[number];
-            let answer = person.within(conversation.id).sets("name=New").await;
-            let may = conversation.is_named_by(who);
-            if refused(conversation, who, may, &answer) {
+            let response = person.within(conversation.id).sets("name=New").await;
+            let is_permitted = conversation.may_be_named_by(actor);
+            if is_refused(conversation, actor, is_permitted, &response) {
                 return;
             }
-            answer.is(200);
+            response.is(200);
             conversation.name = Some("New".to_owned());
             conversation.is_pair = false;
         }
@@ -363,12 +369,12 @@ async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &
             let number = number(index);
             let now = model.tick();
             let conversation = &mut model.conversations[number];
-            let answer = person.within(conversation.id).adds(people[*other]).await;
-            let may = conversation.is_managed_by(who);
-            if refused(conversation, who, may, &answer) {
+            let response = person.within(conversation.id).adds(people[*other]).await;
+            let is_permitted = conversation.may_be_managed_by(actor);
+            if is_refused(conversation, actor, is_permitted, &response) {
                 return;
             }
-            answer.is(200);
+            response.is(200);
             conversation.members.entry(*other).or_insert(Member {
                 active: now,
                 joined: now,
@@ -376,93 +382,98 @@ async fn does(operation: &Operation, who: usize, people: &[&Person; 4], model: &
                 ..Member::default()
             });
         }
-        Operation::Remove(index, other) if *other != who => {
+        Operation::Remove(index, other) if *other != actor => {
             let number = number(index);
             let conversation = &mut model.conversations[number];
-            let answer = person.within(conversation.id).removes(people[*other]).await;
-            let may = conversation.is_managed_by(who);
-            if refused(conversation, who, may, &answer) {
+            let response = person.within(conversation.id).removes(people[*other]).await;
+            let is_permitted = conversation.may_be_managed_by(actor);
+            if is_refused(conversation, actor, is_permitted, &response) {
                 return;
             }
-            let was_there =
-                conversation.members.contains_key(other) || conversation.left.contains(other);
-            answer.is(if was_there { 204 } else { 404 });
-            conversation.loses(*other);
-            if !was_there {
-                conversation.left.remove(other);
+            let was_member = conversation.members.contains_key(other)
+                || conversation.former_members.contains(other);
+            response.is(if was_member { 204 } else { 404 });
+            conversation.remove_member(*other);
+            if !was_member {
+                conversation.former_members.remove(other);
             }
         }
         Operation::Remove(index, _) | Operation::Leave(index) => {
             let number = number(index);
             let conversation = &mut model.conversations[number];
-            let answer = person.within(conversation.id).leaves().await;
-            let took_part =
-                conversation.members.contains_key(&who) || conversation.left.contains(&who);
-            answer.is(if took_part { 204 } else { 404 });
-            if conversation.members.contains_key(&who) {
-                conversation.loses(who);
+            let response = person.within(conversation.id).leaves().await;
+            let was_member = conversation.members.contains_key(&actor)
+                || conversation.former_members.contains(&actor);
+            response.is(if was_member { 204 } else { 404 });
+            if conversation.members.contains_key(&actor) {
+                conversation.remove_member(actor);
             }
         }
     }
 }
 
 /// Changes what is somebody's own of a conversation.
-async fn own(
+async fn update_membership(
     conversation: &mut Conversation,
-    who: usize,
+    actor: usize,
     person: &Person,
     form: &str,
     change: impl FnOnce(&mut Member),
 ) {
-    let answer = person.within(conversation.id).sets(form).await;
-    match conversation.members.get_mut(&who) {
+    let response = person.within(conversation.id).sets(form).await;
+    match conversation.members.get_mut(&actor) {
         None => {
-            answer.is(404);
+            response.is(404);
         }
         Some(member) => {
-            answer.is(200);
+            response.is(200);
             change(member);
         }
     }
 }
 
 /// Whether the model refuses, and so does the API.
-fn refused(conversation: &Conversation, who: usize, may: bool, answer: &Answer) -> bool {
-    let expected = match (conversation.members.contains_key(&who), may) {
+fn is_refused(
+    conversation: &Conversation,
+    actor: usize,
+    is_permitted: bool,
+    response: &Answer,
+) -> bool {
+    let expected = match (conversation.members.contains_key(&actor), is_permitted) {
         (false, _) => 404,
         (true, false) => 403,
         (true, true) => return false,
     };
-    assert_eq!(answer.status.as_u16(), expected, "{answer:?}");
+    assert_eq!(response.status.as_u16(), expected, "{response:?}");
     true
 }
 
 /// Compares all that everybody sees with what the model says.
-async fn agrees(model: &Model, people: &[&Person; 4]) {
-    for (who, person) in people.iter().enumerate() {
+async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
+    for (actor, person) in people.iter().enumerate() {
         for archived in [false, true] {
             let page = person
                 .conversations(&format!("archived={archived}&limit=100"))
                 .await
                 .is(200);
             let data = page.json()["data"].clone();
-            let shown: Vec<_> = data.as_array().unwrap().iter().map(essence).collect();
+            let shown: Vec<_> = data.as_array().unwrap().iter().map(summary).collect();
             assert_eq!(
                 shown,
-                model.list(who, archived, people),
-                "{who}, archived: {archived}"
+                model.list(actor, archived, people),
+                "{actor}, archived: {archived}"
             );
         }
         let everything = person.lists_all("limit=100").await.is(200);
-        assert_eq!(everything.ids(), model.inbox(who), "{who}");
+        assert_eq!(everything.ids(), model.inbox(actor), "{actor}");
         assert_eq!(
             person.gets("/v1/contacts?limit=100").await.is(200).ids(),
-            model.acquaintances(who, people)
+            model.contacts(actor, people)
         );
         for (number, conversation) in model.conversations.iter().enumerate() {
             let person = person.within(conversation.id);
             let list = person.lists("limit=100").await;
-            if !conversation.members.contains_key(&who) {
+            if !conversation.members.contains_key(&actor) {
                 list.is(404);
                 person.opens().await.is(404);
                 continue;
@@ -480,10 +491,10 @@ async fn agrees(model: &Model, people: &[&Person; 4]) {
                 .collect();
             let expected: Vec<_> = expected.iter().map(|message| message.read).collect();
             assert_eq!(read, expected);
-            let archived = conversation.members[&who].archived;
-            let opened = essence(&person.opens().await.is(200).json());
+            let archived = conversation.members[&actor].archived;
+            let opened = summary(&person.opens().await.is(200).json());
             assert!(
-                model.list(who, archived, people).contains(&opened),
+                model.list(actor, archived, people).contains(&opened),
                 "{opened}"
             );
         }
@@ -491,7 +502,7 @@ async fn agrees(model: &Model, people: &[&Person; 4]) {
 }
 
 /// Of a conversation, what the model knows.
-fn essence(conversation: &Value) -> Value {
+fn summary(conversation: &Value) -> Value {
     let contacts = conversation["contacts"].as_array().unwrap().iter();
     let contacts: Vec<_> = contacts.map(|contact| contact["id"].clone()).collect();
     let last = &conversation["last_message"];
@@ -516,15 +527,15 @@ proptest! {
             let world = World::new().await;
             let people = [&world.kevin, &world.kate, &world.linnie, &world.buzz];
             let mut model = Model::default();
-            model.begins(world.conversation, None, &BTreeSet::from([0, 1, 2]), None);
-            model.begins(world.buzz.conversation, None, &BTreeSet::from([3]), None);
-            for (number, (who, operation)) in operations.iter().enumerate() {
-                does(operation, *who, &people, &mut model).await;
+            model.create_conversation(world.conversation, None, &BTreeSet::from([0, 1, 2]), None);
+            model.create_conversation(world.buzz.conversation, None, &BTreeSet::from([3]), None);
+            for (number, (actor, operation)) in operations.iter().enumerate() {
+                apply(operation, *actor, &people, &mut model).await;
                 if number % 20 == 19 {
-                    agrees(&model, &people).await;
+                    assert_agrees(&model, &people).await;
                 }
             }
-            agrees(&model, &people).await;
+            assert_agrees(&model, &people).await;
         });
     }
 }

@@ -25,51 +25,51 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// A conversation being walked through, and what is known of it.
-struct Walk<'a> {
+struct Traversal<'a> {
     world: &'a World,
     /// Whether all conversations are walked at once, and which two.
-    everything: bool,
+    whole_inbox: bool,
     conversations: [Person; 2],
     newer: bool,
     cursor: Option<String>,
-    alive: Vec<String>,
-    throughout: BTreeSet<String>,
+    existing: Vec<String>,
+    permanent: BTreeSet<String>,
     seen: Vec<String>,
     done: bool,
 }
 
-impl Walk<'_> {
+impl Traversal<'_> {
     async fn send(&mut self) {
-        let within = if self.everything {
-            self.alive.len() % 2
+        let within = if self.whole_inbox {
+            self.existing.len() % 2
         } else {
             0
         };
         let id = self.conversations[within].sends("x").await;
-        self.alive.push(id);
+        self.existing.push(id);
     }
 
     async fn delete(&mut self, index: prop::sample::Index) {
-        if !self.alive.is_empty() {
-            let id = self.alive.remove(index.index(self.alive.len()));
+        if !self.existing.is_empty() {
+            let id = self.existing.remove(index.index(self.existing.len()));
             self.world.kevin.deletes(&id).await.is(204);
-            self.throughout.remove(&id);
+            self.permanent.remove(&id);
         }
     }
 
     /// What there is from the cursor on, nearest first.
-    fn ahead(&self) -> Vec<String> {
-        let mut alive = self.alive.clone();
-        alive.sort();
+    fn remaining(&self) -> Vec<String> {
+        let mut existing = self.existing.clone();
+        existing.sort();
         match (&self.cursor, self.newer) {
-            (Some(cursor), true) => alive.retain(|id| id > cursor),
-            (Some(cursor), false) => alive.retain(|id| id < cursor),
+            (Some(cursor), true) => existing.retain(|id| id > cursor),
+            (Some(cursor), false) => existing.retain(|id| id < cursor),
             (None, _) => {}
         }
         if !self.newer {
-            alive.reverse();
+            existing.reverse();
         }
-        alive
+        existing
     }
 
     async fn page(&mut self, limit: usize) {
@@ -83,7 +83,7 @@ impl Walk<'_> {
         };
         let query = format!("limit={limit}{cursor}");
         let reader = &self.world.kate;
-        let page: Answer = if self.everything {
+        let page: Answer = if self.whole_inbox {
             reader.lists_all(&query).await
         } else {
             reader.lists(&query).await
@@ -94,13 +94,13 @@ impl Walk<'_> {
         if self.newer {
             ids.reverse();
         }
-        let ahead = self.ahead();
+        let remaining = self.remaining();
         assert_eq!(
             ids,
-            ahead[..limit.min(ahead.len())],
+            remaining[..limit.min(remaining.len())],
             "what is next on the way"
         );
-        assert_eq!(page.json()["has_more"], ahead.len() > limit, "exactly");
+        assert_eq!(page.json()["has_more"], remaining.len() > limit, "exactly");
         self.done = ids.len() < limit;
         self.cursor = ids.last().cloned().or(self.cursor.take());
         self.seen.extend(ids);
@@ -108,51 +108,51 @@ impl Walk<'_> {
 }
 
 /// Walks, and checks that what was there all the time was seen exactly once.
-async fn walk(everything: bool, newer: bool, before: usize, events: Vec<Event>) {
+async fn traverse(whole_inbox: bool, newer: bool, before: usize, events: Vec<Event>) {
     let world = World::new().await;
     let other = world.conversation_of(&[&world.kevin, &world.kate]).await;
     let conversations = [world.kevin.clone(), world.kevin.within(other)];
-    let mut walk = Walk {
+    let mut traversal = Traversal {
         world: &world,
-        everything,
+        whole_inbox,
         conversations,
         newer,
         cursor: None,
-        alive: Vec::new(),
-        throughout: BTreeSet::new(),
+        existing: Vec::new(),
+        permanent: BTreeSet::new(),
         seen: Vec::new(),
         done: false,
     };
     for _ in 0..before {
-        walk.send().await;
+        traversal.send().await;
     }
     if newer {
         // Up from before the oldest: an id that need not exist.
-        walk.cursor = Some(format!("000000000{}", world.conversation));
+        traversal.cursor = Some(format!("000000000{}", world.conversation));
     }
-    walk.throughout = walk.alive.iter().cloned().collect();
+    traversal.permanent = traversal.existing.iter().cloned().collect();
     for event in events {
         match event {
-            Event::Send => walk.send().await,
-            Event::Delete(index) => walk.delete(index).await,
-            Event::Page(limit) => walk.page(limit).await,
+            Event::Send => traversal.send().await,
+            Event::Delete(index) => traversal.delete(index).await,
+            Event::Page(limit) => traversal.page(limit).await,
         }
     }
-    while !walk.done {
-        walk.page(3).await;
+    while !traversal.done {
+        traversal.page(3).await;
     }
-    let seen: BTreeSet<_> = walk.seen.iter().cloned().collect();
+    let seen: BTreeSet<_> = traversal.seen.iter().cloned().collect();
     assert_eq!(
         seen.len(),
-        walk.seen.len(),
+        traversal.seen.len(),
         "nothing is seen twice: {:?}",
-        walk.seen
+        traversal.seen
     );
-    let missed: Vec<_> = walk.throughout.difference(&seen).collect();
+    let missed: Vec<_> = traversal.permanent.difference(&seen).collect();
     assert!(
         missed.is_empty(),
         "all that was there throughout is seen: {missed:?} of {:?}",
-        walk.seen
+        traversal.seen
     );
 }
 
@@ -161,11 +161,11 @@ proptest! {
 
     #[test]
     fn walking_pages_yields_every_message_once(
-        everything in any::<bool>(),
+        whole_inbox in any::<bool>(),
         newer in any::<bool>(),
         before in 0_usize..12,
         events in prop::collection::vec(event(), 0..20),
     ) {
-        tokio::runtime::Runtime::new().unwrap().block_on(walk(everything, newer, before, events));
+        tokio::runtime::Runtime::new().unwrap().block_on(traverse(whole_inbox, newer, before, events));
     }
 }

@@ -7,13 +7,13 @@ use shared::id::ConversationId;
 use crate::harness::{Person, World};
 
 /// One of the people of the demo data.
-async fn demo(world: &World, username: &str) -> Person {
+async fn demo_person(world: &World, username: &str) -> Person {
     demo::load(world.store()).await.unwrap();
     let person = demo::CONTACTS
         .iter()
         .find(|person| person.username == username)
         .unwrap();
-    let stranger = Person::new(
+    let unknown = Person::new(
         &world.kevin.url,
         username,
         demo::CONVERSATION_ID.parse().unwrap(),
@@ -21,14 +21,14 @@ async fn demo(world: &World, username: &str) -> Person {
     Person {
         id: person.id.parse().unwrap(),
         username: username.to_owned(),
-        ..stranger.with_token(person.token)
+        ..unknown.with_token(person.token)
     }
 }
 
 #[tokio::test]
 async fn a_page_of_the_conversation_is_listed() {
     let world = World::new().await;
-    let kevin = demo(&world, "KevinMcCallister").await;
+    let kevin = demo_person(&world, "KevinMcCallister").await;
     let page = kevin
         .gets("/v1/messages?conversation_id=xgQQXg3hrtjh7AvZ&limit=10")
         .await
@@ -48,7 +48,7 @@ async fn a_page_of_the_conversation_is_listed() {
 #[tokio::test]
 async fn a_message_is_sent_as_a_form_of_raw_utf_8() {
     let world = World::new().await;
-    let linnie = demo(&world, "LinnieMcCallister").await;
+    let linnie = demo_person(&world, "LinnieMcCallister").await;
     let form =
         "conversation_id=xgQQXg3hrtjh7AvZ&message=You’re what the French call ‘les incompetents.’";
     let sent = linnie.posts("/v1/messages", form).await.is(201).json();
@@ -62,7 +62,7 @@ async fn a_message_is_sent_as_a_form_of_raw_utf_8() {
 #[tokio::test]
 async fn a_message_has_every_key_of_the_reference() {
     let world = World::new().await;
-    let kate = demo(&world, "KateMcCallister").await;
+    let kate = demo_person(&world, "KateMcCallister").await;
     let id = demo::message_ids().unwrap()[0].to_string();
     let expected = json!({
         "id": id,
@@ -88,7 +88,7 @@ async fn a_message_has_every_key_of_the_reference() {
 #[tokio::test]
 async fn a_reaction_is_put_with_brackets() {
     let world = World::new().await;
-    let kate = demo(&world, "KateMcCallister").await;
+    let kate = demo_person(&world, "KateMcCallister").await;
     let id = kate.sends("Kevin!").await;
     let changed = kate
         .changes(&id, "reactions[red_angry_face][]=KateMcCallister")
@@ -104,7 +104,7 @@ async fn a_reaction_is_put_with_brackets() {
 #[tokio::test]
 async fn a_message_is_deleted() {
     let world = World::new().await;
-    let kevin = demo(&world, "KevinMcCallister").await;
+    let kevin = demo_person(&world, "KevinMcCallister").await;
     let id = demo::message_ids().unwrap()[0].to_string();
     assert_eq!(kevin.deletes(&id).await.is(204).json(), Value::Null);
     kevin.reads(&id).await.fails(404, "message_not_found", "id");
@@ -113,7 +113,7 @@ async fn a_message_is_deleted() {
 #[tokio::test]
 async fn buzz_is_an_outsider_with_a_conversation_of_his_own() {
     let world = World::new().await;
-    let buzz = demo(&world, "BuzzMcCallister").await;
+    let buzz = demo_person(&world, "BuzzMcCallister").await;
     buzz.lists("")
         .await
         .fails(404, "conversation_not_found", "conversation_id");
