@@ -1,6 +1,6 @@
-//! What needs more than HTTP: the engine in hand, a clock to set, the log to read.
+//! Tests that need the local stack: direct access to the engine, a clock that can be set, or the log.
 //!
-//! `--skip local::` leaves these out where `API_URL` names an API that runs elsewhere.
+//! If `API_URL` names an API that runs elsewhere, skip them with `--skip local::`.
 
 mod activity;
 mod cleanup;

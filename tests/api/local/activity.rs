@@ -1,4 +1,4 @@
-//! When a contact was last active: to the minute, and hardly at any cost.
+//! `last_active_at` of a contact, and what recording it costs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,14 +8,14 @@ use shared::time::{Clock, Micros};
 
 use crate::harness::{Fault, Person, Proxy, World};
 
-/// When `friend` sees that `person` was last active.
-async fn last_active(friend: &Person, person: &Person) -> serde_json::Value {
+/// Returns the `last_active_at` of `person` that `reader` sees.
+async fn last_active(reader: &Person, person: &Person) -> serde_json::Value {
     let path = format!("/v1/contacts/{}", person.id);
-    friend.gets(&path).await.is(200).json()["last_active_at"].clone()
+    reader.gets(&path).await.is(200).json()["last_active_at"].clone()
 }
 
 #[tokio::test]
-async fn a_request_shows_as_activity_to_the_minute_and_is_written_once_a_minute() {
+async fn a_request_updates_last_active_at_at_most_once_a_minute() {
     let world = World::awake().await;
     let kate = world.newcomer("kate").await;
     world.kevin.begins(&[&kate], "").await;
@@ -43,24 +43,24 @@ async fn a_request_shows_as_activity_to_the_minute_and_is_written_once_a_minute(
         seconds(start.0 + 60_000_000)
     );
     assert_eq!([first.calls, second.calls, third.calls], [3, 2, 3]);
-    let more = first.capacity_units - second.capacity_units;
-    assert!((more - 1.0).abs() < f64::EPSILON, "{more}");
+    let write_units = first.capacity_units - second.capacity_units;
+    assert!((write_units - 1.0).abs() < f64::EPSILON, "{write_units}");
     assert_eq!(
         [first.round_trips, third.round_trips],
         [second.round_trips; 2],
-        "beside the others"
+        "concurrently with other calls"
     );
 }
 
 #[tokio::test]
-async fn another_instance_finds_it_written_and_does_not_write_again() {
+async fn another_instance_reads_a_recent_last_active_at_and_does_not_write_it_again() {
     let world = World::awake().await;
     let before = last_active(&world.kate, &world.kevin).await;
     let soon = Micros(Clock::system().now().0 + 30_000_000);
     let kevin = world.kevin.at(&world.new_host_at(soon).await);
     let first = kevin.gets("/v1/me").await.is(200).cost();
     let second = kevin.gets("/v1/me").await.is(200).cost();
-    assert_eq!([first.calls, second.calls], [3, 2], "it has asked once");
+    assert_eq!([first.calls, second.calls], [3, 2], "only the first tries");
     assert_eq!(last_active(&world.kate, &world.kevin).await, before);
     let later = Micros(soon.0 + 60_000_000);
     let kevin = world.kevin.at(&world.new_host_at(later).await);
@@ -72,7 +72,7 @@ async fn another_instance_finds_it_written_and_does_not_write_again() {
 }
 
 #[tokio::test]
-async fn that_activity_cannot_be_written_is_no_reason_to_refuse_a_request() {
+async fn a_failure_to_write_last_active_at_does_not_fail_the_request() {
     let world = World::awake().await;
     let proxy = Proxy::before(world.engine()).await;
     let kevin = world.kevin.at(&world.host_behind(&proxy).await);

@@ -1,4 +1,4 @@
-//! What is left in the store, and what becomes of leftovers.
+//! Which items remain in the store, and how leftover items are handled.
 
 use dynoxide::types::AttributeValue;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::World;
 
 #[tokio::test]
-async fn nothing_of_a_deleted_message_is_left_in_the_store() {
+async fn deleting_a_message_removes_all_its_items() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
     world.kate.reacts(&id, "heart").await.is(200);
@@ -19,13 +19,13 @@ async fn nothing_of_a_deleted_message_is_left_in_the_store() {
 }
 
 #[tokio::test]
-async fn a_list_skips_what_is_gone_and_fills_the_page_up() {
+async fn a_list_skips_and_deletes_orphaned_inbox_entries_and_fills_the_page() {
     let world = World::new().await;
-    let left = world.conversation_of(&[&world.kevin, &world.kate]).await;
+    let left_conversation = world.conversation_of(&[&world.kevin, &world.kate]).await;
     let mut expected = Vec::new();
     for number in 0..30 {
         let id = world.kevin.sends("stays").await;
-        let orphan = world.kevin.sends("its message gets lost").await;
+        let orphan = world.kevin.sends("deleted without its entries").await;
         world.removes(
             "MessagesTable",
             &[
@@ -35,31 +35,35 @@ async fn a_list_skips_what_is_gone_and_fills_the_page_up() {
         );
         world
             .kevin
-            .within(left)
+            .within(left_conversation)
             .sends("in a conversation that Kate leaves")
             .await;
         if number >= 10 {
             expected.insert(0, id);
         }
     }
-    world.removes("ConversationsTable", &[("id", string(&left))]);
+    world.removes("ConversationsTable", &[("id", string(&left_conversation))]);
     world.removes(
         "MembershipsTable",
         &[
             ("contact_id", string(&world.kevin.id)),
-            ("conversation_id", string(&left)),
+            ("conversation_id", string(&left_conversation)),
         ],
     );
-    world.begins(left, &[&world.kevin]).await;
+    world.begins(left_conversation, &[&world.kevin]).await;
     let page = world.kate.lists_all("limit=20").await.is(200);
     assert_eq!(page.ids(), expected);
     assert_eq!(page.json()["has_more"], true);
-    assert!(page.cost().calls <= 15, "not one by one: {:?}", page.cost());
+    assert!(
+        page.cost().calls <= 15,
+        "orphans are read in batches: {:?}",
+        page.cost()
+    );
     let again = world.kate.lists_all("limit=20").await.is(200);
     assert_eq!(again.ids(), expected);
     assert!(
         again.cost().calls < page.cost().calls,
-        "what it met is gone"
+        "the orphans were deleted"
     );
     let rest = world
         .kate
@@ -73,7 +77,7 @@ async fn a_list_skips_what_is_gone_and_fills_the_page_up() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_good_no_more() {
+async fn a_deleted_token_returns_401() {
     let world = World::new().await;
     world.kevin.lists("").await.is(200);
     let hash = shared::caller::Caller::with_token(&world.kevin.token)

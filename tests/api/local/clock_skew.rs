@@ -1,4 +1,4 @@
-//! What depends on the clock, which here is set as each test needs it.
+//! Tests that set the clock: expiry, timestamps, equal timestamps, and hosts whose clocks differ.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use shared::token::Label;
 use crate::harness::World;
 
 #[tokio::test]
-async fn a_token_is_good_until_the_second_it_expires() {
+async fn a_token_is_valid_until_the_second_of_its_expiry() {
     let world = World::new().await;
     let token = Caller::with_token("short");
     Admin::new(world.store().clone())
@@ -38,7 +38,7 @@ async fn a_token_is_good_until_the_second_it_expires() {
 }
 
 #[tokio::test]
-async fn the_author_edits_a_message_and_the_time_of_it_shows() {
+async fn an_edit_sets_updated_at() {
     let world = World::new().await;
     let id = world.kevin.sends("helo").await;
     let later = world.host_at(|| Micros(5_000_000_000_000_000)).await;
@@ -52,13 +52,13 @@ async fn the_author_edits_a_message_and_the_time_of_it_shows() {
     assert_eq!(edited["message"], "hello");
     assert_eq!(edited["updated_at"], 5_000_000_000_u64);
     let mut read = world.kate.reads(&id).await.json();
-    // Which is being written while the edit is answered.
+    // Written concurrently with the response to the edit.
     read["contact"]["last_active_at"] = edited["contact"]["last_active_at"].clone();
     assert_eq!(read, edited);
 }
 
 #[tokio::test]
-async fn a_reaction_is_the_same_however_often_it_is_made() {
+async fn repeating_a_reaction_changes_nothing() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let first = world.kate.reacts(&id, "heart").await.is(200).json();
@@ -76,7 +76,7 @@ async fn a_reaction_is_the_same_however_often_it_is_made() {
 }
 
 #[tokio::test]
-async fn a_message_is_read_once_by_another_than_its_author() {
+async fn read_at_is_set_once_by_the_first_participant_other_than_the_author() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     assert_eq!(
@@ -106,7 +106,7 @@ async fn a_message_is_read_once_by_another_than_its_author() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_sends_in_the_same_microsecond_are_all_kept() {
+async fn a_hundred_sends_in_the_same_microsecond_are_all_stored() {
     let world = World::new().await;
     let stopped = world.host_at(|| Micros(1_000_000)).await;
     let kevin = world.kevin.at(&stopped);
@@ -128,7 +128,7 @@ async fn a_hundred_sends_in_the_same_microsecond_are_all_kept() {
 }
 
 #[tokio::test]
-async fn a_send_acknowledged_before_another_began_sorts_first_whatever_the_clocks_say() {
+async fn a_send_acknowledged_before_another_began_sorts_first_despite_clock_skew() {
     let world = World::new().await;
     let hour = 3_600_000_000;
     let now = Clock::system().now().0;
@@ -152,7 +152,7 @@ async fn a_send_acknowledged_before_another_began_sorts_first_whatever_the_clock
 }
 
 #[tokio::test]
-async fn messages_of_one_microsecond_are_walked_through_once_too() {
+async fn paging_lists_messages_of_the_same_microsecond_once_each() {
     let world = World::new().await;
     let host = world.host_at(|| shared::time::Micros(1_000_000)).await;
     let other = world.conversation_of(&[&world.kevin, &world.kate]).await;
@@ -183,11 +183,11 @@ async fn messages_of_one_microsecond_are_walked_through_once_too() {
 }
 
 #[tokio::test]
-async fn the_id_of_a_deleted_message_is_not_given_to_the_next_one() {
+async fn the_id_of_a_deleted_message_is_not_reused() {
     let world = World::new().await;
     let stopped = world.host_at(|| Micros(1_000_000)).await;
     let kevin = world.kevin.at(&stopped);
-    kevin.sends("the newest, so that the clock is behind").await;
+    kevin.sends("newest").await;
     let mut ids = BTreeSet::new();
     for _ in 0..5 {
         let id = kevin.sends("oops").await;
@@ -197,7 +197,7 @@ async fn the_id_of_a_deleted_message_is_not_given_to_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_message_from_a_host_whose_clock_is_behind_is_unread_all_the_same() {
+async fn unread_count_is_correct_despite_clock_skew() {
     let world = World::new().await;
     let now = Clock::system().now().0;
     let behind = world.host_at(move || Micros(now - 3_600_000_000)).await;
@@ -212,30 +212,30 @@ async fn a_message_from_a_host_whose_clock_is_behind_is_unread_all_the_same() {
     assert_eq!(
         buzz.opens().await.json()["unread_count"],
         0,
-        "it was sent before he came"
+        "it was sent before he joined"
     );
     kevin.sends("late").await;
     assert_eq!(buzz.opens().await.json()["unread_count"], 1);
 }
 
 #[tokio::test]
-async fn a_key_is_remembered_for_a_day_by_the_clock() {
+async fn an_idempotency_key_is_valid_for_24_hours() {
     const DAY: u64 = 24 * 60 * 60 * 1_000_000;
     let world = World::new().await;
     let second = Clock::system().now().0 / 1_000_000 * 1_000_000;
-    for begin in [second, second + 999_999] {
+    for start in [second, second + 999_999] {
         let at = async |microseconds: u64| {
-            let host = world.host_at(move || Micros(begin + microseconds)).await;
+            let host = world.host_at(move || Micros(start + microseconds)).await;
             let kevin = world.kevin.at(&host);
-            kevin.sends_under(&begin.to_string(), "hello").await.is(201)
+            kevin.sends_under(&start.to_string(), "hello").await.is(201)
         };
         let first = at(0).await;
         let replayed = at(DAY - 1).await;
         assert_eq!(replayed.json()["id"], first.json()["id"]);
-        let forgotten = at(DAY + 1_000_000).await;
-        assert_ne!(forgotten.json()["id"], first.json()["id"]);
-        assert_eq!(forgotten.header("idempotent-replayed"), "");
-        let again = at(DAY + 2_000_000).await;
-        assert_eq!(again.json()["id"], forgotten.json()["id"]);
+        let expired = at(DAY + 1_000_000).await;
+        assert_ne!(expired.json()["id"], first.json()["id"]);
+        assert_eq!(expired.header("idempotent-replayed"), "");
+        let replayed_again = at(DAY + 2_000_000).await;
+        assert_eq!(replayed_again.json()["id"], expired.json()["id"]);
     }
 }

@@ -1,7 +1,9 @@
-//! What each operation asks of DynamoDB: calls, sequential round trips and capacity units.
+//! The DynamoDB cost of each operation: calls, sequential round trips and capacity units.
 //!
-//! By the documented rules: a strongly consistent read is 1 unit per 4 KB, a write 1 per KB, twice
-//! that in a transaction. Here every item is below 1 KB, and the conversation has three participants.
+//! By the documented rules, a strongly consistent read costs 1 unit per 4 KB and a write 1 per KB, twice that in a
+//! transaction. Here every item is smaller than 1 KB, and the conversation has three participants.
+//!
+//! Comments list the items that an operation reads and writes; most separate round trips with semicolons.
 
 use dynoxide::ImportOptions;
 use dynoxide::types::{AttributeValue, Item};
@@ -11,14 +13,14 @@ use shared::time::Micros;
 use crate::harness::{Cost, Json, Person, World};
 
 #[tokio::test]
-async fn each_operation_costs_what_the_design_says() {
+async fn each_operation_on_messages_has_the_documented_cost() {
     let world = World::awake().await;
     let kevin = &world.kevin;
     let first = kevin.tries_to_send("first").await.is(201).cost();
     let second = kevin.tries_to_send("second").await.is(201);
     let id = second.json()["id"].as_str().unwrap().to_owned();
-    // token, conversation, newest key, sender: 1 each; message and three inbox entries: 2 each; three
-    // moves to the top of a list: the membership, and its index once to take out and once to put in
+    // token, conversation, newest key, sender: 1 each; message and three inbox entries: 2 each; three updates of a
+    // list position, 3 each: the membership, and one delete and one put in its index
     let send = Cost {
         calls: 7,
         round_trips: 3,
@@ -29,19 +31,19 @@ async fn each_operation_costs_what_the_design_says() {
         (first.calls, first.round_trips),
         (send.calls, send.round_trips)
     );
-    // the same, and the key, twice
-    let under_a_key = kevin.sends_under("key", "third").await.is(201).cost();
-    assert_eq!(under_a_key, cost(7, 3, send.capacity_units + 2.0));
-    // token, conversation, newest key; a transaction in vain, of which DynamoDB tells no units, and the
-    // sender; the key; the message; contact, and three moves to where the lists are already: the index
-    // does not change
+    // the same, and the idempotency key: 2, as part of the transaction
+    let with_key = kevin.sends_under("key", "third").await.is(201).cost();
+    assert_eq!(with_key, cost(7, 3, send.capacity_units + 2.0));
+    // token, conversation, newest key; a cancelled transaction, for which DynamoDB reports no units, and the
+    // sender; the idempotency key; the message; contact, and three updates of list positions that are up to date:
+    // the index does not change
     let replayed = kevin.sends_under("key", "third").await.is(201).cost();
     assert_eq!(replayed, cost(10, 5, 3.0 + 1.0 + 1.0 + 1.0 + 1.0 + 3.0));
-    // token, message, conversation; contact, which comes with them once it has been shown
+    // token, message, conversation; contact, which later requests read in the first round trip
     let get = async || kevin.reads(&id).await.is(200).cost();
     assert_eq!(get().await, cost(2, 2, 4.0));
     assert_eq!(get().await, cost(1, 1, 4.0));
-    // token, conversation; query; contact, likewise
+    // token, conversation; query; contact, which later requests read in the first round trip
     let list = async || kevin.lists("").await.is(200).cost();
     assert_eq!(list().await, cost(3, 2, 4.0));
     assert_eq!(list().await, cost(2, 1, 4.0));
@@ -65,9 +67,9 @@ async fn each_operation_costs_what_the_design_says() {
         }
     );
     // token, message, conversation, username, both contacts: nothing to write
-    let again = world.kate.reacts(&id, "heart").await.is(200).cost();
+    let repeated = world.kate.reacts(&id, "heart").await.is(200).cost();
     assert_eq!(
-        again,
+        repeated,
         Cost {
             calls: 2,
             round_trips: 2,
@@ -94,7 +96,7 @@ fn cost(calls: u64, round_trips: u64, capacity_units: f64) -> Cost {
 }
 
 #[tokio::test]
-async fn of_two_in_turns_both_are_read_along_and_of_more_it_costs_two_units() {
+async fn the_two_senders_displayed_last_are_read_ahead_even_if_only_one_is_needed() {
     let world = World::awake().await;
     let ids = [
         world.kevin.sends("1").await,
@@ -103,20 +105,20 @@ async fn of_two_in_turns_both_are_read_along_and_of_more_it_costs_two_units() {
     ];
     let get = async |index: usize| world.kevin.reads(&ids[index]).await.is(200).cost();
     assert_eq!(get(0).await, cost(2, 2, 4.0));
-    // Kevin in vain
+    // reads Kevin ahead, who is not needed
     assert_eq!(get(1).await, cost(2, 2, 5.0));
-    // both of them, of whom one is shown
+    // reads both ahead, one of whom is needed
     for index in [0, 1, 0] {
         assert_eq!(get(index).await, cost(1, 1, 5.0));
     }
-    // both in vain
+    // reads both ahead, neither of whom is needed
     assert_eq!(get(2).await, cost(2, 2, 6.0));
-    // Whoever is not in the conversation is not told of anybody.
+    // What is read ahead is not disclosed to a contact who is not a participant.
     world.buzz.reads(&ids[0]).await.is(404);
 }
 
 #[tokio::test]
-async fn of_a_page_with_many_people_nobody_is_read_along() {
+async fn the_senders_of_a_page_are_read_ahead_if_there_are_at_most_ten() {
     let world = World::awake().await;
     let crowd = world.crowd(11).await;
     for person in &crowd[..10] {
@@ -133,12 +135,12 @@ async fn of_a_page_with_many_people_nobody_is_read_along() {
     let eleven = list(11).await;
     assert_eq!(eleven.round_trips, 2);
     assert_eq!(list(11).await.round_trips, 2);
-    // token, conversation; query; one contact, and none in vain
+    // token, conversation; query; one contact, and none read ahead
     assert_eq!(list(1).await, cost(3, 2, 4.0));
 }
 
 #[tokio::test]
-async fn what_is_read_along_is_what_people_say_of_themselves_now() {
+async fn contacts_that_are_read_ahead_are_up_to_date() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     world.kate.reads(&id).await.is(200);
@@ -154,53 +156,53 @@ async fn what_is_read_along_is_what_people_say_of_themselves_now() {
 }
 
 #[tokio::test]
-async fn each_operation_on_conversations_costs_what_the_design_says() {
+async fn each_operation_on_conversations_has_the_documented_cost() {
     let world = World::awake().await;
     let others = [&world.kate, &world.linnie];
-    // token, two usernames; conversation and three memberships, twice, and their index; three contacts
-    let begun = world
+    // token, two usernames; conversation and three memberships: 2 each, and their index; three contacts
+    let created = world
         .kevin
         .tries_to_begin(&others, "name=Home")
         .await
         .is(201);
-    assert_eq!(begun.cost(), cost(4, 3, 3.0 + 8.0 + 3.0 + 3.0));
+    assert_eq!(created.cost(), cost(4, 3, 3.0 + 8.0 + 3.0 + 3.0));
     let kevin = world
         .kevin
-        .within(begun.json()["id"].as_str().unwrap().parse().unwrap());
+        .within(created.json()["id"].as_str().unwrap().parse().unwrap());
     let kate = world.kate.within(kevin.conversation);
     let message = kevin.sends("hello").await;
     // token, conversation, newest; membership; three contacts, one unread
     assert_eq!(kate.opens().await.is(200).cost(), cost(5, 3, 8.0));
     // token, conversation, newest; membership; three contacts
     assert_eq!(kevin.opens().await.is(200).cost(), cost(4, 3, 7.0));
-    // token; two memberships; two conversations, the message, a place without one; one unread; the
-    // newest of the other; three contacts
+    // token; two memberships; two conversations, the message, a list position without a message; one unread; the
+    // newest message of the other conversation; three contacts
     let listed = kate.conversations("").await.is(200);
     assert_eq!(listed.cost(), cost(6, 5, 1.0 + 1.0 + 4.0 + 1.0 + 1.0 + 3.0));
-    // token, conversation, newest; membership; itself and its index; three contacts, one unread
+    // token, conversation, newest; membership; membership and its index; three contacts, one unread
     assert_eq!(
         kate.sets("is_muted=true").await.is(200).cost(),
         cost(6, 4, 3.0 + 1.0 + 2.0 + 4.0)
     );
-    // the same, and the unread messages, each of them, and the newest again; none is unread then
+    // the same, and the query of unread messages, the update of each, and the newest again; then none is unread
     let read = kate.sets(&format!("read_up_to={message}")).await.is(200);
     assert_eq!(
         read.cost(),
         cost(8, 6, 3.0 + 1.0 + 1.0 + 1.0 + 2.0 + 1.0 + 3.0)
     );
-    // token, conversation, newest; membership; conversation, twice; three contacts
+    // token, conversation, newest; membership; conversation: 2; three contacts
     assert_eq!(
         kevin.sets("name=House").await.is(200).cost(),
         cost(5, 4, 3.0 + 1.0 + 2.0 + 3.0)
     );
-    // token, conversation, newest, username; conversation and one membership, twice, and its index;
-    // membership; four contacts
+    // token, conversation, newest, username; conversation and one membership: 2 each, and its index; membership;
+    // four contacts
     assert_eq!(
         kevin.adds(&world.buzz).await.is(200).cost(),
         cost(6, 3, 3.0 + 5.0 + 2.0 + 4.0)
     );
-    // token, conversation; conversation and one membership, twice, and its index; both again; no
-    // message since; a day for what is left
+    // token, conversation; conversation and one membership: 2 each, and its index; both again; no message since;
+    // the expiry of the membership
     assert_eq!(
         kevin.removes(&world.buzz).await.is(204).cost(),
         cost(6, 5, 2.0 + 5.0 + 2.0 + 1.0 + 1.0)
@@ -213,7 +215,7 @@ async fn each_operation_on_conversations_costs_what_the_design_says() {
 }
 
 #[tokio::test]
-async fn each_operation_on_contacts_and_tokens_costs_what_the_design_says() {
+async fn each_operation_on_contacts_and_tokens_has_the_documented_cost() {
     let world = World::awake().await;
     let kevin = &world.kevin;
     // token; membership; conversation; two contacts
@@ -221,35 +223,35 @@ async fn each_operation_on_contacts_and_tokens_costs_what_the_design_says() {
         kevin.gets("/v1/contacts").await.is(200).cost(),
         cost(4, 4, 1.0 + 1.0 + 1.0 + 2.0)
     );
-    // token, contact; one's own membership; the other's
+    // token, contact; the caller's membership; the other contact's
     let path = format!("/v1/contacts/{}", world.kate.id);
     assert_eq!(kevin.gets(&path).await.is(200).cost(), cost(4, 3, 4.0));
-    // token, username; contact, one's own membership; the other's
+    // token, username; contact, the caller's membership; the other contact's
     let path = format!("/v1/contacts?username={}", world.kate.username);
     assert_eq!(kevin.gets(&path).await.is(200).cost(), cost(5, 3, 5.0));
     // token; contact
     assert_eq!(kevin.gets("/v1/me").await.is(200).cost(), cost(2, 2, 2.0));
-    // token; contact; contact, twice
+    // token; contact; contact: 2
     assert_eq!(
         kevin.puts("/v1/me", "phone_number=1").await.is(200).cost(),
         cost(3, 3, 2.0 + 2.0)
     );
-    // token; contact; contact and both usernames, twice
+    // token; contact; contact and both usernames: 2 each
     let form = format!("username=new.{}", kevin.id);
     assert_eq!(
         kevin.puts("/v1/me", form).await.is(200).cost(),
         cost(3, 3, 2.0 + 6.0)
     );
-    // token; the token and its item in the list, twice
-    let issued = kevin.posts("/v1/tokens", "").await.is(201);
-    assert_eq!(issued.cost(), cost(2, 2, 1.0 + 4.0));
+    // token; the token and its item in the list: 2 each
+    let created = kevin.posts("/v1/tokens", "").await.is(201);
+    assert_eq!(created.cost(), cost(2, 2, 1.0 + 4.0));
     // token; list
     assert_eq!(
         kevin.gets("/v1/tokens").await.is(200).cost(),
         cost(2, 2, 2.0)
     );
-    // token; its item in the list; both, twice
-    let path = format!("/v1/tokens/{}", issued.json()["id"].as_str().unwrap());
+    // token; its item in the list; both: 2 each
+    let path = format!("/v1/tokens/{}", created.json()["id"].as_str().unwrap());
     let revoked = kevin
         .requests(reqwest::Method::DELETE, &path, &[], ())
         .await
@@ -258,7 +260,7 @@ async fn each_operation_on_contacts_and_tokens_costs_what_the_design_says() {
 }
 
 #[tokio::test]
-async fn ten_thousand_conversations_are_listed_for_what_ten_are() {
+async fn listing_ten_thousand_conversations_costs_as_much_as_listing_ten() {
     let world = World::awake().await;
     let mut measured = Vec::new();
     for (size, reader) in [
@@ -303,12 +305,12 @@ async fn ten_thousand_conversations_are_listed_for_what_ten_are() {
 }
 
 #[tokio::test]
-async fn a_page_of_ten_short_messages_costs_what_the_readme_says() {
+async fn a_page_of_ten_short_messages_has_the_documented_cost() {
     let world = World::awake().await;
     for _ in 0..10 {
         world.kevin.sends("hello").await;
     }
-    // token, conversation; query; contact, which comes with them once it has been shown
+    // token, conversation; query; contact, which later requests read in the first round trip
     let list = async || world.kate.lists("").await.is(200).cost();
     assert_eq!(list().await, cost(3, 2, 4.0));
     assert_eq!(list().await, cost(2, 1, 4.0));
@@ -325,7 +327,7 @@ async fn a_page_of_ten_short_messages_costs_what_the_readme_says() {
 }
 
 #[tokio::test]
-async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
+async fn a_refused_request_costs_one_round_trip_and_writes_nothing() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     assert_eq!(world.nobody.reads(&id).await.is(401).cost().calls, 0);
@@ -349,7 +351,7 @@ async fn a_refusal_costs_one_round_trip_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn thousands_of_usernames_cost_what_one_does() {
+async fn thousands_of_usernames_cost_as_much_as_one() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let names: Vec<_> = (0..10_000).map(|number| format!("name{number}")).collect();
@@ -359,7 +361,7 @@ async fn thousands_of_usernames_cost_what_one_does() {
     assert!(cost.capacity_units <= 5.0, "{cost:?}");
 }
 
-/// What the first page, a deep page and a get cost.
+/// Returns the costs of the first page, of the pages after and before a message, and of reading that message.
 async fn read_costs(person: &Person, whole_inbox: bool, deep: MessageId) -> Vec<Cost> {
     let deep_page = format!("starting_after={deep}");
     let newer_page = format!("ending_before={deep}");
@@ -378,14 +380,14 @@ async fn read_costs(person: &Person, whole_inbox: bool, deep: MessageId) -> Vec<
     costs
 }
 
-/// `SCALE=1000000` tries so many as well.
+/// `SCALE=1000000` also tests with a million messages.
 #[tokio::test]
-async fn a_hundred_thousand_messages_cost_what_a_hundred_do() {
+async fn the_cost_does_not_depend_on_the_number_of_messages() {
     let world = World::awake().await;
-    let more = std::env::var("SCALE").map(|size| size.parse().expect("a number"));
+    let scale = std::env::var("SCALE").map(|size| size.parse().expect("a number"));
     let mut measured = Vec::new();
     let sizes = api_tests::cases(&[100, 10_000][..], &[100, 10_000, 100_000]);
-    for size in sizes.iter().copied().chain(more) {
+    for size in sizes.iter().copied().chain(scale) {
         let conversation = world.conversation_of(&[&world.kevin, &world.kate]).await;
         let id = |number: u64| MessageId::new(Micros(1_000_000 * number), conversation);
         import_messages(&world, (1..=size).map(id), world.kevin.id);
@@ -395,7 +397,8 @@ async fn a_hundred_thousand_messages_cost_what_a_hundred_do() {
         println!("{size} messages; page, deep page, newer page, get, send: {costs:?}");
         measured.push(costs);
     }
-    // a page and a get read along whom they have shown before; two moves, two inbox entries
+    // pages and reads after the first read their contact ahead; the send updates two list positions and puts two
+    // inbox entries
     let expected = [
         cost(3, 2, 4.0),
         cost(2, 1, 4.0),
@@ -407,7 +410,7 @@ async fn a_hundred_thousand_messages_cost_what_a_hundred_do() {
 }
 
 #[tokio::test]
-async fn ten_thousand_conversations_cost_what_a_hundred_do() {
+async fn an_inbox_of_ten_thousand_conversations_costs_as_much_as_one_of_a_hundred() {
     let world = World::awake().await;
     let mut measured = Vec::new();
     for (size, reader) in [
@@ -436,12 +439,12 @@ async fn ten_thousand_conversations_cost_what_a_hundred_do() {
         measured.push(read_costs(&reader, true, deep).await);
     }
     assert_eq!(measured[0], measured[1]);
-    // token; eleven entries; eleven messages and their conversations; the one contact that is shown
+    // token; eleven entries; eleven messages and their conversations; one contact
     let page = cost(4, 4, 1.0 + 1.0 + 22.0 + 1.0);
     assert_eq!(measured[1][..3], [page, page, page]);
 }
 
-/// Puts a conversation of `reader` and Kevin into the engine for each of these messages.
+/// Puts a conversation of `reader` and Kevin for each of these messages directly into the table.
 fn import_conversations(world: &World, ids: &[MessageId], reader: &Person) {
     import(
         world,
@@ -459,7 +462,7 @@ fn import_conversations(world: &World, ids: &[MessageId], reader: &Person) {
     );
 }
 
-/// Puts messages into the engine without sending them.
+/// Puts messages directly into the table.
 pub fn import_messages(world: &World, ids: impl Iterator<Item = MessageId>, author: ContactId) {
     import(
         world,
@@ -477,6 +480,7 @@ pub fn import_messages(world: &World, ids: impl Iterator<Item = MessageId>, auth
     );
 }
 
+/// Puts items directly into a table.
 pub fn import<'a>(
     world: &World,
     table: &str,

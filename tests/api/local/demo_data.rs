@@ -1,11 +1,11 @@
-//! The demo data in a file.
+//! The demo data in a data file.
 
 use local_stack::demo;
 use local_stack::stack::Stack;
 use shared::caller::Caller;
 
 #[tokio::test]
-async fn demo_data_in_a_file_is_loaded_once_and_stays_as_it_was_left() {
+async fn demo_data_in_a_file_is_loaded_once_and_keeps_later_changes() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let stack = Stack::start(Some(file.path())).await.unwrap();
     demo::load(&stack.store).await.unwrap();
@@ -15,12 +15,12 @@ async fn demo_data_in_a_file_is_loaded_once_and_stays_as_it_was_left() {
     drop(stack);
     let stack = Stack::start(Some(file.path())).await.unwrap();
     demo::load(&stack.store).await.unwrap();
-    let gone = stack
+    let deleted = stack
         .store
         .get_message(&Caller::with_token("citypay_demo_kevin"), id)
         .await;
     assert!(
-        matches!(gone, Err(shared::Error::MessageNotFound)),
-        "{gone:?}"
+        matches!(deleted, Err(shared::Error::MessageNotFound)),
+        "{deleted:?}"
     );
 }

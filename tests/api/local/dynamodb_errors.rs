@@ -1,8 +1,8 @@
-//! DynamoDB in trouble: what passes is waited for, what does not is told as 503, and never as a lie.
+//! Single errors, timeouts and lost responses of DynamoDB: temporary ones are retried, others return 503.
 
 use crate::harness::{Fault, Person, Proxy, World};
 
-/// Kevin at a host behind a proxy.
+/// Returns Kevin at a host whose DynamoDB calls go through a proxy.
 async fn kevin_behind_proxy(world: &World) -> (Proxy, Person) {
     let proxy = Proxy::before(world.engine()).await;
     let host = world.host_behind(&proxy).await;
@@ -10,7 +10,7 @@ async fn kevin_behind_proxy(world: &World) -> (Proxy, Person) {
 }
 
 #[tokio::test]
-async fn what_passes_by_itself_is_waited_for() {
+async fn temporary_errors_are_retried() {
     let world = World::new().await;
     let (proxy, kevin) = kevin_behind_proxy(&world).await;
     let id = kevin.sends("first").await;
@@ -48,7 +48,7 @@ async fn what_passes_by_itself_is_waited_for() {
 }
 
 #[tokio::test]
-async fn what_does_not_pass_is_503_with_retry_after() {
+async fn persistent_errors_return_503_with_retry_after() {
     let world = World::new().await;
     let id = world.kevin.sends("first").await;
     for (operation, fault) in [
@@ -79,12 +79,12 @@ async fn what_does_not_pass_is_503_with_retry_after() {
     assert_eq!(
         world.kevin.lists("").await.texts(),
         ["first"],
-        "nothing was done"
+        "nothing was written"
     );
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_503_before_lambda_ends_the_function() {
+async fn if_dynamodb_does_not_respond_the_api_returns_503_before_the_function_times_out() {
     let world = World::new().await;
     let id = world.kevin.sends("first").await;
     let (proxy, kevin) = kevin_behind_proxy(&world).await;
@@ -94,21 +94,21 @@ async fn a_store_that_does_not_answer_is_503_before_lambda_ends_the_function() {
 }
 
 #[tokio::test]
-async fn a_cancellation_that_nobody_understands_is_no_success() {
+async fn a_transaction_cancelled_for_an_unknown_reason_returns_500() {
     let world = World::new().await;
     let (proxy, kevin) = kevin_behind_proxy(&world).await;
     let id = kevin.sends("stays").await;
     proxy.will("TransactWriteItems", 2, Fault::Cancels("ValidationError"));
     kevin.deletes(&id).await.fails(500, "internal", ());
     kevin
-        .tries_to_send("not kept")
+        .tries_to_send("not stored")
         .await
         .fails(500, "internal", ());
     assert_eq!(world.kevin.lists("").await.texts(), ["stays"]);
 }
 
 #[tokio::test]
-async fn a_send_whose_answer_got_lost_on_the_way_from_dynamodb_is_kept_once() {
+async fn a_send_whose_response_from_dynamodb_is_lost_is_stored_once() {
     let world = World::new().await;
     let (proxy, kevin) = kevin_behind_proxy(&world).await;
     proxy.will("TransactWriteItems", 1, Fault::NeverAnswers);
@@ -118,7 +118,7 @@ async fn a_send_whose_answer_got_lost_on_the_way_from_dynamodb_is_kept_once() {
 }
 
 #[tokio::test]
-async fn an_edit_of_a_version_whose_answer_got_lost_on_the_way_from_dynamodb_is_made() {
+async fn a_conditional_edit_whose_response_from_dynamodb_is_lost_succeeds() {
     let world = World::new().await;
     let (proxy, kevin) = kevin_behind_proxy(&world).await;
     let id = kevin.sends("first").await;
@@ -131,7 +131,7 @@ async fn an_edit_of_a_version_whose_answer_got_lost_on_the_way_from_dynamodb_is_
 }
 
 #[tokio::test]
-async fn a_send_to_many_is_acknowledged_though_their_lists_cannot_be_moved() {
+async fn a_send_is_acknowledged_even_if_the_participants_lists_cannot_be_updated() {
     let world = World::new().await;
     let crowd = world.crowd(20).await;
     let proxy = Proxy::before(world.engine()).await;
@@ -143,7 +143,7 @@ async fn a_send_to_many_is_acknowledged_though_their_lists_cannot_be_moved() {
 }
 
 #[tokio::test]
-async fn a_message_whose_move_comes_late_brings_nothing_back_that_was_archived_after_it() {
+async fn a_late_list_update_of_a_send_does_not_unarchive_a_conversation_archived_after_it() {
     let world = World::awake().await;
     let (proxy, kevin) = kevin_behind_proxy(&world).await;
     kevin.sends("first").await;
@@ -164,7 +164,7 @@ async fn a_message_whose_move_comes_late_brings_nothing_back_that_was_archived_a
 }
 
 #[tokio::test]
-async fn a_send_that_was_cut_off_is_repeated_under_its_key_without_a_second_message() {
+async fn a_send_that_timed_out_is_replayed_when_repeated_with_its_idempotency_key() {
     let world = World::new().await;
     let (proxy, kevin) = kevin_behind_proxy(&world).await;
     proxy.will("TransactWriteItems", 10, Fault::NeverAnswers);
@@ -180,7 +180,7 @@ async fn a_send_that_was_cut_off_is_repeated_under_its_key_without_a_second_mess
 }
 
 #[tokio::test]
-async fn a_send_that_fails_moves_nothing() {
+async fn a_failed_send_does_not_change_the_conversation() {
     let world = World::awake().await;
     world.kevin.sends("news").await;
     world.kate.sets("archived=true").await.is(200);
@@ -193,6 +193,6 @@ async fn a_send_that_fails_moves_nothing() {
         1,
         Fault::Refuses("AccessDeniedException"),
     );
-    kate.tries_to_send("not kept").await.is(500);
+    kate.tries_to_send("not stored").await.is(500);
     assert_eq!(world.kate.opens().await.json(), before);
 }

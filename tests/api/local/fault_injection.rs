@@ -1,10 +1,11 @@
-//! Whatever trouble there is with DynamoDB: nothing acknowledged is lost, nothing is there twice.
+//! Random faults between the API and DynamoDB. (`dynamodb_errors` tests single faults.)
 //!
-//! Clients send, react, edit and delete at once through hosts behind [`Chaos`], and retry as good
-//! clients do. Afterwards all that is there is compared with what they know. A seed that fails is
-//! printed. A seed is a plan of who does what and which calls meet which trouble; which of the clients
-//! is first is not in it. So `CHAOS_SEED=7` tries that plan alone, with `CHAOS_SEEDS=100` a hundred times;
-//! `CHAOS_SEEDS=1000` alone tries so many runs.
+//! Five clients concurrently send, react, edit and delete through hosts whose DynamoDB calls [`Chaos`] disturbs, and
+//! retry as well-behaved clients do. Afterwards the stored messages are compared with what the clients know.
+//!
+//! A seed determines the operations of each client and the sequence of faults, but not the order in which the
+//! clients' calls arrive. A failure prints its seeds. `CHAOS_SEED=7` runs that seed once, or a hundred times with
+//! `CHAOS_SEEDS=100`; `CHAOS_SEEDS=1000` alone runs the seeds from 0 to 999.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,26 +17,25 @@ use serde_json::Value;
 
 use crate::harness::{Answer, Chaos, Person, World};
 
-/// What each client does, one after the other.
+/// The number of operations per client.
 const STEPS: usize = 8;
 
-/// How often a client tries before it gives up.
+/// The number of attempts before a client gives up.
 const MAX_ATTEMPTS: usize = 12;
 
-/// What a client knows of one message that it wanted to send.
+/// What a client knows of a message that it tried to send.
 struct SentMessage {
     text: String,
     started_at: Instant,
-    /// Its id and when that was known, if it was acknowledged.
+    /// The id and the time of the acknowledgment, if there was one.
     acknowledged: Option<(String, Instant)>,
-    /// Texts that it tried to give it later, in order, and whether that was acknowledged; not those that
-    /// were refused because the message had changed.
+    /// The texts of later edits, in order, and whether each was acknowledged. Edits refused with 412 are left out.
     edits: Vec<(String, bool)>,
-    /// Whether it tried to delete it, and whether that was acknowledged.
+    /// Whether the deletion was acknowledged, if the client tried to delete the message.
     deleted: Option<bool>,
 }
 
-/// A client, and what it remembers.
+/// A client, and the results of its operations.
 struct Client {
     person: Person,
     number: usize,
@@ -44,11 +44,11 @@ struct Client {
     sent: Vec<SentMessage>,
     /// By message and emoji, whether the reaction was acknowledged.
     reactions: BTreeMap<(String, String), bool>,
-    /// How many sends were answered with what an earlier attempt had done.
+    /// The number of sends whose response was a replay.
     replayed: usize,
-    /// How many edits were refused because the message had changed.
+    /// The number of edits refused because the message had changed.
     refused: usize,
-    /// Answers that nobody should get.
+    /// Responses that no operation should return.
     unexpected_responses: RefCell<Vec<String>>,
 }
 
@@ -67,7 +67,8 @@ impl Client {
         }
     }
 
-    /// Tries until there is an answer that says what happened, one of these; none if it gives up.
+    /// Repeats a request while the response is 503. Returns the response with one of the `expected` statuses, or
+    /// `None` if there was none.
     async fn retry<F: Future<Output = Answer>>(
         &self,
         expected: &[u16],
@@ -79,7 +80,7 @@ impl Client {
                 status if expected.contains(&status) => return Some(response),
                 503 if response.header("retry-after") == "1" => {}
                 _ => {
-                    let unexpected = format!("nobody expects {response:?}");
+                    let unexpected = format!("unexpected response: {response:?}");
                     self.unexpected_responses.borrow_mut().push(unexpected);
                     return None;
                 }
@@ -88,6 +89,7 @@ impl Client {
         None
     }
 
+    /// Runs all operations.
     async fn run(mut self) -> Self {
         for step in 0..STEPS {
             let own: Vec<_> = (0..self.sent.len())
@@ -126,14 +128,14 @@ impl Client {
         });
     }
 
-    /// Edits a message of its own, whatever it says or only as it saw it last.
-    async fn edit_message(&mut self, index: usize, step: usize, as_seen: bool) {
+    /// Edits one of its messages: the version that it reads first if `conditional`, any version otherwise.
+    async fn edit_message(&mut self, index: usize, step: usize, conditional: bool) {
         let id = self.sent[index].id();
-        let tag = if as_seen {
-            let Some(seen) = self.retry(&[200], || self.person.reads(&id)).await else {
+        let tag = if conditional {
+            let Some(current) = self.retry(&[200], || self.person.reads(&id)).await else {
                 return;
             };
-            seen.header("etag").to_owned()
+            current.header("etag").to_owned()
         } else {
             "*".to_owned()
         };
@@ -157,14 +159,14 @@ impl Client {
         self.sent[index].deleted = Some(outcome.is_some());
     }
 
-    /// Reacts to the newest message that it sees.
+    /// Reacts to the newest message.
     async fn react(&mut self) {
         let list = self.retry(&[200], || self.person.lists("limit=1")).await;
         let Some(id) = list.and_then(|list| list.ids().pop()) else {
             return;
         };
         let emoji = format!("e{}", self.number);
-        // It may have been deleted meanwhile.
+        // 404 if it was deleted in the meantime.
         let react = || self.person.reacts(&id, &emoji);
         let outcome = self.retry(&[200, 404], react).await;
         let acknowledged = outcome.is_some_and(|response| response.status == 200);
@@ -179,7 +181,7 @@ impl SentMessage {
     }
 }
 
-/// What came of a seed.
+/// The result of a run.
 struct Outcome {
     seed: u64,
     violations: Vec<String>,
@@ -188,9 +190,10 @@ struct Outcome {
     refused: usize,
 }
 
-async fn run_seed(seed: u64, splits: bool) -> Outcome {
+/// Runs all clients with a seed. `split_transactions` executes each transaction as two, to test the test.
+async fn run_seed(seed: u64, split_transactions: bool) -> Outcome {
     let world = World::new().await;
-    let chaos = Chaos::before(world.engine(), seed, splits).await;
+    let chaos = Chaos::before(world.engine(), seed, split_transactions).await;
     let hosts = [
         world.host_through(chaos.url()).await,
         world.host_through(chaos.url()).await,
@@ -217,7 +220,7 @@ async fn run_seed(seed: u64, splits: bool) -> Outcome {
     }
 }
 
-/// All messages that somebody sees, the newest first: of the conversation, or of whole_inbox.
+/// Lists all messages of the conversation, or of the whole inbox, newest first.
 async fn all_messages(person: &Person, whole_inbox: bool) -> Vec<Value> {
     let page = if whole_inbox {
         person.lists_all("limit=100").await
@@ -229,6 +232,7 @@ async fn all_messages(person: &Person, whole_inbox: bool) -> Vec<Value> {
     page["data"].as_array().unwrap().clone()
 }
 
+/// Compares the stored messages with the clients' knowledge; returns one line for each contradiction.
 fn find_violations(
     clients: &[Client],
     messages: &[Value],
@@ -270,7 +274,7 @@ fn find_violations(
         }
         match (&send.acknowledged, send.deleted) {
             (_, Some(true)) if !found.is_empty() => {
-                violations.push(format!("{} was deleted and is found", send.text));
+                violations.push(format!("{} was deleted and is still listed", send.text));
             }
             (Some((known_id, _)), None)
                 if found
@@ -279,17 +283,17 @@ fn find_violations(
                     .ne([known_id.clone()]) =>
             {
                 violations.push(format!(
-                    "{} was acknowledged as {known_id}, and found is {found:?}",
+                    "{} was acknowledged as {known_id}, but stored is {found:?}",
                     send.text
                 ));
             }
             _ if found.len() > 1 => {
-                violations.push(format!("{} is found {} times", send.text, found.len()));
+                violations.push(format!("{} is stored {} times", send.text, found.len()));
             }
             _ => {}
         }
         if let [message] = found[..] {
-            // The last acknowledged text, or one that was tried after it.
+            // The text must be that of the last acknowledged edit or of a later attempt.
             let last = send
                 .edits
                 .iter()
@@ -301,14 +305,14 @@ fn find_violations(
             }
             if !possible.contains(&message["message"].as_str().unwrap()) {
                 violations.push(format!(
-                    "{} says {}, not one of {possible:?}",
+                    "{} has the text {}, not one of {possible:?}",
                     send.text, message["message"]
                 ));
             }
         }
     }
     if !unknown.is_empty() {
-        violations.push(format!("nobody sent {unknown:?}"));
+        violations.push(format!("no client sent {unknown:?}"));
     }
     for ((message, emoji), acknowledged) in clients.iter().flat_map(|client| &client.reactions) {
         if let Some(message) = by_id.get(message)
@@ -332,7 +336,7 @@ fn find_violations(
             && earlier >= later
         {
             violations.push(format!(
-                "{} was acknowledged before {} started_at, and sorts behind",
+                "{} was acknowledged before {} was sent, but sorts after it",
                 before.text, after.text
             ));
         }
@@ -340,14 +344,14 @@ fn find_violations(
     violations
 }
 
-/// What the environment says.
+/// Returns the number in an environment variable, if it is set.
 fn env_number(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().expect("a number"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice_whatever_happens() {
+async fn under_random_faults_no_acknowledged_write_is_lost_and_none_is_applied_twice() {
     let single_seed = env_number("CHAOS_SEED");
     let runs = env_number("CHAOS_SEEDS").unwrap_or(if single_seed.is_some() {
         1
@@ -363,28 +367,31 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice_whatever_happen
     let failed: BTreeMap<_, _> = failed
         .map(|outcome| (outcome.seed, &outcome.violations))
         .collect();
-    assert!(failed.is_empty(), "by CHAOS_SEED: {failed:#?}");
+    assert!(failed.is_empty(), "by seed, for CHAOS_SEED: {failed:#?}");
     let acknowledged: usize = outcomes.iter().map(|outcome| outcome.acknowledged).sum();
     let replayed: usize = outcomes.iter().map(|outcome| outcome.replayed).sum();
     let refused: usize = outcomes.iter().map(|outcome| outcome.refused).sum();
     println!(
-        "{} seeds: {acknowledged} sends acknowledged, {replayed} of them on a repeat; {refused} edits refused",
+        "{} seeds: {acknowledged} sends acknowledged, {replayed} of them as replays; {refused} edits refused",
         outcomes.len()
     );
     assert!(single_seed.is_some() || acknowledged > 5 * outcomes.len());
-    assert!(single_seed.is_some() || replayed > 0, "there was trouble");
+    assert!(
+        single_seed.is_some() || replayed > 0,
+        "faults caused replays"
+    );
     assert!(
         single_seed.is_some() || refused > 0,
-        "some edits met a later version"
+        "some edits conflicted with a later version"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_split_in_two_is_noticed() {
+async fn transactions_executed_in_two_parts_are_detected_as_violations() {
     for seed in 0..50 {
         if !run_seed(seed, true).await.violations.is_empty() {
             return;
         }
     }
-    panic!("transactions are none, and nothing was noticed");
+    panic!("no seed detected that transactions are not atomic");
 }

@@ -1,11 +1,11 @@
-//! What the gateway does before any function, as API Gateway does it.
+//! Behavior of the local gateway, which must match API Gateway.
 
 use reqwest::Method;
 
 use crate::harness::World;
 
 #[tokio::test]
-async fn slashes_count() {
+async fn a_path_with_an_additional_slash_returns_404() {
     let world = World::new().await;
     for path in ["/v1/messages/", "/v1//messages", "//v1/messages"] {
         world
@@ -17,7 +17,7 @@ async fn slashes_count() {
 }
 
 #[tokio::test]
-async fn options_tells_the_methods_and_any_preflight_finds_an_answer() {
+async fn options_returns_the_allowed_methods_or_404_for_unknown_paths() {
     let world = World::new().await;
     for (path, allow) in [
         ("/v1/messages", "GET, POST"),
@@ -26,15 +26,15 @@ async fn options_tells_the_methods_and_any_preflight_finds_an_answer() {
         let response = world.nobody.requests(Method::OPTIONS, path, &[], ()).await;
         assert_eq!(response.is(204).header("allow"), allow);
     }
-    let elsewhere = world
+    let unknown = world
         .nobody
-        .requests(Method::OPTIONS, "/elsewhere", &[], ())
+        .requests(Method::OPTIONS, "/unknown", &[], ())
         .await;
-    elsewhere.fails(404, "route_not_found", ());
+    unknown.fails(404, "route_not_found", ());
 }
 
 #[tokio::test]
-async fn a_client_cannot_say_what_the_gateway_says_of_it() {
+async fn forwarding_headers_from_the_client_are_ignored() {
     let world = World::new().await;
     for header in [
         "x-forwarded-proto",
@@ -54,7 +54,7 @@ async fn a_client_cannot_say_what_the_gateway_says_of_it() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_none_is_refused() {
+async fn an_invalid_host_header_returns_400() {
     let world = World::new().await;
     for host in ["[", "a b", "a/b"] {
         let headers = [("host", host)];
@@ -67,7 +67,7 @@ async fn a_host_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn what_lambda_cannot_take_is_refused_by_the_gateway() {
+async fn a_request_larger_than_a_lambda_event_returns_413() {
     let world = World::new().await;
     let large = vec![b'a'; 5 * 1024 * 1024];
     let body = ("application/x-www-form-urlencoded", &large[..]);

@@ -1,4 +1,4 @@
-//! Leaving a long conversation: in steps, which can be interrupted and gone on with.
+//! Leaving a conversation with many messages, which deletes in batches and continues after an interruption.
 
 use dynoxide::types::AttributeValue;
 use serde_json::json;
@@ -8,10 +8,10 @@ use shared::time::{Clock, Micros};
 use super::cost::{import, import_messages, string};
 use crate::harness::{Fault, Person, Proxy, World};
 
-/// Three steps.
+/// The number of messages in a long conversation: leaving deletes them in three steps.
 const MESSAGE_COUNT: u64 = 1200;
 
-/// A conversation of these in which Kevin has said very much.
+/// Creates a conversation with these participants and `MESSAGE_COUNT` messages from Kevin.
 async fn long_conversation(world: &World, people: &[&Person]) -> ConversationId {
     let conversation = world.conversation_of(people).await;
     let now = Clock::system().now().0;
@@ -32,7 +32,7 @@ async fn long_conversation(world: &World, people: &[&Person]) -> ConversationId 
     conversation
 }
 
-/// How many items a table has with this value.
+/// Counts the items of a table whose attribute `name` contains `value`.
 fn count_items(world: &World, table: &str, name: &str, value: &str) -> u64 {
     let request = json!({
         "TableName": table,
@@ -59,7 +59,7 @@ fn count_items(world: &World, table: &str, name: &str, value: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn the_last_to_leave_takes_all_messages_along_even_if_interrupted() {
+async fn when_the_last_participant_leaves_all_messages_are_deleted_even_after_an_interruption() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin]).await;
     let proxy = Proxy::before(world.engine()).await;
@@ -73,7 +73,7 @@ async fn the_last_to_leave_takes_all_messages_along_even_if_interrupted() {
     let id = conversation.to_string();
     assert!(count_items(&world, "MessagesTable", "conversation_id", &id) > 0);
     kevin.opens().await.is(404);
-    kevin.tries_to_send("back again?").await.is(404);
+    kevin.tries_to_send("after leaving").await.is(404);
     kevin.leaves().await.is(204);
     assert!(proxy.is_done());
     for (table, name) in [
@@ -87,7 +87,7 @@ async fn the_last_to_leave_takes_all_messages_along_even_if_interrupted() {
 }
 
 #[tokio::test]
-async fn whoever_leaves_takes_its_inbox_along_even_if_interrupted() {
+async fn leaving_deletes_the_leavers_inbox_entries_even_after_an_interruption() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
     let proxy = Proxy::before(world.engine()).await;
@@ -122,7 +122,7 @@ async fn whoever_leaves_takes_its_inbox_along_even_if_interrupted() {
 }
 
 #[tokio::test]
-async fn what_a_leaver_could_not_take_along_goes_when_it_is_met() {
+async fn inbox_entries_left_by_an_interrupted_leave_are_deleted_when_listed() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
     let proxy = Proxy::before(world.engine()).await;
@@ -132,7 +132,7 @@ async fn what_a_leaver_could_not_take_along_goes_when_it_is_met() {
         .at(&world.host_behind(&proxy).await);
     proxy.will("BatchWriteItem", 1, Fault::Refuses("AccessDeniedException"));
     kate.leaves().await.is(500);
-    // The last takes the messages along, by which alone her entries could be found.
+    // This deletes the messages, without which a repeated leave cannot find her inbox entries.
     world.kevin.within(conversation).leaves().await.is(204);
     kate.leaves().await.is(204);
     let kate_id = world.kate.id.to_string();
@@ -150,23 +150,23 @@ async fn what_a_leaver_could_not_take_along_goes_when_it_is_met() {
 }
 
 #[tokio::test]
-async fn what_takes_longer_than_a_request_is_gone_on_with_by_the_next() {
+async fn a_leave_that_exceeds_the_time_limit_returns_503_and_continues_when_repeated() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
     let proxy = Proxy::before(world.engine()).await;
     let host = world.host_behind(&proxy).await;
     for person in [&world.kate, &world.kevin] {
         let person = person.within(conversation).at(&host);
-        // 20 calls, 16 at once, take two delays.
+        // 20 calls, 16 concurrently, take two delays.
         proxy.will("BatchWriteItem", 40, Fault::Delays(1300));
         let response = person.leaves().await.fails(503, "unfinished", ());
         assert_eq!(response.header("retry-after"), "1");
         person.opens().await.is(404);
-        let again = person.leaves().await.is(204);
+        let repeated = person.leaves().await.is(204);
         assert!(
-            again.cost().calls > 10,
-            "there was more to do: {:?}",
-            again.cost()
+            repeated.cost().calls > 10,
+            "it deletes the rest: {:?}",
+            repeated.cost()
         );
     }
     assert_eq!(
@@ -190,7 +190,7 @@ async fn what_takes_longer_than_a_request_is_gone_on_with_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_mark_covers_a_thousand_messages_and_the_next_one_goes_on() {
+async fn read_up_to_marks_a_thousand_messages_and_continues_when_repeated() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
     let last = world.kevin.within(conversation).sends("the last").await;
@@ -203,7 +203,7 @@ async fn a_mark_covers_a_thousand_messages_and_the_next_one_goes_on() {
     assert_eq!(count_unread(&world, conversation), 0);
 }
 
-/// How many messages of a conversation nobody has read.
+/// Counts the unread messages of a conversation.
 fn count_unread(world: &World, conversation: ConversationId) -> u64 {
     let request = json!({
         "TableName": "MessagesTable",

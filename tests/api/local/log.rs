@@ -1,11 +1,11 @@
-//! The log: one line per request, and nothing in it that is nobody's business.
+//! The log: one line per request, without private data.
 
 use serde_json::json;
 
 use crate::harness::{World, whole_log};
 
 #[tokio::test]
-async fn each_request_leaves_one_line_that_says_what_it_cost() {
+async fn each_request_logs_one_line_with_its_cost() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let line = world.kate.reads(&id).await.is(200).log_line();
@@ -25,7 +25,7 @@ async fn each_request_leaves_one_line_that_says_what_it_cost() {
 }
 
 #[tokio::test]
-async fn a_request_that_fails_says_why_by_its_code() {
+async fn a_refused_request_logs_its_error_code() {
     let world = World::awake().await;
     let line = world.kevin.lists("limit=0").await.is(400).log_line();
     assert_eq!(
@@ -40,7 +40,7 @@ async fn a_request_that_fails_says_why_by_its_code() {
 }
 
 #[tokio::test]
-async fn a_failure_of_the_store_is_told_to_the_log_and_not_to_the_client() {
+async fn the_cause_of_a_500_is_logged_and_not_sent_to_the_client() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let request = serde_json::from_value(json!({"TableName": "ContactsTable"})).unwrap();
@@ -59,9 +59,9 @@ async fn a_failure_of_the_store_is_told_to_the_log_and_not_to_the_client() {
 }
 
 #[tokio::test]
-async fn the_log_has_no_token_no_phone_number_and_no_text() {
+async fn tokens_phone_numbers_and_texts_are_not_logged() {
     let world = World::awake().await;
-    let text = "hush-hush-this-is-private";
+    let text = "private-text-of-a-message";
     let id = world.kevin.sends(text).await;
     world.kate.reads(&id).await.is(200);
     world.kate.lists("").await.is(200);
@@ -88,7 +88,7 @@ async fn the_log_has_no_token_no_phone_number_and_no_text() {
     let log = whole_log();
     assert!(
         log.contains(&world.kevin.id.to_string()),
-        "the requests are there"
+        "the requests are logged"
     );
     for secret in [
         text,

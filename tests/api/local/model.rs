@@ -1,4 +1,4 @@
-//! After any sequence of operations by several contacts, every list agrees with a simple model.
+//! Model-based test: after any sequence of operations of several contacts, every list matches a simple model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use shared::id::ConversationId;
 
 use crate::harness::{Answer, Person, World};
 
-/// Who, of four; what, of those that there are.
+/// An operation. Numbers refer to the four contacts; indexes select among existing conversations or messages.
 #[derive(Clone, Debug)]
 enum Operation {
     Begin {
@@ -46,12 +46,12 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// All that is known, by numbers: people, conversations and messages in the order in which they came.
+/// The expected state. Contacts, conversations and messages are numbered in order of creation.
 #[derive(Default)]
 struct Model {
     conversations: Vec<Conversation>,
     messages: Vec<Message>,
-    /// Counts what happens, so that it has an order.
+    /// A logical clock that orders events.
     clock: usize,
 }
 
@@ -61,7 +61,7 @@ struct Conversation {
     creator: Option<usize>,
     is_pair: bool,
     members: BTreeMap<usize, Member>,
-    /// Who took part once: their leaving again is no error.
+    /// Former participants, for whom leaving again succeeds.
     former_members: BTreeSet<usize>,
 }
 
@@ -137,14 +137,14 @@ impl Model {
         });
     }
 
-    /// The messages of a conversation that are there, the newest first.
+    /// Returns the existing messages of a conversation, newest first.
     fn messages_in(&self, conversation: usize) -> impl Iterator<Item = &Message> {
         let existing =
             move |message: &&Message| message.conversation == conversation && !message.deleted;
         self.messages.iter().rev().filter(existing)
     }
 
-    /// What somebody's list of conversations shows, the open or the archived ones.
+    /// Returns a contact's list of archived or other conversations.
     fn list(&self, actor: usize, archived: bool, people: &[&Person; 4]) -> Vec<Value> {
         let all = self.conversations.iter().enumerate();
         let mut listed: Vec<_> = all
@@ -180,7 +180,7 @@ impl Model {
         shown.collect()
     }
 
-    /// The ids of all messages that came to somebody and are there, the newest first.
+    /// Returns the ids of the existing messages in a contact's inbox, newest first.
     fn inbox(&self, actor: usize) -> Vec<String> {
         let existing = self
             .messages
@@ -194,7 +194,7 @@ impl Model {
         received.map(|message| message.id.clone()).collect()
     }
 
-    /// Those who share a conversation with somebody.
+    /// Returns the contacts that share a conversation with a contact.
     fn contacts(&self, actor: usize, people: &[&Person; 4]) -> Vec<String> {
         let shared = self
             .conversations
@@ -213,7 +213,7 @@ impl Model {
     }
 }
 
-/// Does an operation by `actor`, and the same in the model; what is answered is what the model says.
+/// Applies an operation of `actor` to the API and to the model; the response must match the model.
 #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
 async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model: &mut Model) {
     let person = people[actor];
@@ -412,7 +412,7 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
     }
 }
 
-/// Changes what is somebody's own of a conversation.
+/// Updates a field of `actor`'s membership in the API and in the model.
 async fn update_membership(
     conversation: &mut Conversation,
     actor: usize,
@@ -432,7 +432,7 @@ async fn update_membership(
     }
 }
 
-/// Whether the model refuses, and so does the API.
+/// Whether the model refuses an operation; if so, the response must be the expected error.
 fn is_refused(
     conversation: &Conversation,
     actor: usize,
@@ -448,7 +448,7 @@ fn is_refused(
     true
 }
 
-/// Compares all that everybody sees with what the model says.
+/// Compares every list of every contact with the model.
 async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
     for (actor, person) in people.iter().enumerate() {
         for archived in [false, true] {
@@ -457,15 +457,15 @@ async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
                 .await
                 .is(200);
             let data = page.json()["data"].clone();
-            let shown: Vec<_> = data.as_array().unwrap().iter().map(summary).collect();
+            let listed: Vec<_> = data.as_array().unwrap().iter().map(summary).collect();
             assert_eq!(
-                shown,
+                listed,
                 model.list(actor, archived, people),
                 "{actor}, archived: {archived}"
             );
         }
-        let everything = person.lists_all("limit=100").await.is(200);
-        assert_eq!(everything.ids(), model.inbox(actor), "{actor}");
+        let inbox = person.lists_all("limit=100").await.is(200);
+        assert_eq!(inbox.ids(), model.inbox(actor), "{actor}");
         assert_eq!(
             person.gets("/v1/contacts?limit=100").await.is(200).ids(),
             model.contacts(actor, people)
@@ -492,16 +492,16 @@ async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
             let expected: Vec<_> = expected.iter().map(|message| message.read).collect();
             assert_eq!(read, expected);
             let archived = conversation.members[&actor].archived;
-            let opened = summary(&person.opens().await.is(200).json());
+            let conversation = summary(&person.opens().await.is(200).json());
             assert!(
-                model.list(actor, archived, people).contains(&opened),
-                "{opened}"
+                model.list(actor, archived, people).contains(&conversation),
+                "{conversation}"
             );
         }
     }
 }
 
-/// Of a conversation, what the model knows.
+/// Returns the fields of a conversation that the model knows.
 fn summary(conversation: &Value) -> Value {
     let contacts = conversation["contacts"].as_array().unwrap().iter();
     let contacts: Vec<_> = contacts.map(|contact| contact["id"].clone()).collect();
@@ -522,7 +522,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: api_tests::cases(12, 48), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_list_agrees_with_the_model(operations in prop::collection::vec((0..4_usize, operation()), 1..60)) {
+    fn every_list_matches_the_model(operations in prop::collection::vec((0..4_usize, operation()), 1..60)) {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let world = World::new().await;
             let people = [&world.kevin, &world.kate, &world.linnie, &world.buzz];

@@ -1,4 +1,4 @@
-//! Walks through pages while messages come and go.
+//! Paging while messages are sent and deleted.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,13 @@ use proptest::prelude::*;
 
 use crate::harness::{Answer, Person, World};
 
-/// Something that happens between two pages.
+/// An event during the traversal.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Send,
-    /// Of all that are there, this one.
+    /// Deletes one of the existing messages.
     Delete(prop::sample::Index),
-    /// The next page, of this many.
+    /// Requests the next page, with this limit.
     Page(usize),
 }
 
@@ -24,16 +24,20 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A conversation being walked through, and what is known of it.
+/// A traversal of all pages of a list, and the expected result.
 struct Traversal<'a> {
     world: &'a World,
-    /// Whether all conversations are walked at once, and which two.
+    /// Whether to list the whole inbox, with two conversations, or a single conversation.
     whole_inbox: bool,
     conversations: [Person; 2],
+    /// Whether to page from old to new.
     newer: bool,
     cursor: Option<String>,
+    /// The ids of all messages that have not been deleted.
     existing: Vec<String>,
+    /// The ids of the messages that exist during the whole traversal.
     permanent: BTreeSet<String>,
+    /// The ids of all messages listed so far.
     seen: Vec<String>,
     done: bool,
 }
@@ -57,7 +61,7 @@ impl Traversal<'_> {
         }
     }
 
-    /// What there is from the cursor on, nearest first.
+    /// Returns the ids of the messages after the cursor, nearest first.
     fn remaining(&self) -> Vec<String> {
         let mut existing = self.existing.clone();
         existing.sort();
@@ -98,16 +102,20 @@ impl Traversal<'_> {
         assert_eq!(
             ids,
             remaining[..limit.min(remaining.len())],
-            "what is next on the way"
+            "the page has the next messages"
         );
-        assert_eq!(page.json()["has_more"], remaining.len() > limit, "exactly");
+        assert_eq!(
+            page.json()["has_more"],
+            remaining.len() > limit,
+            "has_more is exact"
+        );
         self.done = ids.len() < limit;
         self.cursor = ids.last().cloned().or(self.cursor.take());
         self.seen.extend(ids);
     }
 }
 
-/// Walks, and checks that what was there all the time was seen exactly once.
+/// Lists all pages, and checks that every message that existed throughout was listed exactly once.
 async fn traverse(whole_inbox: bool, newer: bool, before: usize, events: Vec<Event>) {
     let world = World::new().await;
     let other = world.conversation_of(&[&world.kevin, &world.kate]).await;
@@ -127,7 +135,7 @@ async fn traverse(whole_inbox: bool, newer: bool, before: usize, events: Vec<Eve
         traversal.send().await;
     }
     if newer {
-        // Up from before the oldest: an id that need not exist.
+        // Starts before the oldest message. The id of a cursor need not exist.
         traversal.cursor = Some(format!("000000000{}", world.conversation));
     }
     traversal.permanent = traversal.existing.iter().cloned().collect();
@@ -145,13 +153,13 @@ async fn traverse(whole_inbox: bool, newer: bool, before: usize, events: Vec<Eve
     assert_eq!(
         seen.len(),
         traversal.seen.len(),
-        "nothing is seen twice: {:?}",
+        "no message is listed twice: {:?}",
         traversal.seen
     );
     let missed: Vec<_> = traversal.permanent.difference(&seen).collect();
     assert!(
         missed.is_empty(),
-        "all that was there throughout is seen: {missed:?} of {:?}",
+        "not listed: {missed:?}; listed: {:?}",
         traversal.seen
     );
 }
@@ -160,7 +168,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: api_tests::cases(12, 48), max_shrink_iters: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn walking_pages_yields_every_message_once(
+    fn paging_lists_every_message_once(
         whole_inbox in any::<bool>(),
         newer in any::<bool>(),
         before in 0_usize..12,

@@ -1,4 +1,4 @@
-//! Laws that hold for all inputs.
+//! Property tests: forms and JSON have the same meaning.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -9,7 +9,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_means_the_same_as_a_form_and_as_json(texts in prop::collection::vec("\\PC{1,40}", 16)) {
+    fn any_text_is_the_same_in_a_form_and_in_json(texts in prop::collection::vec("\\PC{1,40}", 16)) {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let world = World::new().await;
             for text in texts.iter().filter(|text| !text.trim().is_empty()) {
@@ -23,7 +23,7 @@ proptest! {
     }
 
     #[test]
-    fn any_reactions_mean_the_same_as_a_form_and_as_json(emoji in prop::collection::btree_map("[a-z0-9_+-]{1,8}", any::<bool>(), 1..6)) {
+    fn any_reactions_are_the_same_in_a_form_and_in_json(emoji in prop::collection::btree_map("[a-z0-9_+-]{1,8}", any::<bool>(), 1..6)) {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let world = World::new().await;
             let kate = &world.kate;
@@ -53,7 +53,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn bytes_that_are_not_utf_8_are_refused_never_mended() {
+async fn invalid_utf_8_returns_400() {
     let world = World::new().await;
     let form = [
         format!("conversation_id={}&message=", world.conversation).as_bytes(),

@@ -1,4 +1,4 @@
-//! The samples of the reference, as curl sends them, against the demo data.
+//! The requests of the API reference, with the demo data.
 
 use local_stack::demo;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use shared::id::ConversationId;
 
 use crate::harness::{Person, World};
 
-/// One of the people of the demo data.
+/// Returns a contact of the demo data.
 async fn demo_person(world: &World, username: &str) -> Person {
     demo::load(world.store()).await.unwrap();
     let person = demo::CONTACTS
@@ -26,7 +26,7 @@ async fn demo_person(world: &World, username: &str) -> Person {
 }
 
 #[tokio::test]
-async fn a_page_of_the_conversation_is_listed() {
+async fn a_conversation_is_listed_newest_first() {
     let world = World::new().await;
     let kevin = demo_person(&world, "KevinMcCallister").await;
     let page = kevin
@@ -46,7 +46,7 @@ async fn a_page_of_the_conversation_is_listed() {
 }
 
 #[tokio::test]
-async fn a_message_is_sent_as_a_form_of_raw_utf_8() {
+async fn a_message_is_sent_as_a_form_with_unencoded_utf_8() {
     let world = World::new().await;
     let linnie = demo_person(&world, "LinnieMcCallister").await;
     let form =
@@ -60,7 +60,7 @@ async fn a_message_is_sent_as_a_form_of_raw_utf_8() {
 }
 
 #[tokio::test]
-async fn a_message_has_every_key_of_the_reference() {
+async fn a_message_has_every_field_of_the_reference() {
     let world = World::new().await;
     let kate = demo_person(&world, "KateMcCallister").await;
     let id = demo::message_ids().unwrap()[0].to_string();
@@ -86,7 +86,7 @@ async fn a_message_has_every_key_of_the_reference() {
 }
 
 #[tokio::test]
-async fn a_reaction_is_put_with_brackets() {
+async fn a_reaction_is_added_with_bracket_syntax() {
     let world = World::new().await;
     let kate = demo_person(&world, "KateMcCallister").await;
     let id = kate.sends("Kevin!").await;
@@ -102,7 +102,7 @@ async fn a_reaction_is_put_with_brackets() {
 }
 
 #[tokio::test]
-async fn a_message_is_deleted() {
+async fn a_deleted_message_returns_404() {
     let world = World::new().await;
     let kevin = demo_person(&world, "KevinMcCallister").await;
     let id = demo::message_ids().unwrap()[0].to_string();
@@ -111,7 +111,7 @@ async fn a_message_is_deleted() {
 }
 
 #[tokio::test]
-async fn buzz_is_an_outsider_with_a_conversation_of_his_own() {
+async fn buzz_sees_only_his_own_conversation() {
     let world = World::new().await;
     let buzz = demo_person(&world, "BuzzMcCallister").await;
     buzz.lists("")

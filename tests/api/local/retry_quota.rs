@@ -1,4 +1,4 @@
-//! The retry quota of the AWS SDK: what it is shared by, what empties it, and what refills it.
+//! The retry quota of the AWS SDK: who shares it, what exhausts it, and what refills it.
 //!
 //! The figures are those of docs/decisions/0014-retry-quota.md.
 
@@ -6,16 +6,16 @@ use futures_util::future::join_all;
 
 use crate::harness::{Answer as Response, Fault, Person, Proxy, World};
 
-/// The tokens of a full quota.
+/// The number of tokens in a full quota.
 const QUOTA: usize = 500;
 
-/// The tokens that a retry costs after a timeout, a broken connection or an error of DynamoDB.
+/// The number of tokens that a retry costs after a timeout, a broken connection or an error of DynamoDB.
 const RETRY_COST: usize = 10;
 
-/// The tokens that a retry costs after DynamoDB throttled.
+/// The number of tokens that a retry costs after throttling.
 const THROTTLING_RETRY_COST: usize = 5;
 
-/// Kevin at a host of his own, which starts with a full quota, and a message to read.
+/// A host of its own, which starts with a full quota, Kevin as its client, and a message to read.
 struct Host {
     proxy: Proxy,
     kevin: Person,
@@ -63,7 +63,7 @@ impl Host {
 }
 
 #[tokio::test]
-async fn an_exhausted_quota_of_one_host_leaves_other_hosts_theirs() {
+async fn an_exhausted_quota_of_one_host_does_not_affect_other_hosts() {
     let world = World::awake().await;
     let (host, other) = (Host::new(&world).await, Host::new(&world).await);
     host.exhausts_quota("InternalServerError").await;
@@ -91,7 +91,7 @@ async fn a_hundred_retries_after_throttling_exhaust_the_quota() {
 }
 
 #[tokio::test]
-async fn a_retry_that_succeeds_costs_nothing() {
+async fn a_successful_retry_returns_its_tokens() {
     let world = World::awake().await;
     let host = Host::new(&world).await;
     for _ in 0..=QUOTA / RETRY_COST {
@@ -103,7 +103,7 @@ async fn a_retry_that_succeeds_costs_nothing() {
 }
 
 #[tokio::test]
-async fn calls_that_succeed_refill_the_quota_by_one_token_each() {
+async fn each_successful_call_refills_the_quota_by_one_token() {
     let world = World::awake().await;
     let host = Host::new(&world).await;
     host.exhausts_quota("InternalServerError").await;
@@ -118,7 +118,7 @@ async fn calls_that_succeed_refill_the_quota_by_one_token_each() {
 }
 
 #[tokio::test]
-async fn an_exhausted_quota_delays_no_first_attempt() {
+async fn an_exhausted_quota_does_not_affect_first_attempts() {
     let world = World::awake().await;
     let host = Host::new(&world).await;
     host.exhausts_quota("InternalServerError").await;
