@@ -1,4 +1,4 @@
-//! Who takes part: others come, and are shown out.
+//! `POST /v1/conversations/:id/participants`
 
 use crate::harness::World;
 
@@ -73,48 +73,6 @@ async fn only_the_creator_of_a_conversation_with_a_name_says_who_takes_part() {
         .fails(403, "not_the_creator", ());
     named.leaves().await.is(204);
     kate.adds(&world.buzz).await.is(200);
-}
-
-#[tokio::test]
-async fn whoever_is_shown_out_is_out() {
-    let world = World::new().await;
-    let kevin = world
-        .kevin
-        .begins(&[&world.kate, &world.linnie], "name=Home")
-        .await;
-    let kate = world.kate.within(kevin.conversation);
-    kate.sends("hello").await;
-    kevin.removes(&world.kate).await.is(204);
-    kate.opens().await.is(404);
-    assert!(kate.lists_all("").await.texts().is_empty());
-    kevin.removes(&world.kate).await.is(204);
-    kevin
-        .removes(&world.buzz)
-        .await
-        .fails(404, "contact_not_found", "contact_id");
-    let path = format!(
-        "/v1/conversations/{}/participants/nonsense",
-        kevin.conversation
-    );
-    let answer = kevin
-        .requests(reqwest::Method::DELETE, &path, &[], ())
-        .await;
-    answer.fails(404, "contact_not_found", "contact_id");
-    kevin.adds(&world.kate).await.is(200);
-    assert_eq!(kate.lists("").await.is(200).texts(), ["hello"]);
-    assert!(kate.lists_all("").await.texts().is_empty(), "from now on");
-}
-
-#[tokio::test]
-async fn anybody_may_show_oneself_out() {
-    let world = World::new().await;
-    world.kate.removes(&world.kate).await.is(204);
-    world.kate.opens().await.is(404);
-    world.kate.removes(&world.kate).await.is(204);
-    let buzz = world.buzz.within(world.conversation);
-    buzz.removes(&world.buzz)
-        .await
-        .fails(404, "conversation_not_found", "id");
 }
 
 #[tokio::test]

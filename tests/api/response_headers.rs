@@ -77,3 +77,22 @@ async fn a_link_has_nothing_that_could_end_it() {
         format!("</v1/messages?{query}&starting_after={cursor}>; rel=\"next\"")
     );
 }
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_of_its_own() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    let answers = [
+        world.kevin.reads(&id).await,
+        world.kevin.reads(&id).await,
+        world.kevin.lists("limit=0").await,
+        world.nobody.gets("/").await,
+        world.kevin.deletes(&id).await,
+    ];
+    let ids: std::collections::BTreeSet<_> = answers
+        .iter()
+        .map(|answer| answer.header("x-request-id"))
+        .collect();
+    assert_eq!(ids.len(), answers.len());
+    assert!(ids.iter().all(|id| id.len() == 36), "{ids:?}");
+}

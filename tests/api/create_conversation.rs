@@ -1,0 +1,236 @@
+//! `POST /v1/conversations`
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Json, World};
+
+#[tokio::test]
+async fn a_conversation_begins_with_whom_it_names() {
+    let world = World::new().await;
+    let kevin = &world.kevin;
+    let answer = kevin
+        .tries_to_begin(&[&world.kate, &world.buzz], "name=Home")
+        .await
+        .is(201);
+    let conversation = answer.json();
+    let id = conversation["id"].as_str().unwrap();
+    assert_eq!(answer.header("location"), format!("/v1/conversations/{id}"));
+    let keys: BTreeSet<_> = conversation
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "archived_at",
+        "contacts",
+        "created_at",
+        "id",
+        "is_muted",
+        "is_pinned",
+        "last_active_at",
+        "last_message",
+        "last_opened_at",
+        "name",
+        "unread_count",
+    ];
+    assert_eq!(keys, BTreeSet::from(expected));
+    assert_eq!(conversation["name"], "Home");
+    assert_eq!(conversation["last_message"], Value::Null);
+    assert_eq!(conversation["unread_count"], 0);
+    let mut people = [kevin.id, world.kate.id, world.buzz.id];
+    people.sort_unstable();
+    let contacts = conversation["contacts"].as_array().unwrap();
+    let ids: Vec<_> = contacts
+        .iter()
+        .map(|contact| contact["id"].clone())
+        .collect();
+    assert_eq!(json!(ids), json!(people));
+    for person in [kevin, &world.kate, &world.buzz] {
+        let seen = person
+            .within(id.parse().unwrap())
+            .opens()
+            .await
+            .is(200)
+            .json();
+        assert_eq!((&seen["id"], &seen["name"]), (&json!(id), &json!("Home")));
+        assert!(
+            person
+                .conversations("")
+                .await
+                .ids()
+                .contains(&id.to_owned())
+        );
+    }
+}
+
+#[tokio::test]
+async fn participants_are_named_by_username_in_any_case_or_by_id_in_a_form_or_in_json() {
+    let world = World::new().await;
+    let name = world.kate.username.to_uppercase();
+    let form = format!(
+        "participants[]={name}&participants[]={}&name=a",
+        world.buzz.id
+    );
+    let by_form = world
+        .kevin
+        .posts("/v1/conversations", form)
+        .await
+        .is(201)
+        .json();
+    let object = json!({"participants": [name, world.buzz.id, world.kevin.username], "name": "a"});
+    let by_json = world
+        .kevin
+        .posts("/v1/conversations", Json(object))
+        .await
+        .is(201)
+        .json();
+    assert_eq!(by_form["contacts"].as_array().unwrap().len(), 3);
+    assert_eq!(by_form["contacts"][0]["id"], by_json["contacts"][0]["id"]);
+    assert_eq!(by_json["contacts"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn two_contacts_have_one_conversation_without_a_name() {
+    let world = World::new().await;
+    let kevin = world.kevin.begins(&[&world.kate], "").await;
+    kevin.sends("hello").await;
+    let again = world
+        .kate
+        .tries_to_begin(&[&world.kevin], "")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(again["id"], json!(kevin.conversation));
+    assert_eq!(
+        (&again["last_message"]["message"], &again["unread_count"]),
+        (&json!("hello"), &json!(1))
+    );
+    let named = world.kevin.begins(&[&world.kate], "name=Other").await;
+    assert_ne!(named.conversation, kevin.conversation);
+    let with_buzz = world.kevin.begins(&[&world.buzz], "").await;
+    assert_ne!(with_buzz.conversation, kevin.conversation);
+    let three = world.kevin.begins(&[&world.kate, &world.buzz], "").await;
+    let other_three = world.kevin.begins(&[&world.kate, &world.buzz], "").await;
+    assert_ne!(three.conversation, other_three.conversation);
+}
+
+#[tokio::test]
+async fn two_contacts_who_begin_at_once_have_one_conversation() {
+    let world = World::new().await;
+    let begins = (0..10).map(|number| {
+        let (one, other) = if number % 2 == 0 {
+            (&world.kevin, &world.kate)
+        } else {
+            (&world.kate, &world.kevin)
+        };
+        async { one.tries_to_begin(&[other], "").await }
+    });
+    let answers = futures_util::future::join_all(begins).await;
+    let ids: BTreeSet<_> = answers
+        .iter()
+        .map(|answer| answer.json()["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 1, "{answers:?}");
+    let new = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(new, 1, "{answers:?}");
+    assert_eq!(world.kevin.conversations("").await.ids().len(), 2);
+}
+
+#[tokio::test]
+async fn two_contacts_may_begin_anew_once_one_has_left_or_their_conversation_has_a_name() {
+    let world = World::new().await;
+    let first = world.kevin.begins(&[&world.kate], "").await;
+    world.kate.within(first.conversation).leaves().await.is(204);
+    let second = world.kevin.begins(&[&world.kate], "").await;
+    assert_ne!(first.conversation, second.conversation);
+    second.sets("name=Now with a name").await.is(200);
+    let third = world.kate.begins(&[&world.kevin], "").await;
+    assert_ne!(second.conversation, third.conversation);
+    assert_eq!(
+        second.opens().await.is(200).json()["name"],
+        "Now with a name"
+    );
+}
+
+#[tokio::test]
+async fn one_may_talk_to_oneself() {
+    let world = World::new().await;
+    let notes = world.kevin.begins(&[&world.kevin], "").await;
+    notes.sends("milk").await;
+    assert_eq!(
+        notes.opens().await.json()["contacts"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn whoever_cannot_take_part_is_named() {
+    let world = World::new().await;
+    let before = world.kevin.conversations("").await.ids();
+    let begin = async |form: &str| world.kevin.posts("/v1/conversations", form).await;
+    let answer = begin("participants[]=Nobody.Here").await;
+    let answer = answer.fails(404, "contact_not_found", "participants[]");
+    assert!(answer.text.contains("Nobody.Here"), "{}", answer.text);
+    begin("participants[]=0000000000000000").await.fails(
+        404,
+        "contact_not_found",
+        "participants[]",
+    );
+    begin("participants[]=!")
+        .await
+        .fails(400, "parameter_invalid", "participants[]");
+    begin("name=a")
+        .await
+        .fails(400, "parameter_missing", "participants");
+    let many = |count| {
+        let all = (0..count).map(|number| format!("participants[]=name{number}"));
+        all.collect::<Vec<_>>().join("&")
+    };
+    begin(&many(91))
+        .await
+        .fails(400, "parameter_invalid", "participants");
+    let kate = &world.kate.username;
+    begin(&format!("participants[]={kate}&name="))
+        .await
+        .fails(400, "parameter_invalid", "name");
+    begin(&format!("participants[]={kate}&title=a"))
+        .await
+        .fails(400, "parameter_unknown", "title");
+    begin(&format!("participants={kate}"))
+        .await
+        .fails(400, "parameter_invalid", "participants");
+    assert_eq!(
+        world.kevin.conversations("").await.ids(),
+        before,
+        "nothing was begun"
+    );
+}
+
+#[tokio::test]
+async fn ninety_take_part_and_no_more() {
+    let world = World::new().await;
+    let crowd = world.crowd(90).await;
+    let mut others: Vec<_> = crowd.iter().skip(1).collect();
+    let first = crowd[0].begins(&others, "name=Crowd").await;
+    crowd[0]
+        .within(first.conversation)
+        .sends("hello, all")
+        .await;
+    assert_eq!(
+        crowd[89].within(first.conversation).opens().await.json()["unread_count"],
+        1
+    );
+    first
+        .adds(&world.kevin)
+        .await
+        .fails(400, "parameter_invalid", "participants[]");
+    others.push(&world.kevin);
+    let too_many = crowd[0].tries_to_begin(&others, "name=Too many").await;
+    too_many.fails(400, "parameter_invalid", "participants[]");
+}

@@ -1,0 +1,84 @@
+//! `DELETE /v1/conversations/:id`
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn whoever_leaves_sees_nothing_of_it_any_more_and_the_others_all() {
+    let world = World::new().await;
+    let kates = world.kate.sends("mine").await;
+    world.kevin.sends("yours").await;
+    let apart = world.kate.begins(&[&world.buzz], "").await;
+    apart.sends("elsewhere").await;
+    world.kate.leaves().await.is(204);
+    world
+        .kate
+        .opens()
+        .await
+        .fails(404, "conversation_not_found", "id");
+    world.kate.lists("").await.is(404);
+    world.kate.tries_to_send("still here?").await.is(404);
+    world.kate.reads(&kates).await.is(404);
+    assert_eq!(world.kate.lists_all("").await.texts(), ["elsewhere"]);
+    assert_eq!(
+        world.kate.conversations("").await.ids(),
+        [apart.conversation.to_string()]
+    );
+    assert_eq!(world.kevin.lists("").await.texts(), ["yours", "mine"]);
+    assert_eq!(
+        world.kevin.opens().await.json()["contacts"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    world.kevin.sends("she is gone").await;
+    assert_eq!(world.kate.lists_all("").await.texts(), ["elsewhere"]);
+}
+
+#[tokio::test]
+async fn leaving_again_is_no_error_for_whoever_took_part() {
+    let world = World::new().await;
+    world.kate.leaves().await.is(204);
+    world.kate.leaves().await.is(204);
+    let buzz = world.buzz.within(world.conversation);
+    buzz.leaves()
+        .await
+        .fails(404, "conversation_not_found", "id");
+}
+
+#[tokio::test]
+async fn the_last_to_leave_takes_all_along() {
+    let world = World::new().await;
+    let ids = [world.kevin.sends("1").await, world.kate.sends("2").await];
+    for person in [&world.kevin, &world.kate, &world.linnie] {
+        person.leaves().await.is(204);
+    }
+    for id in ids {
+        world
+            .linnie
+            .reads(&id)
+            .await
+            .fails(404, "message_not_found", "id");
+    }
+    assert!(world.linnie.lists_all("").await.texts().is_empty());
+    world.linnie.leaves().await.is(204);
+}
+
+#[tokio::test]
+async fn those_who_leave_at_once_all_leave() {
+    let world = World::new().await;
+    for _ in 0..5 {
+        let people = [&world.kevin, &world.kate, &world.linnie];
+        let kevin = world.kevin.begins(&people, "name=Short").await;
+        kevin.sends("hello").await;
+        let leaves = people.map(|person| {
+            let person = person.within(kevin.conversation);
+            async move { person.leaves().await }
+        });
+        for answer in futures_util::future::join_all(leaves).await {
+            answer.is(204);
+        }
+        kevin.opens().await.is(404);
+        assert!(world.kevin.lists_all("").await.texts().is_empty());
+    }
+}

@@ -1,0 +1,69 @@
+//! `GET /v1/contacts`
+
+use serde_json::{Value, json};
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn contacts_are_those_one_shares_a_conversation_with() {
+    let world = World::new().await;
+    let mut expected = [world.kate.id.to_string(), world.linnie.id.to_string()];
+    expected.sort();
+    let page = world.kevin.gets("/v1/contacts").await.is(200);
+    assert_eq!(page.ids(), expected);
+    assert!(
+        world
+            .buzz
+            .gets("/v1/contacts")
+            .await
+            .is(200)
+            .ids()
+            .is_empty()
+    );
+    world.kevin.begins(&[&world.buzz], "").await;
+    world.kevin.begins(&[&world.kate, &world.buzz], "").await;
+    assert_eq!(world.buzz.gets("/v1/contacts").await.ids().len(), 2);
+    let first = world.kevin.gets("/v1/contacts?limit=2").await.is(200);
+    assert_eq!(first.json()["has_more"], true);
+    let rest = format!("/v1/contacts?starting_after={}", first.ids()[1]);
+    let rest = world.kevin.gets(&rest).await.is(200);
+    assert_eq!(
+        (rest.ids().len(), &rest.json()["has_more"]),
+        (1, &json!(false))
+    );
+    let back = format!("/v1/contacts?limit=1&ending_before={}", rest.ids()[0]);
+    let back = world.kevin.gets(&back).await.is(200);
+    assert_eq!(
+        (back.ids(), &back.json()["has_more"]),
+        (vec![first.ids()[1].clone()], &json!(true))
+    );
+    world.kevin.leaves().await.is(204);
+    assert_eq!(
+        world.linnie.gets("/v1/contacts").await.ids(),
+        [world.kate.id.to_string()]
+    );
+}
+
+#[tokio::test]
+async fn a_contact_shows_its_phone_number_only_to_those_it_talks_to() {
+    let world = World::new().await;
+    let look_up = format!(
+        "/v1/contacts?username={}",
+        world.kevin.username.to_lowercase()
+    );
+    let by_friend = world.kate.gets(&look_up).await.is(200).json()["data"][0].clone();
+    assert_eq!(by_friend["phone_number"], world.kevin.phone_number());
+    let by_stranger = world.buzz.gets(&look_up).await.is(200).json()["data"][0].clone();
+    assert_eq!(by_stranger["username"], world.kevin.username);
+    assert_eq!(by_stranger["phone_number"], Value::Null);
+    assert_eq!(by_stranger["last_active_at"], Value::Null);
+    let nobody = world
+        .buzz
+        .gets("/v1/contacts?username=nobody.here")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(nobody, json!({"has_more": false, "data": []}));
+    let answer = world.buzz.gets(&format!("{look_up}&limit=1")).await;
+    answer.fails(400, "parameter_invalid", "username");
+}

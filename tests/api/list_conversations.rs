@@ -1,0 +1,156 @@
+//! `GET /v1/conversations`
+
+use serde_json::{Value, json};
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn conversations_are_listed_by_their_latest_activity() {
+    let world = World::new().await;
+    let first = world.kevin.begins(&[&world.kate], "name=1").await;
+    let second = world.kevin.begins(&[&world.kate], "name=2").await;
+    let third = world.kevin.begins(&[&world.kate], "name=3").await;
+    let ids = |people: &[&crate::harness::Person]| {
+        people
+            .iter()
+            .map(|person| person.conversation.to_string())
+            .collect::<Vec<_>>()
+    };
+    let kate = &world.kate;
+    assert_eq!(
+        kate.conversations("limit=3").await.is(200).ids(),
+        ids(&[&third, &second, &first])
+    );
+    kate.within(first.conversation).sends("up").await;
+    assert_eq!(
+        kate.conversations("limit=3").await.ids(),
+        ids(&[&first, &third, &second])
+    );
+    assert_eq!(
+        world.kevin.conversations("limit=3").await.ids(),
+        ids(&[&first, &third, &second])
+    );
+    let page = kate.conversations("limit=2").await;
+    assert_eq!(
+        (page.ids(), &page.json()["has_more"]),
+        (ids(&[&first, &third]), &json!(true))
+    );
+    let next = kate
+        .conversations(&format!("limit=2&starting_after={}", third.conversation))
+        .await;
+    assert_eq!(
+        next.ids(),
+        [ids(&[&second]), vec![world.conversation.to_string()]].concat()
+    );
+    assert_eq!(next.json()["has_more"], false);
+    let back = kate
+        .conversations(&format!("limit=1&ending_before={}", second.conversation))
+        .await;
+    assert_eq!(
+        (back.ids(), &back.json()["has_more"]),
+        (ids(&[&third]), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn links_lead_through_all_conversations_and_back() {
+    let world = World::new().await;
+    for number in 0..6 {
+        world
+            .kevin
+            .begins(&[&world.kate], &format!("name={number}"))
+            .await;
+    }
+    let all = world.kate.conversations("").await.ids();
+    assert_eq!(all.len(), 7);
+    let link = |answer: &crate::harness::Answer, rel: &str| {
+        let links = answer.header("link").split(", ").map(ToOwned::to_owned);
+        let link = links
+            .into_iter()
+            .find(|link| link.ends_with(&format!("; rel=\"{rel}\"")))?;
+        Some(link[1..link.find('>').unwrap()].to_owned())
+    };
+    let mut seen = Vec::new();
+    let mut page = world.kate.conversations("limit=3&archived=false").await;
+    assert_eq!(link(&page, "prev"), None);
+    loop {
+        seen.extend(page.ids());
+        let Some(next) = link(&page, "next") else {
+            break;
+        };
+        page = world.kate.gets(&next).await.is(200);
+    }
+    assert_eq!(seen, all);
+    let back = world.kate.gets(&link(&page, "prev").unwrap()).await.is(200);
+    assert_eq!(back.ids(), all[3..6]);
+}
+
+#[tokio::test]
+async fn a_cursor_has_to_be_a_conversation_of_ones_own() {
+    let world = World::new().await;
+    for id in [
+        world.buzz.conversation,
+        shared::id::ConversationId::random(),
+    ] {
+        let answer = world
+            .kevin
+            .conversations(&format!("starting_after={id}"))
+            .await;
+        answer.fails(400, "parameter_invalid", "starting_after");
+    }
+    world.kevin.conversations("starting_after=x").await.fails(
+        400,
+        "parameter_invalid",
+        "starting_after",
+    );
+    let both = format!("starting_after={0}&ending_before={0}", world.conversation);
+    world
+        .kevin
+        .conversations(&both)
+        .await
+        .fails(400, "parameter_invalid", "ending_before");
+}
+
+#[tokio::test]
+async fn an_archived_conversation_is_listed_apart_until_the_next_message() {
+    let world = World::new().await;
+    let other = world.kate.begins(&[&world.buzz], "name=Other").await;
+    let archived = world.kate.sets("archived=true").await.is(200).json();
+    assert!(archived["archived_at"].is_u64());
+    let id = world.conversation.to_string();
+    assert_eq!(
+        world.kate.conversations("").await.ids(),
+        [other.conversation.to_string()]
+    );
+    assert_eq!(
+        world.kate.conversations("archived=true").await.ids(),
+        [id.as_str()]
+    );
+    assert_eq!(
+        world.kevin.conversations("").await.ids(),
+        [id.as_str()],
+        "it is one's own affair"
+    );
+    assert_eq!(
+        world.kate.sets("archived=true").await.json()["archived_at"],
+        archived["archived_at"]
+    );
+    world.kevin.sends("news").await;
+    assert_eq!(
+        world.kate.conversations("").await.ids(),
+        [id.clone(), other.conversation.to_string()]
+    );
+    assert!(
+        world
+            .kate
+            .conversations("archived=true")
+            .await
+            .ids()
+            .is_empty()
+    );
+    assert_eq!(world.kate.opens().await.json()["archived_at"], Value::Null);
+    world.kate.sets("archived=true").await.is(200);
+    let open = world.kate.sets("archived=false").await.is(200).json();
+    assert_eq!(open["archived_at"], Value::Null);
+    assert_eq!(world.kate.conversations("").await.ids().len(), 2);
+}

@@ -1,0 +1,24 @@
+//! `DELETE /v1/tokens/:id`
+
+use reqwest::Method;
+
+use crate::harness::{Answer, Person, World};
+
+async fn revokes(person: &Person, id: &str) -> Answer {
+    person
+        .requests(Method::DELETE, &format!("/v1/tokens/{id}"), &[], ())
+        .await
+}
+
+#[tokio::test]
+async fn tokens_are_ones_own() {
+    let world = World::new().await;
+    let id = world.kevin.gets("/v1/tokens").await.ids().remove(0);
+    for id in [id.as_str(), "0000000000000000", "nonsense"] {
+        revokes(&world.kate, id)
+            .await
+            .fails(404, "token_not_found", "id");
+    }
+    world.kevin.gets("/v1/me").await.is(200);
+    assert!(!world.kate.gets("/v1/tokens").await.ids().contains(&id));
+}

@@ -1,0 +1,40 @@
+//! Requests that match no route.
+
+use reqwest::Method;
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn paths_that_are_no_endpoint_are_404_and_other_methods_405() {
+    let world = World::new().await;
+    for path in [
+        "/",
+        "/v1",
+        "/v2/messages",
+        "/v1/messages/a/b",
+        "/favicon.ico",
+    ] {
+        world
+            .kevin
+            .gets(path)
+            .await
+            .fails(404, "route_not_found", ());
+        world
+            .nobody
+            .gets(path)
+            .await
+            .fails(404, "route_not_found", ());
+    }
+    for (method, path, allow) in [
+        (Method::PUT, "/v1/messages", "GET, POST"),
+        (Method::DELETE, "/v1/messages", "GET, POST"),
+        (Method::PATCH, "/v1/messages/x", "GET, PUT, DELETE"),
+        (Method::POST, "/v1/messages/x", "GET, PUT, DELETE"),
+    ] {
+        let answer = world.kevin.requests(method, path, &[], ()).await;
+        assert_eq!(
+            answer.fails(405, "method_not_allowed", ()).header("allow"),
+            allow
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! `PUT /v1/conversations/:id`
+
+use serde_json::{Value, json};
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn reading_up_to_a_message_marks_all_before_it_once() {
+    let world = World::new().await;
+    let first = world.kevin.sends("1").await;
+    let own = world.kate.sends("2").await;
+    let second = world.linnie.sends("3").await;
+    let later = world.kevin.sends("4").await;
+    let read_at = async |id: &str| world.kevin.reads(id).await.json()["read_at"].clone();
+    world
+        .kate
+        .sets(&format!("read_up_to={second}"))
+        .await
+        .is(200);
+    let marked = read_at(&first).await;
+    assert!(marked.is_u64());
+    assert!(read_at(&second).await.is_u64());
+    assert_eq!(
+        read_at(&own).await,
+        Value::Null,
+        "one's own is not read by oneself"
+    );
+    assert_eq!(read_at(&later).await, Value::Null);
+    let read = world
+        .linnie
+        .sets(&format!("read_up_to={later}"))
+        .await
+        .is(200)
+        .json();
+    assert!(read["last_message"]["read_at"].is_u64());
+    assert_eq!(read_at(&first).await, marked);
+    assert!(read_at(&own).await.is_u64());
+    assert!(read_at(&later).await.is_u64());
+    let elsewhere = world.buzz.sends("elsewhere").await;
+    let answer = world.kate.sets(&format!("read_up_to={elsewhere}")).await;
+    answer.fails(400, "parameter_invalid", "read_up_to");
+}
+
+#[tokio::test]
+async fn what_has_not_been_sent_yet_cannot_be_read() {
+    let world = World::new().await;
+    let id = world.kevin.sends("1").await;
+    let future = format!("zzzzzzzzz{}", &id[9..]);
+    world
+        .kate
+        .sets(&format!("read_up_to={future}"))
+        .await
+        .is(200);
+    world.kevin.sends("2").await;
+    assert_eq!(world.kate.opens().await.json()["unread_count"], 1);
+    let empty = world.kate.begins(&[&world.buzz], "").await;
+    let future = format!("zzzzzzzzz{}", empty.conversation);
+    empty.sets(&format!("read_up_to={future}")).await.is(200);
+    world.buzz.within(empty.conversation).sends("hi").await;
+    assert_eq!(empty.opens().await.json()["unread_count"], 1);
+}
+
+#[tokio::test]
+async fn muting_and_pinning_are_ones_own() {
+    let world = World::new().await;
+    let set = world
+        .kate
+        .sets("is_muted=true&is_pinned=true")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(
+        (&set["is_muted"], &set["is_pinned"]),
+        (&json!(true), &json!(true))
+    );
+    world.kevin.sends("hello").await;
+    let seen = world.kate.sets("is_muted=false").await.is(200).json();
+    assert_eq!(
+        (&seen["is_muted"], &seen["is_pinned"]),
+        (&json!(false), &json!(true))
+    );
+    let kevins = world.kevin.opens().await.json();
+    assert_eq!(
+        (&kevins["is_muted"], &kevins["is_pinned"]),
+        (&json!(false), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn a_change_has_to_say_something_that_can_be() {
+    let world = World::new().await;
+    world
+        .kate
+        .sets("")
+        .await
+        .fails(400, "parameter_missing", ());
+    world
+        .kate
+        .sets("is_muted=yes")
+        .await
+        .fails(400, "parameter_invalid", "is_muted");
+    world
+        .kate
+        .sets("title=a")
+        .await
+        .fails(400, "parameter_unknown", "title");
+    world
+        .kate
+        .sets("name=%00")
+        .await
+        .fails(400, "parameter_invalid", "name");
+    world
+        .kate
+        .sets("read_up_to=x")
+        .await
+        .fails(400, "parameter_invalid", "read_up_to");
+}
+
+#[tokio::test]
+async fn the_creator_names_a_conversation_and_once_gone_anybody() {
+    let world = World::new().await;
+    let kevin = world.kevin.begins(&[&world.kate], "name=Kevin’s").await;
+    let kate = world.kate.within(kevin.conversation);
+    let refused = kate.sets("name=Kate’s&is_muted=true").await;
+    refused.fails(403, "not_the_creator", "name");
+    let seen = kate.opens().await.json();
+    assert_eq!(
+        (&seen["name"], &seen["is_muted"]),
+        (&json!("Kevin’s"), &json!(false))
+    );
+    assert_eq!(kevin.sets("name=Ours").await.is(200).json()["name"], "Ours");
+    assert_eq!(kate.opens().await.json()["name"], "Ours");
+    kevin.leaves().await.is(204);
+    assert_eq!(
+        kate.sets("name=Kate’s").await.is(200).json()["name"],
+        "Kate’s"
+    );
+}
