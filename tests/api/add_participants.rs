@@ -3,7 +3,7 @@
 use crate::harness::World;
 
 #[tokio::test]
-async fn whoever_comes_sees_what_was_said_and_gets_what_is_said_from_now_on() {
+async fn a_new_participant_sees_earlier_messages_and_receives_later_ones() {
     let world = World::new().await;
     let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
     kevin.sends("before").await;
@@ -24,7 +24,7 @@ async fn whoever_comes_sees_what_was_said_and_gets_what_is_said_from_now_on() {
 }
 
 #[tokio::test]
-async fn whoever_takes_part_already_stays() {
+async fn adding_an_existing_participant_changes_nothing() {
     let world = World::new().await;
     let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
     world
@@ -40,7 +40,7 @@ async fn whoever_takes_part_already_stays() {
 }
 
 #[tokio::test]
-async fn only_the_creator_of_a_conversation_with_a_name_says_who_takes_part() {
+async fn only_the_creator_of_a_named_conversation_adds_participants() {
     let world = World::new().await;
     let named = world.kevin.begins(&[&world.kate], "name=Home").await;
     let kate = world.kate.within(named.conversation);
@@ -76,7 +76,7 @@ async fn only_the_creator_of_a_conversation_with_a_name_says_who_takes_part() {
 }
 
 #[tokio::test]
-async fn many_who_come_at_once_all_come() {
+async fn concurrent_adds_are_all_applied() {
     let world = World::new().await;
     let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
     let crowd = world.crowd(20).await;

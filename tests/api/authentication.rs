@@ -5,14 +5,14 @@ use reqwest::Method;
 use crate::harness::World;
 
 #[tokio::test]
-async fn a_request_without_a_token_is_told_how_to_send_one() {
+async fn a_missing_token_returns_401_with_www_authenticate() {
     let world = World::new().await;
     let answer = world.nobody.lists("").await.fails(401, "token_missing", ());
     assert_eq!(answer.header("www-authenticate"), "Bearer");
 }
 
 #[tokio::test]
-async fn another_scheme_is_no_token() {
+async fn a_scheme_other_than_bearer_returns_401() {
     let world = World::new().await;
     for value in ["Basic a2V2aW46a2V2aW4=", "token", ""] {
         let headers = [("authorization", value)];
@@ -30,7 +30,7 @@ async fn another_scheme_is_no_token() {
 }
 
 #[tokio::test]
-async fn malformed_and_unknown_tokens_are_all_the_same() {
+async fn malformed_and_unknown_tokens_return_the_same_401() {
     let world = World::new().await;
     let twice = format!("{0} {0}", world.kevin.token);
     for token in [
@@ -59,7 +59,7 @@ async fn malformed_and_unknown_tokens_are_all_the_same() {
 }
 
 #[tokio::test]
-async fn the_scheme_may_be_in_any_case() {
+async fn the_scheme_is_case_insensitive() {
     let world = World::new().await;
     for scheme in ["Bearer", "bearer", "BEARER", "Bearer  "] {
         let value = format!("{scheme} {}", world.kevin.token);
@@ -73,7 +73,7 @@ async fn the_scheme_may_be_in_any_case() {
 }
 
 #[tokio::test]
-async fn two_authorization_headers_are_no_token() {
+async fn two_authorization_headers_return_401() {
     let world = World::new().await;
     let value = format!("Bearer {}", world.kevin.token);
     let headers = [
@@ -88,7 +88,7 @@ async fn two_authorization_headers_are_no_token() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_known_is_told_that_before_all_else() {
+async fn authentication_is_checked_before_parameters() {
     let world = World::new().await;
     let stranger = world.kevin.with_token("unknown");
     for person in [&world.nobody, &stranger] {

@@ -37,7 +37,7 @@ impl Operation {
 }
 
 #[tokio::test]
-async fn each_may_do_what_the_contract_says_and_nothing_else() {
+async fn message_operations_return_the_documented_status_for_each_role() {
     const TABLE: [(Operation, u16, u16, u16, u16); 9] = [
         // operation, author, participant, outsider, nobody
         (ListConversation, 200, 200, 404, 401),
@@ -86,7 +86,7 @@ async fn each_may_do_what_the_contract_says_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn to_an_outsider_a_message_looks_like_one_that_never_was() {
+async fn a_non_participant_gets_the_same_404_for_existing_and_unknown_messages() {
     let world = World::new().await;
     let id = world.kevin.sends("secret").await;
     let never = format!("000000000{}", world.conversation);
@@ -105,7 +105,7 @@ async fn to_an_outsider_a_message_looks_like_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn to_an_outsider_a_conversation_looks_like_one_that_never_was() {
+async fn listing_and_sending_messages_return_the_same_404_for_foreign_and_unknown_conversations() {
     let world = World::new().await;
     let never = shared::id::ConversationId::random();
     for operation in ["list", "send"] {
@@ -126,7 +126,7 @@ async fn to_an_outsider_a_conversation_looks_like_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn a_list_of_everything_holds_only_ones_own_conversations() {
+async fn without_conversation_id_only_messages_of_the_callers_conversations_are_listed() {
     let world = World::new().await;
     world.kevin.sends("among us").await;
     world.buzz.sends("to myself").await;
@@ -215,7 +215,7 @@ impl Affair {
 }
 
 #[tokio::test]
-async fn with_conversations_contacts_and_tokens_too_each_may_do_what_the_contract_says() {
+async fn other_operations_return_the_documented_status_for_each_role() {
     const TABLE: [(Affair, u16, u16, u16, u16); 18] = [
         // operation, creator, participant, outsider, nobody
         (ListConversations, 200, 200, 200, 401), // of their own
@@ -280,7 +280,7 @@ async fn with_conversations_contacts_and_tokens_too_each_may_do_what_the_contrac
 }
 
 #[tokio::test]
-async fn to_an_outsider_a_conversation_looks_like_one_that_never_was_to_whatever_is_asked() {
+async fn other_operations_return_the_same_404_for_foreign_and_unknown_conversations() {
     let world = World::new().await;
     let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
     let message = kevin.sends("secret").await;

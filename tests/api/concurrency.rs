@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::harness::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_reactions_at_once_are_all_kept() {
+async fn a_hundred_concurrent_reactions_are_all_stored() {
     let world = World::new().await;
     let crowd = world.crowd(50).await;
     let id = crowd[0].sends("hello").await;
@@ -25,7 +25,7 @@ async fn a_hundred_reactions_at_once_are_all_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reactions_made_and_taken_away_at_once_do_not_disturb_each_other() {
+async fn concurrently_added_and_removed_reactions_do_not_interfere() {
     let world = World::new().await;
     let crowd = world.crowd(40).await;
     let id = crowd[0].sends("hello").await;
@@ -53,7 +53,7 @@ async fn reactions_made_and_taken_away_at_once_do_not_disturb_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_sends_at_once_are_all_kept_with_ids_of_their_own() {
+async fn a_hundred_concurrent_sends_are_all_stored_with_unique_ids() {
     let world = World::new().await;
     let texts: BTreeSet<_> = (0..100).map(|number| number.to_string()).collect();
     let ids: BTreeSet<_> = join_all(texts.iter().map(|text| world.kevin.sends(text)))
@@ -71,7 +71,7 @@ async fn a_hundred_sends_at_once_are_all_kept_with_ids_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn edits_reactions_and_a_reading_at_once_all_happen_and_never_mix() {
+async fn concurrent_edits_reactions_and_read_marks_are_all_applied() {
     let world = World::new().await;
     let crowd = world.crowd(10).await;
     let id = crowd[0].sends("first").await;
@@ -101,7 +101,7 @@ async fn edits_reactions_and_a_reading_at_once_all_happen_and_never_mix() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_deleted_many_times_at_once_is_deleted() {
+async fn concurrent_deletes_of_one_message_all_return_204() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
     for answer in join_all((0..20).map(|_| world.kevin.deletes(&id))).await {
@@ -111,7 +111,7 @@ async fn a_message_deleted_many_times_at_once_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_marked_read_by_many_at_once_was_read_once() {
+async fn concurrent_read_marks_set_read_at_once() {
     let world = World::new().await;
     let crowd = world.crowd(20).await;
     let id = crowd[0].sends("hello").await;
@@ -127,7 +127,7 @@ async fn a_message_marked_read_by_many_at_once_was_read_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_deleted_stays_deleted_while_others_react() {
+async fn a_deleted_message_stays_deleted_despite_concurrent_reactions() {
     let world = World::new().await;
     let crowd = world.crowd(30).await;
     for _ in 0..5 {
@@ -148,7 +148,7 @@ async fn what_is_deleted_stays_deleted_while_others_react() {
 }
 
 #[tokio::test]
-async fn changes_of_oneself_at_once_all_happen() {
+async fn concurrent_updates_of_different_profile_fields_are_all_applied() {
     let world = World::new().await;
     for round in 0..20 {
         let (number, url) = (round.to_string(), format!("https://example.com/{round}"));
@@ -168,7 +168,7 @@ async fn changes_of_oneself_at_once_all_happen() {
 }
 
 #[tokio::test]
-async fn changes_of_what_is_ones_own_at_once_all_happen() {
+async fn concurrent_updates_of_different_conversation_settings_are_all_applied() {
     let world = World::new().await;
     for round in 0..20 {
         let to = round % 2 == 0;
@@ -194,7 +194,7 @@ async fn changes_of_what_is_ones_own_at_once_all_happen() {
 }
 
 #[tokio::test]
-async fn whoever_sends_while_others_do_has_seen_what_is_above() {
+async fn a_send_marks_earlier_messages_as_read_despite_concurrent_sends() {
     let world = World::new().await;
     for _ in 0..20 {
         for _ in 0..3 {

@@ -19,7 +19,7 @@ async fn reads_unless(person: &Person, id: &str, tag: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn every_change_of_a_message_gives_it_another_tag() {
+async fn every_change_of_a_message_changes_its_etag() {
     let world = World::awake().await;
     let sent = world.kevin.tries_to_send("1").await.is(201);
     let id = sent.json()["id"].as_str().unwrap().to_owned();
@@ -59,7 +59,7 @@ async fn every_change_of_a_message_gives_it_another_tag() {
 }
 
 #[tokio::test]
-async fn whoever_says_something_else_of_oneself_changes_the_tag_and_not_the_version() {
+async fn a_profile_update_of_the_author_changes_the_etag_but_not_the_version() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let old = world.kate.reads(&id).await.header("etag").to_owned();
@@ -75,7 +75,7 @@ async fn whoever_says_something_else_of_oneself_changes_the_tag_and_not_the_vers
 }
 
 #[tokio::test]
-async fn a_change_that_is_made_already_is_no_conflict() {
+async fn repeating_an_applied_edit_with_the_old_etag_returns_200() {
     let world = World::awake().await;
     let id = world.kevin.sends("1").await;
     let old = world.kevin.reads(&id).await.header("etag").to_owned();
@@ -87,7 +87,7 @@ async fn a_change_that_is_made_already_is_no_conflict() {
 }
 
 #[tokio::test]
-async fn a_message_that_the_client_has_is_not_sent_again() {
+async fn if_none_match_with_the_current_etag_returns_304() {
     let world = World::awake().await;
     let id = world.kevin.sends("hello").await;
     let tag = world.kate.reads(&id).await.header("etag").to_owned();
@@ -111,7 +111,7 @@ async fn a_message_that_the_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn an_older_tag_changes_nothing() {
+async fn if_match_with_a_stale_or_weak_etag_returns_412() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
     let old = world.kevin.reads(&id).await.header("etag").to_owned();
@@ -137,7 +137,7 @@ async fn an_older_tag_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_many_edits_of_one_version_one_is_made() {
+async fn of_concurrent_edits_of_one_version_exactly_one_succeeds() {
     let world = World::new().await;
     let id = world.kevin.sends("0").await;
     for round in 0..5 {
@@ -164,7 +164,7 @@ async fn of_many_edits_of_one_version_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_message_is_deleted_in_the_version_that_was_meant() {
+async fn a_delete_with_the_current_etag_returns_204() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
     let tag = world.kevin.reads(&id).await.header("etag").to_owned();
@@ -175,7 +175,7 @@ async fn a_message_is_deleted_in_the_version_that_was_meant() {
 }
 
 #[tokio::test]
-async fn what_is_no_tag_is_refused_and_who_may_not_is_told_that_first() {
+async fn if_match_and_if_none_match_with_a_malformed_tag_return_400() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
     for tag in ["1", "\"1", "", "\"1\" \"2\""] {

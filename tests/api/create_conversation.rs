@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Json, World};
 
 #[tokio::test]
-async fn a_conversation_begins_with_whom_it_names() {
+async fn a_new_conversation_has_the_creator_and_the_given_participants() {
     let world = World::new().await;
     let kevin = &world.kevin;
     let answer = kevin
@@ -67,7 +67,7 @@ async fn a_conversation_begins_with_whom_it_names() {
 }
 
 #[tokio::test]
-async fn participants_are_named_by_username_in_any_case_or_by_id_in_a_form_or_in_json() {
+async fn participants_are_given_by_username_in_any_case_or_by_id_in_a_form_or_json() {
     let world = World::new().await;
     let name = world.kate.username.to_uppercase();
     let form = format!(
@@ -93,7 +93,7 @@ async fn participants_are_named_by_username_in_any_case_or_by_id_in_a_form_or_in
 }
 
 #[tokio::test]
-async fn two_contacts_have_one_conversation_without_a_name() {
+async fn an_existing_unnamed_conversation_of_two_contacts_returns_200() {
     let world = World::new().await;
     let kevin = world.kevin.begins(&[&world.kate], "").await;
     kevin.sends("hello").await;
@@ -118,7 +118,7 @@ async fn two_contacts_have_one_conversation_without_a_name() {
 }
 
 #[tokio::test]
-async fn two_contacts_who_begin_at_once_have_one_conversation() {
+async fn concurrent_requests_of_two_contacts_create_one_conversation() {
     let world = World::new().await;
     let begins = (0..10).map(|number| {
         let (one, other) = if number % 2 == 0 {
@@ -140,7 +140,7 @@ async fn two_contacts_who_begin_at_once_have_one_conversation() {
 }
 
 #[tokio::test]
-async fn two_contacts_may_begin_anew_once_one_has_left_or_their_conversation_has_a_name() {
+async fn two_contacts_get_a_new_conversation_after_one_left_or_the_first_was_named() {
     let world = World::new().await;
     let first = world.kevin.begins(&[&world.kate], "").await;
     world.kate.within(first.conversation).leaves().await.is(204);
@@ -156,7 +156,7 @@ async fn two_contacts_may_begin_anew_once_one_has_left_or_their_conversation_has
 }
 
 #[tokio::test]
-async fn one_may_talk_to_oneself() {
+async fn a_conversation_with_only_the_creator_is_allowed() {
     let world = World::new().await;
     let notes = world.kevin.begins(&[&world.kevin], "").await;
     notes.sends("milk").await;
@@ -170,7 +170,7 @@ async fn one_may_talk_to_oneself() {
 }
 
 #[tokio::test]
-async fn whoever_cannot_take_part_is_named() {
+async fn unknown_participants_return_404_and_invalid_parameters_400() {
     let world = World::new().await;
     let before = world.kevin.conversations("").await.ids();
     let begin = async |form: &str| world.kevin.posts("/v1/conversations", form).await;
@@ -213,7 +213,7 @@ async fn whoever_cannot_take_part_is_named() {
 }
 
 #[tokio::test]
-async fn ninety_take_part_and_no_more() {
+async fn a_conversation_has_at_most_ninety_participants() {
     let world = World::new().await;
     let crowd = world.crowd(90).await;
     let mut others: Vec<_> = crowd.iter().skip(1).collect();

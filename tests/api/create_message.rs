@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Json, World};
 
 #[tokio::test]
-async fn a_sent_message_is_answered_whole_and_says_where_it_is() {
+async fn a_created_message_is_returned_with_its_location() {
     let world = World::new().await;
     let answer = world.kevin.tries_to_send("hello").await.is(201);
     let message = answer.json();
@@ -25,7 +25,7 @@ async fn a_sent_message_is_answered_whole_and_says_where_it_is() {
 }
 
 #[tokio::test]
-async fn a_sent_message_is_visible_at_once_to_every_participant() {
+async fn a_created_message_is_immediately_visible_to_every_participant() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     for person in [&world.kevin, &world.kate, &world.linnie] {
@@ -36,7 +36,7 @@ async fn a_sent_message_is_visible_at_once_to_every_participant() {
 }
 
 #[tokio::test]
-async fn a_text_of_32_kib_is_kept_to_the_last_byte_and_one_more_is_refused() {
+async fn a_text_of_32_kib_is_stored_and_one_byte_more_returns_400() {
     let world = World::new().await;
     let longest = "é".repeat(16 * 1024);
     let id = world.kevin.sends(&longest).await;
@@ -49,7 +49,7 @@ async fn a_text_of_32_kib_is_kept_to_the_last_byte_and_one_more_is_refused() {
 }
 
 #[tokio::test]
-async fn a_text_comes_back_as_it_was_sent() {
+async fn a_text_is_returned_unchanged() {
     let world = World::new().await;
     for text in [
         " spaces ",
@@ -65,7 +65,7 @@ async fn a_text_comes_back_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn nothing_to_read_is_refused() {
+async fn a_blank_text_returns_400() {
     let world = World::new().await;
     for text in ["", " ", "\n\t", "\u{3000}"] {
         world
@@ -77,7 +77,7 @@ async fn nothing_to_read_is_refused() {
 }
 
 #[tokio::test]
-async fn the_conversation_and_the_text_are_required() {
+async fn a_missing_conversation_or_text_returns_400() {
     let world = World::new().await;
     let conversation = world.conversation;
     let posts = async |form: String| world.kevin.posts("/v1/messages", form).await;
@@ -101,7 +101,7 @@ async fn the_conversation_and_the_text_are_required() {
 }
 
 #[tokio::test]
-async fn attachments_are_not_taken_yet() {
+async fn attachments_return_400() {
     let world = World::new().await;
     let form = format!(
         "conversation_id={}&message=hi&attachments[]=x",
@@ -115,7 +115,7 @@ async fn attachments_are_not_taken_yet() {
 }
 
 #[tokio::test]
-async fn a_refused_message_is_not_kept() {
+async fn a_message_with_an_unknown_parameter_is_not_stored() {
     let world = World::new().await;
     let form = format!(
         "conversation_id={}&message=hi&mesage=typo",

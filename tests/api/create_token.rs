@@ -12,7 +12,7 @@ async fn revokes(person: &Person, id: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_token_is_told_once_and_lets_one_in_until_it_is_revoked() {
+async fn a_new_token_works_and_is_returned_only_once() {
     let world = World::new().await;
     let issued = world
         .kevin
@@ -46,7 +46,7 @@ async fn a_token_is_told_once_and_lets_one_in_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn no_token_outlives_the_one_that_issues_it() {
+async fn a_token_cannot_outlive_the_token_that_creates_it() {
     let world = World::new().await;
     let short = world
         .kevin
@@ -72,7 +72,7 @@ async fn no_token_outlives_the_one_that_issues_it() {
 }
 
 #[tokio::test]
-async fn what_no_token_can_have_is_refused() {
+async fn invalid_parameters_return_400_and_create_nothing() {
     let world = World::new().await;
     for (form, code, param) in [
         ("expires_in=0", "parameter_invalid", "expires_in"),

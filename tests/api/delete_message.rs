@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::harness::World;
 
 #[tokio::test]
-async fn a_deleted_message_is_gone_for_everybody() {
+async fn a_deleted_message_is_gone() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
     world.kate.reacts(&id, "heart").await.is(200);
@@ -22,7 +22,7 @@ async fn a_deleted_message_is_gone_for_everybody() {
 }
 
 #[tokio::test]
-async fn deleting_again_is_no_error_for_a_participant() {
+async fn deleting_again_returns_204_and_a_non_participant_gets_404() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
     world.kevin.deletes(&id).await.is(204);
@@ -36,7 +36,7 @@ async fn deleting_again_is_no_error_for_a_participant() {
 }
 
 #[tokio::test]
-async fn only_the_author_deletes() {
+async fn a_delete_by_another_participant_returns_403() {
     let world = World::new().await;
     let id = world.kevin.sends("mine").await;
     world

@@ -3,7 +3,7 @@
 use crate::harness::World;
 
 #[tokio::test]
-async fn a_contact_is_there_for_those_it_talks_to_and_for_itself() {
+async fn a_contact_without_a_shared_conversation_returns_404() {
     let world = World::new().await;
     let path = format!("/v1/contacts/{}", world.kevin.id);
     let seen = world.kate.gets(&path).await.is(200).json();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::World;
 
 #[tokio::test]
-async fn unread_counts_are_ones_own_and_fall() {
+async fn unread_count_is_per_participant_and_falls_with_reads_and_deletes() {
     let world = World::new().await;
     let unread = async |person: &crate::harness::Person| {
         let one = person.opens().await.is(200).json()["unread_count"].clone();
@@ -44,7 +44,7 @@ async fn unread_counts_are_ones_own_and_fall() {
 }
 
 #[tokio::test]
-async fn unread_messages_are_counted_up_to_a_hundred() {
+async fn unread_count_is_capped_at_a_hundred() {
     let world = World::new().await;
     let mut last = String::new();
     for number in 0..105 {
@@ -61,7 +61,7 @@ async fn unread_messages_are_counted_up_to_a_hundred() {
 }
 
 #[tokio::test]
-async fn a_conversation_shows_its_newest_message() {
+async fn last_message_is_the_newest_message_that_is_not_deleted() {
     let world = World::new().await;
     let first = world.kevin.sends("1").await;
     let second = world.kevin.sends("2").await;

@@ -3,7 +3,7 @@
 use crate::harness::World;
 
 #[tokio::test]
-async fn a_message_is_the_same_wherever_it_is_read() {
+async fn a_message_is_the_same_when_created_read_and_listed() {
     let world = World::awake().await;
     let sent = world.kevin.tries_to_send("hello").await.is(201).json();
     let id = sent["id"].as_str().unwrap();
@@ -16,7 +16,7 @@ async fn a_message_is_the_same_wherever_it_is_read() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_not_found() {
+async fn a_malformed_id_returns_404() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let longer = format!("{id}0");
@@ -41,7 +41,7 @@ async fn what_is_no_id_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_slash_is_no_part_of_an_id_however_it_is_written() {
+async fn an_id_with_a_slash_returns_404() {
     let world = World::new().await;
     // A gateway may take it for a part of the path, or of the id.
     for other in ["a/b", "a%2Fb", "..%2F.."] {
@@ -50,7 +50,7 @@ async fn a_slash_is_no_part_of_an_id_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_message_takes_no_parameters() {
+async fn an_unknown_parameter_returns_400() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     world

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::harness::{Json, World};
 
 #[tokio::test]
-async fn a_repeat_is_answered_with_the_first_message_and_stores_nothing() {
+async fn a_retry_returns_the_first_message_and_stores_nothing() {
     let world = World::awake().await;
     let first = world.kevin.sends_under("key-1", "once").await.is(201);
     assert_eq!(first.header("idempotent-replayed"), "");
@@ -25,7 +25,7 @@ async fn a_repeat_is_answered_with_the_first_message_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn a_repeat_moves_nothing() {
+async fn a_retry_changes_no_conversation_state() {
     let world = World::new().await;
     world.kate.sends_under("key", "once").await.is(201);
     world.kevin.sends("news").await;
@@ -51,7 +51,7 @@ async fn a_repeat_moves_nothing() {
 }
 
 #[tokio::test]
-async fn a_repeat_in_json_is_the_same_as_in_a_form() {
+async fn a_retry_in_json_matches_a_form() {
     let world = World::new().await;
     let first = world.kevin.sends_under("key", "ünder a key").await.is(201);
     let object = json!({"message": "ünder a key", "conversation_id": world.conversation});
@@ -65,7 +65,7 @@ async fn a_repeat_in_json_is_the_same_as_in_a_form() {
 }
 
 #[tokio::test]
-async fn a_key_stands_for_one_content() {
+async fn reusing_a_key_for_another_message_returns_422() {
     let world = World::new().await;
     world.kevin.sends_under("key", "one").await.is(201);
     let other_text = world.kevin.sends_under("key", "another").await;
@@ -77,7 +77,7 @@ async fn a_key_stands_for_one_content() {
 }
 
 #[tokio::test]
-async fn a_key_is_ones_own() {
+async fn keys_are_scoped_to_the_sender() {
     let world = World::new().await;
     let kevins = world.kevin.sends_under("key", "hello").await.is(201);
     let kates = world.kate.sends_under("key", "hello").await.is(201);
@@ -86,7 +86,7 @@ async fn a_key_is_ones_own() {
 }
 
 #[tokio::test]
-async fn fifty_at_once_under_one_key_are_one_message() {
+async fn fifty_concurrent_sends_with_one_key_create_one_message() {
     let world = World::new().await;
     let sends = (0..50).map(|_| world.kevin.sends_under("key", "once"));
     let answers = futures_util::future::join_all(sends).await;
@@ -102,7 +102,7 @@ async fn fifty_at_once_under_one_key_are_one_message() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_is_not_sent_again() {
+async fn a_retry_after_the_message_was_deleted_returns_404() {
     let world = World::new().await;
     let sent = world.kevin.sends_under("key", "oops").await.is(201).json();
     world
@@ -116,7 +116,7 @@ async fn what_was_deleted_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_repeat_shows_the_message_as_it_is_now() {
+async fn a_retry_returns_the_current_version_of_the_message() {
     let world = World::new().await;
     let sent = world.kevin.sends_under("key", "helo").await.is(201).json();
     let id = sent["id"].as_str().unwrap();
@@ -126,7 +126,7 @@ async fn a_repeat_shows_the_message_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_send_any_more_is_told_so_on_a_repeat_too() {
+async fn a_retry_is_authenticated_and_authorized_like_the_first_request() {
     let world = World::new().await;
     world.kate.sends_under("key", "hello").await.is(201);
     world.kate.leaves().await.is(204);
@@ -140,7 +140,7 @@ async fn whoever_may_not_send_any_more_is_told_so_on_a_repeat_too() {
 }
 
 #[tokio::test]
-async fn a_refused_send_leaves_its_key_free() {
+async fn a_rejected_send_does_not_use_up_its_key() {
     let world = World::new().await;
     world.kevin.sends_under("key", "").await.is(400);
     let elsewhere = world.kevin.within(world.buzz.conversation);
@@ -150,7 +150,7 @@ async fn a_refused_send_leaves_its_key_free() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused() {
+async fn a_malformed_key_returns_400() {
     let world = World::new().await;
     let long = "a".repeat(256);
     for key in ["", "two words", "\"open", &long] {

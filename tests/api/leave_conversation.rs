@@ -3,7 +3,7 @@
 use crate::harness::World;
 
 #[tokio::test]
-async fn whoever_leaves_sees_nothing_of_it_any_more_and_the_others_all() {
+async fn leaving_hides_the_conversation_only_from_the_caller() {
     let world = World::new().await;
     let kates = world.kate.sends("mine").await;
     world.kevin.sends("yours").await;
@@ -36,7 +36,7 @@ async fn whoever_leaves_sees_nothing_of_it_any_more_and_the_others_all() {
 }
 
 #[tokio::test]
-async fn leaving_again_is_no_error_for_whoever_took_part() {
+async fn leaving_again_returns_204_and_a_non_participant_gets_404() {
     let world = World::new().await;
     world.kate.leaves().await.is(204);
     world.kate.leaves().await.is(204);
@@ -47,7 +47,7 @@ async fn leaving_again_is_no_error_for_whoever_took_part() {
 }
 
 #[tokio::test]
-async fn the_last_to_leave_takes_all_along() {
+async fn the_last_participant_to_leave_deletes_all_messages() {
     let world = World::new().await;
     let ids = [world.kevin.sends("1").await, world.kate.sends("2").await];
     for person in [&world.kevin, &world.kate, &world.linnie] {
@@ -65,7 +65,7 @@ async fn the_last_to_leave_takes_all_along() {
 }
 
 #[tokio::test]
-async fn those_who_leave_at_once_all_leave() {
+async fn concurrent_leaves_all_return_204() {
     let world = World::new().await;
     for _ in 0..5 {
         let people = [&world.kevin, &world.kate, &world.linnie];

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::World;
 
 #[tokio::test]
-async fn contacts_are_those_one_shares_a_conversation_with() {
+async fn contacts_are_the_other_participants_of_the_callers_conversations() {
     let world = World::new().await;
     let mut expected = [world.kate.id.to_string(), world.linnie.id.to_string()];
     expected.sort();
@@ -45,7 +45,7 @@ async fn contacts_are_those_one_shares_a_conversation_with() {
 }
 
 #[tokio::test]
-async fn a_contact_shows_its_phone_number_only_to_those_it_talks_to() {
+async fn a_lookup_by_username_omits_the_phone_number_without_a_shared_conversation() {
     let world = World::new().await;
     let look_up = format!(
         "/v1/contacts?username={}",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::World;
 
 #[tokio::test]
-async fn conversations_are_listed_by_their_latest_activity() {
+async fn conversations_are_sorted_by_latest_activity() {
     let world = World::new().await;
     let first = world.kevin.begins(&[&world.kate], "name=1").await;
     let second = world.kevin.begins(&[&world.kate], "name=2").await;
@@ -53,7 +53,7 @@ async fn conversations_are_listed_by_their_latest_activity() {
 }
 
 #[tokio::test]
-async fn links_lead_through_all_conversations_and_back() {
+async fn link_headers_lead_through_all_pages_and_back() {
     let world = World::new().await;
     for number in 0..6 {
         world
@@ -86,7 +86,7 @@ async fn links_lead_through_all_conversations_and_back() {
 }
 
 #[tokio::test]
-async fn a_cursor_has_to_be_a_conversation_of_ones_own() {
+async fn a_cursor_that_is_no_conversation_of_the_caller_returns_400() {
     let world = World::new().await;
     for id in [
         world.buzz.conversation,
@@ -112,7 +112,7 @@ async fn a_cursor_has_to_be_a_conversation_of_ones_own() {
 }
 
 #[tokio::test]
-async fn an_archived_conversation_is_listed_apart_until_the_next_message() {
+async fn an_archived_conversation_is_listed_separately_until_the_next_message() {
     let world = World::new().await;
     let other = world.kate.begins(&[&world.buzz], "name=Other").await;
     let archived = world.kate.sets("archived=true").await.is(200).json();

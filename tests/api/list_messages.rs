@@ -17,7 +17,7 @@ async fn sends(person: &Person, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_list_has_ten_messages_newest_first_unless_told_otherwise() {
+async fn a_page_has_ten_messages_newest_first_by_default() {
     let world = World::new().await;
     let ids = sends(&world.kevin, 12).await;
     for person in [&world.kevin, &world.kate] {
@@ -31,7 +31,7 @@ async fn a_list_has_ten_messages_newest_first_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_a_page_too() {
+async fn an_empty_list_is_an_empty_page() {
     let world = World::new().await;
     let empty = json!({"has_more": false, "data": []});
     let page = world.kevin.lists("").await.is(200);
@@ -67,7 +67,7 @@ async fn has_more_is_exact() {
 }
 
 #[tokio::test]
-async fn starting_after_is_the_older_page_and_ending_before_the_one_just_newer() {
+async fn starting_after_returns_the_next_older_page_and_ending_before_the_next_newer_one() {
     let world = World::new().await;
     let ids = sends(&world.kevin, 6).await;
     let (third, fifth) = (&ids[2], &ids[4]);
@@ -106,7 +106,7 @@ async fn starting_after_is_the_older_page_and_ending_before_the_one_just_newer()
 }
 
 #[tokio::test]
-async fn a_cursor_is_good_after_its_message_is_gone() {
+async fn a_cursor_stays_valid_after_its_message_is_deleted() {
     let world = World::new().await;
     let ids = sends(&world.kevin, 3).await;
     world.kevin.deletes(&ids[1]).await.is(204);
@@ -123,7 +123,7 @@ async fn a_cursor_is_good_after_its_message_is_gone() {
 }
 
 #[tokio::test]
-async fn a_list_can_be_held_to_a_span_of_time() {
+async fn created_at_limits_a_list_to_a_time_range() {
     let world = World::new().await;
     let mut ids = Vec::new();
     for second in 1..=5_u64 {
@@ -158,7 +158,7 @@ async fn a_list_can_be_held_to_a_span_of_time() {
 }
 
 #[tokio::test]
-async fn a_span_of_time_and_a_cursor_hold_together() {
+async fn a_time_range_and_a_cursor_can_be_combined() {
     let world = World::new().await;
     let mut ids = Vec::new();
     for second in 1..=4_u64 {
@@ -212,7 +212,7 @@ async fn a_span_of_time_and_a_cursor_hold_together() {
 }
 
 #[tokio::test]
-async fn everything_is_listed_by_time_across_conversations() {
+async fn without_conversation_id_messages_of_all_conversations_are_sorted_by_time() {
     let world = World::new().await;
     let other = world.conversation_of(&[&world.kevin, &world.buzz]).await;
     let mut ids = Vec::new();
@@ -235,7 +235,7 @@ async fn everything_is_listed_by_time_across_conversations() {
 }
 
 #[tokio::test]
-async fn a_cursor_has_to_be_an_id_of_that_conversation() {
+async fn a_malformed_cursor_or_one_of_another_conversation_returns_400() {
     let world = World::new().await;
     let foreign = world.buzz.sends("elsewhere").await;
     for cursor in ["starting_after", "ending_before"] {
@@ -265,7 +265,7 @@ async fn a_cursor_has_to_be_an_id_of_that_conversation() {
 }
 
 #[tokio::test]
-async fn links_lead_through_all_pages_and_back() {
+async fn link_headers_lead_through_all_pages_and_back() {
     let world = World::new().await;
     let ids = sends(&world.kevin, 5).await;
     for start in [
@@ -323,7 +323,7 @@ async fn a_page_of_long_messages_is_complete() {
 }
 
 #[tokio::test]
-async fn a_page_that_would_not_fit_into_an_answer_of_lambda_ends_early() {
+async fn a_page_over_the_response_limit_of_lambda_ends_early() {
     let world = World::new().await;
     // Quotation marks take four times their bytes as JSON within JSON.
     let quotes = "\"".repeat(32 * 1024);

@@ -3,7 +3,7 @@
 use crate::harness::World;
 
 #[tokio::test]
-async fn whoever_is_shown_out_is_out() {
+async fn a_removed_participant_loses_access_until_added_again() {
     let world = World::new().await;
     let kevin = world
         .kevin
@@ -33,7 +33,7 @@ async fn whoever_is_shown_out_is_out() {
 }
 
 #[tokio::test]
-async fn anybody_may_show_oneself_out() {
+async fn participants_can_remove_themselves() {
     let world = World::new().await;
     world.kate.removes(&world.kate).await.is(204);
     world.kate.opens().await.is(404);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Json, World};
 
 #[tokio::test]
-async fn forms_and_json_say_the_same() {
+async fn a_form_and_json_are_equivalent() {
     let world = World::new().await;
     let conversation = world.conversation;
     let form = format!("conversation_id={conversation}&message=%C3%A9%20%26+%2B");
@@ -18,7 +18,7 @@ async fn forms_and_json_say_the_same() {
 }
 
 #[tokio::test]
-async fn the_type_of_a_body_is_read_as_http_has_it() {
+async fn the_content_type_may_have_parameters_and_any_case() {
     let world = World::new().await;
     let form = format!("conversation_id={}&message=hi", world.conversation);
     let json = json!({"conversation_id": world.conversation, "message": "hi"}).to_string();
@@ -37,7 +37,7 @@ async fn the_type_of_a_body_is_read_as_http_has_it() {
 }
 
 #[tokio::test]
-async fn a_body_of_another_type_is_refused() {
+async fn an_unsupported_content_type_returns_415() {
     let world = World::new().await;
     for content_type in [
         "text/plain",
@@ -55,7 +55,7 @@ async fn a_body_of_another_type_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_too_large_is_refused() {
+async fn a_body_over_256_kib_returns_413() {
     let world = World::new().await;
     let body = vec![b'a'; 256 * 1024 + 1];
     for content_type in ["application/json", "application/x-www-form-urlencoded"] {
@@ -68,7 +68,7 @@ async fn a_body_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn broken_json_is_refused() {
+async fn malformed_json_returns_400() {
     let world = World::new().await;
     let deep = "[".repeat(10_000);
     let deep_object = r#"{"a":"#.repeat(10_000);
@@ -98,7 +98,7 @@ async fn broken_json_is_refused() {
 }
 
 #[tokio::test]
-async fn text_that_is_not_utf_8_is_refused_never_mended() {
+async fn invalid_utf_8_in_a_form_returns_400() {
     let world = World::new().await;
     let conversation = world.conversation;
     for message in [&b"%FF"[..], b"%C3", b"%ED%A0%80"] {
@@ -123,7 +123,7 @@ async fn text_that_is_not_utf_8_is_refused_never_mended() {
 }
 
 #[tokio::test]
-async fn bad_input_is_named() {
+async fn invalid_parameters_return_400_and_are_named() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let message = format!("/v1/messages/{id}");
@@ -196,7 +196,7 @@ async fn bad_input_is_named() {
 }
 
 #[tokio::test]
-async fn bad_json_is_named() {
+async fn invalid_json_values_return_400_and_are_named() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let kevin = &world.kevin.username;
@@ -228,7 +228,7 @@ async fn bad_json_is_named() {
 }
 
 #[tokio::test]
-async fn parameters_have_to_be_where_the_method_has_them() {
+async fn a_body_on_get_and_a_query_on_post_return_400() {
     let world = World::new().await;
     let form = format!("conversation_id={}", world.conversation);
     let forgot_g = world

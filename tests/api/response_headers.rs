@@ -5,7 +5,7 @@ use reqwest::Method;
 use crate::harness::World;
 
 #[tokio::test]
-async fn no_answer_is_kept_by_caches_or_taken_for_another_type() {
+async fn every_response_forbids_caching_and_content_sniffing() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     for answer in [
@@ -34,7 +34,7 @@ async fn no_answer_is_kept_by_caches_or_taken_for_another_type() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_sent_comes_back_in_a_header() {
+async fn no_header_repeats_input_of_the_client() {
     let world = World::new().await;
     let needle = "needle";
     for answer in [
@@ -62,7 +62,7 @@ async fn nothing_that_is_sent_comes_back_in_a_header() {
 
 /// A link repeats the query: what of it was taken, and encoded anew.
 #[tokio::test]
-async fn a_link_has_nothing_that_could_end_it() {
+async fn a_link_header_encodes_the_query() {
     let world = World::new().await;
     for text in ["1", "2"] {
         world.kevin.sends(text).await;
@@ -79,7 +79,7 @@ async fn a_link_has_nothing_that_could_end_it() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_request_id_of_its_own() {
+async fn every_response_has_a_unique_request_id() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let answers = [

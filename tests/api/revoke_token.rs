@@ -11,7 +11,7 @@ async fn revokes(person: &Person, id: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn tokens_are_ones_own() {
+async fn a_token_of_another_contact_returns_404() {
     let world = World::new().await;
     let id = world.kevin.gets("/v1/tokens").await.ids().remove(0);
     for id in [id.as_str(), "0000000000000000", "nonsense"] {

@@ -5,7 +5,7 @@ use reqwest::Method;
 use crate::harness::World;
 
 #[tokio::test]
-async fn paths_that_are_no_endpoint_are_404_and_other_methods_405() {
+async fn an_unknown_path_returns_404() {
     let world = World::new().await;
     for path in [
         "/",

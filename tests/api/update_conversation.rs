@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::World;
 
 #[tokio::test]
-async fn reading_up_to_a_message_marks_all_before_it_once() {
+async fn read_up_to_marks_earlier_messages_of_others_as_read_once() {
     let world = World::new().await;
     let first = world.kevin.sends("1").await;
     let own = world.kate.sends("2").await;
@@ -42,7 +42,7 @@ async fn reading_up_to_a_message_marks_all_before_it_once() {
 }
 
 #[tokio::test]
-async fn what_has_not_been_sent_yet_cannot_be_read() {
+async fn read_up_to_does_not_cover_messages_sent_later() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
     let future = format!("zzzzzzzzz{}", &id[9..]);
@@ -61,7 +61,7 @@ async fn what_has_not_been_sent_yet_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn muting_and_pinning_are_ones_own() {
+async fn muting_and_pinning_affect_only_the_caller() {
     let world = World::new().await;
     let set = world
         .kate
@@ -87,7 +87,7 @@ async fn muting_and_pinning_are_ones_own() {
 }
 
 #[tokio::test]
-async fn a_change_has_to_say_something_that_can_be() {
+async fn invalid_parameters_return_400() {
     let world = World::new().await;
     world
         .kate
@@ -117,7 +117,7 @@ async fn a_change_has_to_say_something_that_can_be() {
 }
 
 #[tokio::test]
-async fn the_creator_names_a_conversation_and_once_gone_anybody() {
+async fn only_the_creator_renames_until_the_creator_leaves() {
     let world = World::new().await;
     let kevin = world.kevin.begins(&[&world.kate], "name=Kevin’s").await;
     let kate = world.kate.within(kevin.conversation);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Json, World};
 
 #[tokio::test]
-async fn one_sees_and_changes_oneself() {
+async fn fields_can_be_set_and_cleared() {
     let world = World::new().await;
     let me = world.kevin.gets("/v1/me").await.is(200).json();
     assert_eq!(
@@ -48,7 +48,7 @@ async fn one_sees_and_changes_oneself() {
 }
 
 #[tokio::test]
-async fn what_one_cannot_be_is_refused() {
+async fn invalid_fields_return_400_and_change_nothing() {
     let world = World::new().await;
     let before = world.kevin.gets("/v1/me").await.json();
     let long = format!("username={}", "a".repeat(33));
@@ -81,7 +81,7 @@ async fn what_one_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn a_new_username_shows_at_once_in_messages_and_reactions() {
+async fn a_new_username_appears_immediately_in_messages_and_reactions() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     world.kevin.reacts(&id, "heart").await.is(200);
@@ -104,7 +104,7 @@ async fn a_new_username_shows_at_once_in_messages_and_reactions() {
 }
 
 #[tokio::test]
-async fn a_username_is_taken_once_in_any_case_and_free_again_afterwards() {
+async fn a_username_in_use_returns_409_in_any_case_until_it_is_released() {
     let world = World::new().await;
     let name = format!("Shared.{}", world.kevin.id);
     world
@@ -138,7 +138,7 @@ async fn a_username_is_taken_once_in_any_case_and_free_again_afterwards() {
 }
 
 #[tokio::test]
-async fn of_many_who_take_a_username_at_once_one_has_it() {
+async fn of_concurrent_claims_of_a_username_exactly_one_succeeds() {
     let world = World::new().await;
     let name = format!("wanted.{}", world.kevin.id);
     let people = [&world.kevin, &world.kate, &world.linnie, &world.buzz];

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Json, World};
 
 #[tokio::test]
-async fn an_edit_keeps_the_reactions_and_when_it_was_read() {
+async fn an_edit_keeps_reactions_and_read_at() {
     let world = World::new().await;
     let id = world.kevin.sends("helo").await;
     world.kate.reacts(&id, "heart").await.is(200);
@@ -25,7 +25,7 @@ async fn an_edit_keeps_the_reactions_and_when_it_was_read() {
 }
 
 #[tokio::test]
-async fn only_the_author_edits() {
+async fn an_edit_by_another_participant_returns_403() {
     let world = World::new().await;
     let id = world.kevin.sends("mine").await;
     world
@@ -47,7 +47,7 @@ async fn only_the_author_edits() {
 }
 
 #[tokio::test]
-async fn reactions_of_all_kinds_and_people_are_shown_sorted() {
+async fn reactions_are_sorted_by_emoji_and_username() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     for (person, emoji) in [
@@ -66,7 +66,7 @@ async fn reactions_of_all_kinds_and_people_are_shown_sorted() {
 }
 
 #[tokio::test]
-async fn a_reaction_is_taken_away_and_those_of_others_stay() {
+async fn removing_a_reaction_keeps_those_of_others() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     world.kate.reacts(&id, "heart").await.is(200);
@@ -100,7 +100,7 @@ async fn a_reaction_is_taken_away_and_those_of_others_stay() {
 }
 
 #[tokio::test]
-async fn one_change_can_add_and_take_away() {
+async fn one_request_can_add_and_remove_reactions_and_mark_as_read() {
     let world = World::new().await;
     let (kate, id) = (&world.kate, world.kevin.sends("hello").await);
     kate.reacts(&id, "heart").await.is(200);
@@ -111,7 +111,7 @@ async fn one_change_can_add_and_take_away() {
 }
 
 #[tokio::test]
-async fn nobody_reacts_as_somebody_else_and_then_nothing_is_changed() {
+async fn a_reaction_as_another_contact_returns_403_and_changes_nothing() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let (kate, linnie) = (&world.kate.username, &world.linnie.username);
@@ -144,7 +144,7 @@ async fn nobody_reacts_as_somebody_else_and_then_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn thousands_of_usernames_are_refused_as_one_is() {
+async fn a_reaction_with_thousands_of_usernames_returns_403() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let mut names: Vec<_> = (0..10_000).map(|number| format!("name{number}")).collect();
@@ -155,7 +155,7 @@ async fn thousands_of_usernames_are_refused_as_one_is() {
 }
 
 #[tokio::test]
-async fn a_username_is_ones_own_in_any_case() {
+async fn the_username_of_a_reaction_is_case_insensitive() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let form = format!("reactions[heart][]={}", world.kate.username.to_uppercase());
@@ -167,7 +167,7 @@ async fn a_username_is_ones_own_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_message_takes_fifty_different_emoji() {
+async fn a_message_has_at_most_fifty_different_emoji() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let form = |range: std::ops::Range<u32>| {
@@ -192,7 +192,7 @@ async fn a_message_takes_fifty_different_emoji() {
 }
 
 #[tokio::test]
-async fn a_change_has_to_change_something() {
+async fn a_body_without_a_valid_change_returns_400() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     world
@@ -218,7 +218,7 @@ async fn a_change_has_to_change_something() {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_leaves_no_trace() {
+async fn an_update_without_effect_does_not_set_updated_at() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let same = world
@@ -231,7 +231,7 @@ async fn a_change_that_changes_nothing_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_cannot_be_changed() {
+async fn updating_a_deleted_message_returns_404() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     world.kevin.deletes(&id).await.is(204);
