@@ -5,20 +5,26 @@ use crate::harness::World;
 #[tokio::test]
 async fn a_new_participant_sees_earlier_messages_and_receives_later_ones() {
     let world = World::new().await;
-    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let kevin = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Home")
+        .await;
     kevin.sends("before").await;
-    let seen = kevin.adds(&world.buzz).await.is(200).json();
+    let seen = kevin.adds_participant(&world.buzz).await.is(200).json();
     assert_eq!(seen["contacts"].as_array().unwrap().len(), 3);
     let buzz = world.buzz.within(kevin.conversation);
-    assert_eq!(buzz.opens().await.is(200).json()["unread_count"], 0);
-    assert_eq!(buzz.lists("").await.texts(), ["before"]);
-    assert!(buzz.lists_all("").await.texts().is_empty());
-    kevin.sends("after").await;
-    assert_eq!(buzz.lists("").await.texts(), ["after", "before"]);
-    assert_eq!(buzz.lists_all("").await.texts(), ["after"]);
-    assert_eq!(buzz.opens().await.json()["unread_count"], 1);
     assert_eq!(
-        buzz.conversations("").await.ids()[0],
+        buzz.gets_conversation().await.is(200).json()["unread_count"],
+        0
+    );
+    assert_eq!(buzz.lists_messages("").await.texts(), ["before"]);
+    assert!(buzz.lists_inbox("").await.texts().is_empty());
+    kevin.sends("after").await;
+    assert_eq!(buzz.lists_messages("").await.texts(), ["after", "before"]);
+    assert_eq!(buzz.lists_inbox("").await.texts(), ["after"]);
+    assert_eq!(buzz.gets_conversation().await.json()["unread_count"], 1);
+    assert_eq!(
+        buzz.lists_conversations("").await.ids()[0],
         kevin.conversation.to_string()
     );
 }
@@ -26,15 +32,23 @@ async fn a_new_participant_sees_earlier_messages_and_receives_later_ones() {
 #[tokio::test]
 async fn adding_an_existing_participant_changes_nothing() {
     let world = World::new().await;
-    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let kevin = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Home")
+        .await;
     world
         .kate
         .within(kevin.conversation)
-        .sets("is_pinned=true")
+        .updates_conversation("is_pinned=true")
         .await
         .is(200);
-    kevin.adds(&world.kate).await.is(200);
-    let seen = world.kate.within(kevin.conversation).opens().await.json();
+    kevin.adds_participant(&world.kate).await.is(200);
+    let seen = world
+        .kate
+        .within(kevin.conversation)
+        .gets_conversation()
+        .await
+        .json();
     assert_eq!(seen["is_pinned"], true);
     assert_eq!(seen["contacts"].as_array().unwrap().len(), 2);
 }
@@ -42,25 +56,31 @@ async fn adding_an_existing_participant_changes_nothing() {
 #[tokio::test]
 async fn only_the_creator_of_a_named_conversation_adds_participants() {
     let world = World::new().await;
-    let named = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let named = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Home")
+        .await;
     let kate = world.kate.within(named.conversation);
-    kate.adds(&world.buzz)
+    kate.adds_participant(&world.buzz)
         .await
         .fails(403, "not_the_creator", ());
-    kate.removes(&world.kevin)
+    kate.removes_participant(&world.kevin)
         .await
         .fails(403, "not_the_creator", ());
-    let unnamed = world.kevin.begins(&[&world.kate, &world.linnie], "").await;
+    let unnamed = world
+        .kevin
+        .creates_conversation(&[&world.kate, &world.linnie], "")
+        .await;
     unnamed
-        .adds(&world.buzz)
+        .adds_participant(&world.buzz)
         .await
         .fails(403, "conversation_without_name", ());
     unnamed
-        .removes(&world.kate)
+        .removes_participant(&world.kate)
         .await
         .fails(403, "conversation_without_name", ());
     assert_eq!(
-        unnamed.opens().await.json()["contacts"]
+        unnamed.gets_conversation().await.json()["contacts"]
             .as_array()
             .unwrap()
             .len(),
@@ -68,24 +88,27 @@ async fn only_the_creator_of_a_named_conversation_adds_participants() {
     );
     let kates = world.kate.within(unnamed.conversation);
     kates
-        .adds(&world.buzz)
+        .adds_participant(&world.buzz)
         .await
         .fails(403, "not_the_creator", ());
-    named.leaves().await.is(204);
-    kate.adds(&world.buzz).await.is(200);
+    named.leaves_conversation().await.is(204);
+    kate.adds_participant(&world.buzz).await.is(200);
 }
 
 #[tokio::test]
 async fn concurrent_adds_are_all_applied() {
     let world = World::new().await;
-    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let kevin = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Home")
+        .await;
     let crowd = world.crowd(20).await;
-    let adds = crowd.iter().map(|one| kevin.adds(one));
+    let adds = crowd.iter().map(|one| kevin.adds_participant(one));
     for answer in futures_util::future::join_all(adds).await {
         answer.is(200);
     }
     assert_eq!(
-        kevin.opens().await.json()["contacts"]
+        kevin.gets_conversation().await.json()["contacts"]
             .as_array()
             .unwrap()
             .len(),
@@ -94,7 +117,7 @@ async fn concurrent_adds_are_all_applied() {
     kevin.sends("welcome").await;
     for one in &crowd {
         assert!(
-            one.lists_all("")
+            one.lists_inbox("")
                 .await
                 .texts()
                 .contains(&"welcome".to_owned())

@@ -7,7 +7,11 @@ use crate::harness::World;
 #[tokio::test]
 async fn a_missing_token_returns_401_with_www_authenticate() {
     let world = World::new().await;
-    let answer = world.nobody.lists("").await.fails(401, "token_missing", ());
+    let answer = world
+        .anonymous
+        .lists_messages("")
+        .await
+        .fails(401, "token_missing", ());
     assert_eq!(answer.header("www-authenticate"), "Bearer");
 }
 
@@ -91,14 +95,14 @@ async fn two_authorization_headers_return_401() {
 async fn authentication_is_checked_before_parameters() {
     let world = World::new().await;
     let stranger = world.kevin.with_token("unknown");
-    for person in [&world.nobody, &stranger] {
+    for person in [&world.anonymous, &stranger] {
         let code = if person.token == "unknown" {
             "token_invalid"
         } else {
             "token_missing"
         };
-        person.lists("limit=0").await.fails(401, code, ());
-        person.reads("no-id").await.fails(401, code, ());
+        person.lists_messages("limit=0").await.fails(401, code, ());
+        person.gets_message("no-id").await.fails(401, code, ());
         person
             .posts("/v1/messages", "nonsense=1")
             .await

@@ -1,6 +1,6 @@
 //! Every operation, by everybody.
 
-use crate::harness::{Answer, Person, World};
+use crate::harness::{Person, Response, World};
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
@@ -20,18 +20,18 @@ use Operation::{
 };
 
 impl Operation {
-    async fn by(self, person: &Person, world: &World, id: &str) -> Answer {
+    async fn by(self, person: &Person, world: &World, id: &str) -> Response {
         let person = person.within(world.conversation);
         match self {
-            ListConversation => person.lists("").await,
-            ListEverything => person.lists_all("").await,
+            ListConversation => person.lists_messages("").await,
+            ListEverything => person.lists_inbox("").await,
             Send => person.tries_to_send("hello").await,
-            Get => person.reads(id).await,
+            Get => person.gets_message(id).await,
             React => person.reacts(id, "heart").await,
-            TakeReactionAway => person.changes(id, "reactions[heart]=").await,
-            MarkRead => person.changes(id, "read=true").await,
-            Edit => person.changes(id, "message=edited").await,
-            Delete => person.deletes(id).await,
+            TakeReactionAway => person.updates_message(id, "reactions[heart]=").await,
+            MarkRead => person.updates_message(id, "read=true").await,
+            Edit => person.updates_message(id, "message=edited").await,
+            Delete => person.deletes_message(id).await,
         }
     }
 }
@@ -53,7 +53,7 @@ async fn message_operations_return_the_documented_status_for_each_role() {
     let world = World::new().await;
     for (operation, author, participant, outsider, nobody) in TABLE {
         for (person, status) in [
-            (&world.nobody, nobody),
+            (&world.anonymous, nobody),
             (&world.buzz, outsider),
             (&world.kate, participant),
             (&world.kevin, author),
@@ -66,7 +66,7 @@ async fn message_operations_return_the_documented_status_for_each_role() {
                 "{operation:?} by {}: {answer:?}",
                 person.username
             );
-            let message = world.kevin.reads(&id).await;
+            let message = world.kevin.gets_message(&id).await;
             if status >= 400 {
                 let message = message.is(200).json();
                 assert_eq!(
@@ -76,7 +76,7 @@ async fn message_operations_return_the_documented_status_for_each_role() {
                 );
                 assert_eq!(message["message"], "It’s mine");
                 assert_eq!(
-                    world.kevin.lists("limit=1").await.ids(),
+                    world.kevin.lists_messages("limit=1").await.ids(),
                     [id],
                     "nothing was sent"
                 );
@@ -113,7 +113,7 @@ async fn listing_and_sending_messages_return_the_same_404_for_foreign_and_unknow
         for conversation in [world.conversation, never] {
             let buzz = world.buzz.within(conversation);
             let answer = if operation == "list" {
-                buzz.lists("").await
+                buzz.lists_messages("").await
             } else {
                 buzz.tries_to_send("hi").await
             };
@@ -131,13 +131,16 @@ async fn without_conversation_id_only_messages_of_the_callers_conversations_are_
     world.kevin.sends("among us").await;
     world.buzz.sends("to myself").await;
     assert_eq!(
-        world.buzz.lists_all("").await.is(200).texts(),
+        world.buzz.lists_inbox("").await.is(200).texts(),
         ["to myself"]
     );
-    assert_eq!(world.kate.lists_all("").await.is(200).texts(), ["among us"]);
+    assert_eq!(
+        world.kate.lists_inbox("").await.is(200).texts(),
+        ["among us"]
+    );
     world
-        .nobody
-        .lists_all("")
+        .anonymous
+        .lists_inbox("")
         .await
         .fails(401, "token_missing", ());
 }
@@ -180,19 +183,27 @@ impl Affair {
         kevin: &Person,
         message: &str,
         token: &str,
-    ) -> Answer {
+    ) -> Response {
         let person = person.within(kevin.conversation);
         match self {
-            ListConversations => person.conversations("").await,
-            Begin => person.tries_to_begin(&[&world.kate], "name=Another").await,
-            Open => person.opens().await,
-            Name => person.sets("name=Renamed").await,
-            Mute => person.sets("is_muted=true").await,
-            ReadUpTo => person.sets(&format!("read_up_to={message}")).await,
-            AddSomebody => person.adds(&world.buzz).await,
-            ShowSomebodyOut => person.removes(&world.linnie).await,
-            ShowOneselfOut => person.removes(&person).await,
-            Leave => person.leaves().await,
+            ListConversations => person.lists_conversations("").await,
+            Begin => {
+                person
+                    .tries_to_create_conversation(&[&world.kate], "name=Another")
+                    .await
+            }
+            Open => person.gets_conversation().await,
+            Name => person.updates_conversation("name=Renamed").await,
+            Mute => person.updates_conversation("is_muted=true").await,
+            ReadUpTo => {
+                person
+                    .updates_conversation(&format!("read_up_to={message}"))
+                    .await
+            }
+            AddSomebody => person.adds_participant(&world.buzz).await,
+            ShowSomebodyOut => person.removes_participant(&world.linnie).await,
+            ShowOneselfOut => person.removes_participant(&person).await,
+            Leave => person.leaves_conversation().await,
             ListContacts => person.gets("/v1/contacts").await,
             GetContact => person.gets(&format!("/v1/contacts/{}", kevin.id)).await,
             LookUp => {
@@ -238,24 +249,24 @@ async fn other_operations_return_the_documented_status_for_each_role() {
         (RevokeToken, 204, 404, 404, 401),
     ];
     let world = World::new().await;
-    let outsider = world.newcomer("outsider").await;
+    let outsider = world.new_person("outsider").await;
     for (affair, creator, participant, stranger, nobody) in TABLE {
         for (person, status) in [
-            (&world.nobody, nobody),
+            (&world.anonymous, nobody),
             (&outsider, stranger),
             (&world.kate, participant),
             (&world.kevin, creator),
         ] {
             let kevin = world
                 .kevin
-                .begins(&[&world.kate, &world.linnie], "name=Home")
+                .creates_conversation(&[&world.kate, &world.linnie], "name=Home")
                 .await;
             let linnie = world.linnie.within(kevin.conversation);
             let message = kevin.sends("hello").await;
             let token = kevin.posts("/v1/tokens", "").await.is(201).json();
             let token = token["id"].as_str().unwrap();
             let before = (
-                linnie.opens().await.json(),
+                linnie.gets_conversation().await.json(),
                 kevin.gets("/v1/tokens").await.ids(),
             );
             let answer = affair.by(person, &world, &kevin, &message, token).await;
@@ -267,7 +278,7 @@ async fn other_operations_return_the_documented_status_for_each_role() {
             );
             if status >= 400 {
                 let mut after = (
-                    linnie.opens().await.json(),
+                    linnie.gets_conversation().await.json(),
                     kevin.gets("/v1/tokens").await.ids(),
                 );
                 // Who asks is active, whatever is answered.
@@ -282,9 +293,12 @@ async fn other_operations_return_the_documented_status_for_each_role() {
 #[tokio::test]
 async fn other_operations_return_the_same_404_for_foreign_and_unknown_conversations() {
     let world = World::new().await;
-    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let kevin = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Home")
+        .await;
     let message = kevin.sends("secret").await;
-    let outsider = world.newcomer("outsider").await;
+    let outsider = world.new_person("outsider").await;
     for affair in [
         Open,
         Name,

@@ -17,7 +17,7 @@ async fn a_hundred_concurrent_reactions_are_all_stored() {
     for answer in join_all(reactions).await {
         answer.is(200);
     }
-    let message = crowd[0].reads(&id).await.is(200).json();
+    let message = crowd[0].gets_message(&id).await.is(200).json();
     let mut everybody: Vec<_> = crowd.iter().map(|person| person.username.clone()).collect();
     everybody.sort();
     let expected = serde_json::json!([{ "heart": everybody }, { "joy": everybody }]);
@@ -36,11 +36,14 @@ async fn concurrently_added_and_removed_reactions_do_not_interfere() {
     let come = staying
         .iter()
         .map(|person| async { person.reacts(&id, "heart").await.is(200) });
-    let go = leaving
-        .iter()
-        .map(|person| async { person.changes(&id, "reactions[heart]=").await.is(200) });
+    let go = leaving.iter().map(|person| async {
+        person
+            .updates_message(&id, "reactions[heart]=")
+            .await
+            .is(200)
+    });
     tokio::join!(join_all(come), join_all(go));
-    let message = crowd[0].reads(&id).await.is(200).json();
+    let message = crowd[0].gets_message(&id).await.is(200).json();
     let mut expected: Vec<_> = staying
         .iter()
         .map(|person| person.username.clone())
@@ -62,8 +65,8 @@ async fn a_hundred_concurrent_sends_are_all_stored_with_unique_ids() {
         .collect();
     assert_eq!(ids.len(), 100);
     for page in [
-        world.kate.lists("limit=100").await,
-        world.kate.lists_all("limit=100").await,
+        world.kate.lists_messages("limit=100").await,
+        world.kate.lists_inbox("limit=100").await,
     ] {
         assert_eq!(page.ids().into_iter().collect::<BTreeSet<_>>(), ids);
         assert_eq!(page.texts().into_iter().collect::<BTreeSet<_>>(), texts);
@@ -80,9 +83,9 @@ async fn concurrent_edits_reactions_and_read_marks_are_all_applied() {
         .collect();
     let edits = texts
         .iter()
-        .map(|text| crowd[0].changes(&id, format!("message={text}")));
+        .map(|text| crowd[0].updates_message(&id, format!("message={text}")));
     let others = crowd[1..].iter().map(|person| {
-        person.changes(
+        person.updates_message(
             &id,
             format!("read=true&reactions[heart][]={}", person.username),
         )
@@ -91,7 +94,7 @@ async fn concurrent_edits_reactions_and_read_marks_are_all_applied() {
     for answer in edits.into_iter().chain(others) {
         answer.is(200);
     }
-    let message = crowd[0].reads(&id).await.is(200).json();
+    let message = crowd[0].gets_message(&id).await.is(200).json();
     assert!(texts.contains(&message["message"].as_str().unwrap().to_owned()));
     assert_eq!(
         message["reactions"][0]["heart"].as_array().unwrap().len(),
@@ -104,10 +107,10 @@ async fn concurrent_edits_reactions_and_read_marks_are_all_applied() {
 async fn concurrent_deletes_of_one_message_all_return_204() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
-    for answer in join_all((0..20).map(|_| world.kevin.deletes(&id))).await {
+    for answer in join_all((0..20).map(|_| world.kevin.deletes_message(&id))).await {
         answer.is(204);
     }
-    assert!(world.kate.lists_all("").await.ids().is_empty());
+    assert!(world.kate.lists_inbox("").await.ids().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +120,7 @@ async fn concurrent_read_marks_set_read_at_once() {
     let id = crowd[0].sends("hello").await;
     let readers = crowd[1..]
         .iter()
-        .map(|person| person.changes(&id, "read=true"));
+        .map(|person| person.updates_message(&id, "read=true"));
     let answers: BTreeSet<_> = join_all(readers)
         .await
         .into_iter()
@@ -133,7 +136,7 @@ async fn a_deleted_message_stays_deleted_despite_concurrent_reactions() {
     for _ in 0..5 {
         let id = crowd[0].sends("soon gone").await;
         let reactions = crowd[1..].iter().map(|person| person.reacts(&id, "heart"));
-        let (answers, deleted) = tokio::join!(join_all(reactions), crowd[0].deletes(&id));
+        let (answers, deleted) = tokio::join!(join_all(reactions), crowd[0].deletes_message(&id));
         deleted.is(204);
         assert!(
             answers
@@ -141,10 +144,10 @@ async fn a_deleted_message_stays_deleted_despite_concurrent_reactions() {
                 .all(|answer| [200, 404].contains(&answer.status.as_u16())),
             "{answers:?}"
         );
-        crowd[1].reads(&id).await.is(404);
+        crowd[1].gets_message(&id).await.is(404);
     }
-    assert!(crowd[1].lists("").await.ids().is_empty());
-    assert!(crowd[1].lists_all("").await.ids().is_empty());
+    assert!(crowd[1].lists_messages("").await.ids().is_empty());
+    assert!(crowd[1].lists_inbox("").await.ids().is_empty());
 }
 
 #[tokio::test]
@@ -179,11 +182,13 @@ async fn concurrent_updates_of_different_conversation_settings_are_all_applied()
             format!("archived={to}"),
             format!("read_up_to={last}"),
         ];
-        let sets = forms.iter().map(|form| world.kate.sets(form));
+        let sets = forms
+            .iter()
+            .map(|form| world.kate.updates_conversation(form));
         for answer in futures_util::future::join_all(sets).await {
             answer.is(200);
         }
-        let seen = world.kate.opens().await.json();
+        let seen = world.kate.gets_conversation().await.json();
         let flags = [&seen["is_muted"], &seen["is_pinned"]];
         assert_eq!(flags, [to; 2], "{seen}");
         assert_eq!(
@@ -202,7 +207,7 @@ async fn a_send_marks_earlier_messages_as_read_despite_concurrent_sends() {
         }
         let sends = [&world.kate, &world.kevin].map(|person| person.sends("at once"));
         futures_util::future::join_all(sends).await;
-        let unread = world.kate.opens().await.json()["unread_count"].clone();
+        let unread = world.kate.gets_conversation().await.json()["unread_count"].clone();
         assert!(unread == 0 || unread == 1, "{unread}");
     }
 }

@@ -2,16 +2,16 @@
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Person, World};
+use crate::harness::{Person, Response, World};
 
-async fn deletes_if(person: &Person, id: &str, tag: &str) -> Answer {
+async fn deletes_if(person: &Person, id: &str, tag: &str) -> Response {
     let headers = [("if-match", tag)];
     person
         .requests(Method::DELETE, &format!("/v1/messages/{id}"), &headers, ())
         .await
 }
 
-async fn reads_unless(person: &Person, id: &str, tag: &str) -> Answer {
+async fn reads_unless(person: &Person, id: &str, tag: &str) -> Response {
     let headers = [("if-none-match", tag)];
     person
         .requests(Method::GET, &format!("/v1/messages/{id}"), &headers, ())
@@ -20,7 +20,7 @@ async fn reads_unless(person: &Person, id: &str, tag: &str) -> Answer {
 
 #[tokio::test]
 async fn every_change_of_a_message_changes_its_etag() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let sent = world.kevin.tries_to_send("1").await.is(201);
     let id = sent.json()["id"].as_str().unwrap().to_owned();
     let mut tags = vec![sent.header("etag").to_owned()];
@@ -37,9 +37,9 @@ async fn every_change_of_a_message_changes_its_etag() {
         (&world.kate, "read=true".to_owned()),
         (&world.kate, "reactions[heart]=".to_owned()),
     ] {
-        let changed = person.changes(&id, form).await.is(200);
+        let changed = person.updates_message(&id, form).await.is(200);
         assert_eq!(
-            world.linnie.reads(&id).await.header("etag"),
+            world.linnie.gets_message(&id).await.header("etag"),
             changed.header("etag")
         );
         assert!(
@@ -48,11 +48,15 @@ async fn every_change_of_a_message_changes_its_etag() {
         );
         tags.push(changed.header("etag").to_owned());
     }
-    let nothing = world.kate.changes(&id, "read=true").await.is(200);
+    let nothing = world.kate.updates_message(&id, "read=true").await.is(200);
     assert_eq!(nothing.header("etag"), tags[4], "nothing was changed");
-    world.linnie.sets(&format!("read_up_to={id}")).await.is(200);
+    world
+        .linnie
+        .updates_conversation(&format!("read_up_to={id}"))
+        .await
+        .is(200);
     assert_eq!(
-        world.linnie.reads(&id).await.header("etag"),
+        world.linnie.gets_message(&id).await.header("etag"),
         tags[4],
         "it was read already"
     );
@@ -60,37 +64,53 @@ async fn every_change_of_a_message_changes_its_etag() {
 
 #[tokio::test]
 async fn a_profile_update_of_the_author_changes_the_etag_but_not_the_version() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let id = world.kevin.sends("hello").await;
-    let old = world.kate.reads(&id).await.header("etag").to_owned();
+    let old = world.kate.gets_message(&id).await.header("etag").to_owned();
     let form = "phone_number=1-800-759-3000";
     world.kevin.puts("/v1/me", form).await.is(200);
     let answer = reads_unless(&world.kate, &id, &old).await.is(200);
     assert_ne!(answer.header("etag"), old);
     world
         .kevin
-        .changes_if(&id, &old, "message=edited")
+        .updates_message_if_match(&id, &old, "message=edited")
         .await
         .is(200);
 }
 
 #[tokio::test]
 async fn repeating_an_applied_edit_with_the_old_etag_returns_200() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let id = world.kevin.sends("1").await;
-    let old = world.kevin.reads(&id).await.header("etag").to_owned();
-    let first = world.kevin.changes_if(&id, &old, "message=2").await.is(200);
-    let again = world.kevin.changes_if(&id, &old, "message=2").await.is(200);
+    let old = world
+        .kevin
+        .gets_message(&id)
+        .await
+        .header("etag")
+        .to_owned();
+    let first = world
+        .kevin
+        .updates_message_if_match(&id, &old, "message=2")
+        .await
+        .is(200);
+    let again = world
+        .kevin
+        .updates_message_if_match(&id, &old, "message=2")
+        .await
+        .is(200);
     assert_eq!(again.json(), first.json());
-    let other = world.kevin.changes_if(&id, &old, "message=3").await;
+    let other = world
+        .kevin
+        .updates_message_if_match(&id, &old, "message=3")
+        .await;
     other.fails(412, "precondition_failed", "If-Match");
 }
 
 #[tokio::test]
 async fn if_none_match_with_the_current_etag_returns_304() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let id = world.kevin.sends("hello").await;
-    let tag = world.kate.reads(&id).await.header("etag").to_owned();
+    let tag = world.kate.gets_message(&id).await.header("etag").to_owned();
     for tags in [
         tag.clone(),
         format!("W/{tag}"),
@@ -104,7 +124,11 @@ async fn if_none_match_with_the_current_etag_returns_304() {
         );
     }
     reads_unless(&world.kate, &id, "\"x\"").await.is(200);
-    world.kevin.changes(&id, "message=changed").await.is(200);
+    world
+        .kevin
+        .updates_message(&id, "message=changed")
+        .await
+        .is(200);
     let answer = reads_unless(&world.kate, &id, &tag).await.is(200);
     assert_eq!(answer.json()["message"], "changed");
     reads_unless(&world.buzz, &id, "*").await.is(404);
@@ -114,26 +138,38 @@ async fn if_none_match_with_the_current_etag_returns_304() {
 async fn if_match_with_a_stale_or_weak_etag_returns_412() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
-    let old = world.kevin.reads(&id).await.header("etag").to_owned();
+    let old = world
+        .kevin
+        .gets_message(&id)
+        .await
+        .header("etag")
+        .to_owned();
     world.kate.reacts(&id, "heart").await.is(200);
-    let before = world.kate.reads(&id).await;
+    let before = world.kate.gets_message(&id).await;
     let weak = format!("W/{}", before.header("etag"));
     for tag in [old.as_str(), "\"x\"", &weak] {
-        let answer = world.kevin.changes_if(&id, tag, "message=2").await;
+        let answer = world
+            .kevin
+            .updates_message_if_match(&id, tag, "message=2")
+            .await;
         answer.fails(412, "precondition_failed", "If-Match");
         deletes_if(&world.kevin, &id, tag)
             .await
             .fails(412, "precondition_failed", "If-Match");
     }
-    assert_eq!(world.kate.reads(&id).await.json(), before.json());
+    assert_eq!(world.kate.gets_message(&id).await.json(), before.json());
     let tags = format!("{old}, {}", before.header("etag"));
     let changed = world
         .kevin
-        .changes_if(&id, &tags, "message=2")
+        .updates_message_if_match(&id, &tags, "message=2")
         .await
         .is(200);
     assert_eq!(changed.json()["message"], "2");
-    world.kevin.changes_if(&id, "*", "message=3").await.is(200);
+    world
+        .kevin
+        .updates_message_if_match(&id, "*", "message=3")
+        .await
+        .is(200);
 }
 
 #[tokio::test]
@@ -141,13 +177,18 @@ async fn of_concurrent_edits_of_one_version_exactly_one_succeeds() {
     let world = World::new().await;
     let id = world.kevin.sends("0").await;
     for round in 0..5 {
-        let tag = world.kevin.reads(&id).await.header("etag").to_owned();
+        let tag = world
+            .kevin
+            .gets_message(&id)
+            .await
+            .header("etag")
+            .to_owned();
         let forms: Vec<_> = (0..10)
             .map(|number| format!("message={round}.{number}"))
             .collect();
         let edits = forms
             .iter()
-            .map(|form| world.kevin.changes_if(&id, &tag, form));
+            .map(|form| world.kevin.updates_message_if_match(&id, &tag, form));
         let answers = futures_util::future::join_all(edits).await;
         let made: Vec<_> = answers
             .iter()
@@ -159,7 +200,7 @@ async fn of_concurrent_edits_of_one_version_exactly_one_succeeds() {
                 .iter()
                 .all(|answer| [200, 412].contains(&answer.status.as_u16()))
         );
-        assert_eq!(world.kate.reads(&id).await.json(), made[0].json());
+        assert_eq!(world.kate.gets_message(&id).await.json(), made[0].json());
     }
 }
 
@@ -167,9 +208,14 @@ async fn of_concurrent_edits_of_one_version_exactly_one_succeeds() {
 async fn a_delete_with_the_current_etag_returns_204() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
-    let tag = world.kevin.reads(&id).await.header("etag").to_owned();
+    let tag = world
+        .kevin
+        .gets_message(&id)
+        .await
+        .header("etag")
+        .to_owned();
     deletes_if(&world.kevin, &id, &tag).await.is(204);
-    world.kevin.reads(&id).await.is(404);
+    world.kevin.gets_message(&id).await.is(404);
     deletes_if(&world.kevin, &id, &tag).await.is(204);
     deletes_if(&world.buzz, &id, &tag).await.is(404);
 }
@@ -179,11 +225,17 @@ async fn if_match_and_if_none_match_with_a_malformed_tag_return_400() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
     for tag in ["1", "\"1", "", "\"1\" \"2\""] {
-        let answer = world.kevin.changes_if(&id, tag, "message=2").await;
+        let answer = world
+            .kevin
+            .updates_message_if_match(&id, tag, "message=2")
+            .await;
         answer.fails(400, "parameter_invalid", "If-Match");
         let answer = reads_unless(&world.kevin, &id, tag).await;
         answer.fails(400, "parameter_invalid", "If-None-Match");
     }
-    let theirs = world.kate.changes_if(&id, "\"9\"", "message=2").await;
+    let theirs = world
+        .kate
+        .updates_message_if_match(&id, "\"9\"", "message=2")
+        .await;
     theirs.fails(403, "not_the_author", "message");
 }

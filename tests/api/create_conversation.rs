@@ -11,7 +11,7 @@ async fn a_new_conversation_has_the_creator_and_the_given_participants() {
     let world = World::new().await;
     let kevin = &world.kevin;
     let answer = kevin
-        .tries_to_begin(&[&world.kate, &world.buzz], "name=Home")
+        .tries_to_create_conversation(&[&world.kate, &world.buzz], "name=Home")
         .await
         .is(201);
     let conversation = answer.json();
@@ -51,14 +51,14 @@ async fn a_new_conversation_has_the_creator_and_the_given_participants() {
     for person in [kevin, &world.kate, &world.buzz] {
         let seen = person
             .within(id.parse().unwrap())
-            .opens()
+            .gets_conversation()
             .await
             .is(200)
             .json();
         assert_eq!((&seen["id"], &seen["name"]), (&json!(id), &json!("Home")));
         assert!(
             person
-                .conversations("")
+                .lists_conversations("")
                 .await
                 .ids()
                 .contains(&id.to_owned())
@@ -95,11 +95,11 @@ async fn participants_are_given_by_username_in_any_case_or_by_id_in_a_form_or_js
 #[tokio::test]
 async fn an_existing_unnamed_conversation_of_two_contacts_returns_200() {
     let world = World::new().await;
-    let kevin = world.kevin.begins(&[&world.kate], "").await;
+    let kevin = world.kevin.creates_conversation(&[&world.kate], "").await;
     kevin.sends("hello").await;
     let again = world
         .kate
-        .tries_to_begin(&[&world.kevin], "")
+        .tries_to_create_conversation(&[&world.kevin], "")
         .await
         .is(200)
         .json();
@@ -108,12 +108,21 @@ async fn an_existing_unnamed_conversation_of_two_contacts_returns_200() {
         (&again["last_message"]["message"], &again["unread_count"]),
         (&json!("hello"), &json!(1))
     );
-    let named = world.kevin.begins(&[&world.kate], "name=Other").await;
+    let named = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Other")
+        .await;
     assert_ne!(named.conversation, kevin.conversation);
-    let with_buzz = world.kevin.begins(&[&world.buzz], "").await;
+    let with_buzz = world.kevin.creates_conversation(&[&world.buzz], "").await;
     assert_ne!(with_buzz.conversation, kevin.conversation);
-    let three = world.kevin.begins(&[&world.kate, &world.buzz], "").await;
-    let other_three = world.kevin.begins(&[&world.kate, &world.buzz], "").await;
+    let three = world
+        .kevin
+        .creates_conversation(&[&world.kate, &world.buzz], "")
+        .await;
+    let other_three = world
+        .kevin
+        .creates_conversation(&[&world.kate, &world.buzz], "")
+        .await;
     assert_ne!(three.conversation, other_three.conversation);
 }
 
@@ -126,7 +135,7 @@ async fn concurrent_requests_of_two_contacts_create_one_conversation() {
         } else {
             (&world.kate, &world.kevin)
         };
-        async { one.tries_to_begin(&[other], "").await }
+        async { one.tries_to_create_conversation(&[other], "").await }
     });
     let answers = futures_util::future::join_all(begins).await;
     let ids: BTreeSet<_> = answers
@@ -136,21 +145,29 @@ async fn concurrent_requests_of_two_contacts_create_one_conversation() {
     assert_eq!(ids.len(), 1, "{answers:?}");
     let new = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(new, 1, "{answers:?}");
-    assert_eq!(world.kevin.conversations("").await.ids().len(), 2);
+    assert_eq!(world.kevin.lists_conversations("").await.ids().len(), 2);
 }
 
 #[tokio::test]
 async fn two_contacts_get_a_new_conversation_after_one_left_or_the_first_was_named() {
     let world = World::new().await;
-    let first = world.kevin.begins(&[&world.kate], "").await;
-    world.kate.within(first.conversation).leaves().await.is(204);
-    let second = world.kevin.begins(&[&world.kate], "").await;
+    let first = world.kevin.creates_conversation(&[&world.kate], "").await;
+    world
+        .kate
+        .within(first.conversation)
+        .leaves_conversation()
+        .await
+        .is(204);
+    let second = world.kevin.creates_conversation(&[&world.kate], "").await;
     assert_ne!(first.conversation, second.conversation);
-    second.sets("name=Now with a name").await.is(200);
-    let third = world.kate.begins(&[&world.kevin], "").await;
+    second
+        .updates_conversation("name=Now with a name")
+        .await
+        .is(200);
+    let third = world.kate.creates_conversation(&[&world.kevin], "").await;
     assert_ne!(second.conversation, third.conversation);
     assert_eq!(
-        second.opens().await.is(200).json()["name"],
+        second.gets_conversation().await.is(200).json()["name"],
         "Now with a name"
     );
 }
@@ -158,10 +175,10 @@ async fn two_contacts_get_a_new_conversation_after_one_left_or_the_first_was_nam
 #[tokio::test]
 async fn a_conversation_with_only_the_creator_is_allowed() {
     let world = World::new().await;
-    let notes = world.kevin.begins(&[&world.kevin], "").await;
+    let notes = world.kevin.creates_conversation(&[&world.kevin], "").await;
     notes.sends("milk").await;
     assert_eq!(
-        notes.opens().await.json()["contacts"]
+        notes.gets_conversation().await.json()["contacts"]
             .as_array()
             .unwrap()
             .len(),
@@ -172,7 +189,7 @@ async fn a_conversation_with_only_the_creator_is_allowed() {
 #[tokio::test]
 async fn unknown_participants_return_404_and_invalid_parameters_400() {
     let world = World::new().await;
-    let before = world.kevin.conversations("").await.ids();
+    let before = world.kevin.lists_conversations("").await.ids();
     let begin = async |form: &str| world.kevin.posts("/v1/conversations", form).await;
     let answer = begin("participants[]=Nobody.Here").await;
     let answer = answer.fails(404, "contact_not_found", "participants[]");
@@ -206,7 +223,7 @@ async fn unknown_participants_return_404_and_invalid_parameters_400() {
         .await
         .fails(400, "parameter_invalid", "participants");
     assert_eq!(
-        world.kevin.conversations("").await.ids(),
+        world.kevin.lists_conversations("").await.ids(),
         before,
         "nothing was begun"
     );
@@ -217,20 +234,26 @@ async fn a_conversation_has_at_most_ninety_participants() {
     let world = World::new().await;
     let crowd = world.crowd(90).await;
     let mut others: Vec<_> = crowd.iter().skip(1).collect();
-    let first = crowd[0].begins(&others, "name=Crowd").await;
+    let first = crowd[0].creates_conversation(&others, "name=Crowd").await;
     crowd[0]
         .within(first.conversation)
         .sends("hello, all")
         .await;
     assert_eq!(
-        crowd[89].within(first.conversation).opens().await.json()["unread_count"],
+        crowd[89]
+            .within(first.conversation)
+            .gets_conversation()
+            .await
+            .json()["unread_count"],
         1
     );
     first
-        .adds(&world.kevin)
+        .adds_participant(&world.kevin)
         .await
         .fails(400, "parameter_invalid", "participants[]");
     others.push(&world.kevin);
-    let too_many = crowd[0].tries_to_begin(&others, "name=Too many").await;
+    let too_many = crowd[0]
+        .tries_to_create_conversation(&others, "name=Too many")
+        .await;
     too_many.fails(400, "parameter_invalid", "participants[]");
 }

@@ -29,9 +29,9 @@ async fn a_created_message_is_immediately_visible_to_every_participant() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     for person in [&world.kevin, &world.kate, &world.linnie] {
-        person.reads(&id).await.is(200);
-        assert_eq!(person.lists("").await.is(200).ids(), [id.as_str()]);
-        assert_eq!(person.lists_all("").await.is(200).ids(), [id.as_str()]);
+        person.gets_message(&id).await.is(200);
+        assert_eq!(person.lists_messages("").await.is(200).ids(), [id.as_str()]);
+        assert_eq!(person.lists_inbox("").await.is(200).ids(), [id.as_str()]);
     }
 }
 
@@ -41,7 +41,7 @@ async fn a_text_of_32_kib_is_stored_and_one_byte_more_returns_400() {
     let longest = "é".repeat(16 * 1024);
     let id = world.kevin.sends(&longest).await;
     assert_eq!(
-        world.kate.reads(&id).await.is(200).json()["message"],
+        world.kate.gets_message(&id).await.is(200).json()["message"],
         longest
     );
     let answer = world.kevin.tries_to_send(&format!("{longest}x")).await;
@@ -60,7 +60,10 @@ async fn a_text_is_returned_unchanged() {
         "<script>",
     ] {
         let id = world.kevin.sends(text).await;
-        assert_eq!(world.kate.reads(&id).await.is(200).json()["message"], text);
+        assert_eq!(
+            world.kate.gets_message(&id).await.is(200).json()["message"],
+            text
+        );
     }
 }
 
@@ -126,6 +129,14 @@ async fn a_message_with_an_unknown_parameter_is_not_stored() {
         .posts("/v1/messages", form)
         .await
         .fails(400, "parameter_unknown", "mesage");
-    assert!(world.kevin.lists("").await.is(200).ids().is_empty());
-    assert!(world.kevin.lists_all("").await.is(200).ids().is_empty());
+    assert!(
+        world
+            .kevin
+            .lists_messages("")
+            .await
+            .is(200)
+            .ids()
+            .is_empty()
+    );
+    assert!(world.kevin.lists_inbox("").await.is(200).ids().is_empty());
 }

@@ -9,15 +9,15 @@ async fn a_deleted_message_is_gone() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
     world.kate.reacts(&id, "heart").await.is(200);
-    let answer = world.kevin.deletes(&id).await.is(204);
+    let answer = world.kevin.deletes_message(&id).await.is(204);
     assert_eq!(answer.json(), Value::Null);
     for person in [&world.kevin, &world.kate, &world.linnie] {
         person
-            .reads(&id)
+            .gets_message(&id)
             .await
             .fails(404, "message_not_found", "id");
-        assert!(person.lists("").await.is(200).ids().is_empty());
-        assert!(person.lists_all("").await.is(200).ids().is_empty());
+        assert!(person.lists_messages("").await.is(200).ids().is_empty());
+        assert!(person.lists_inbox("").await.is(200).ids().is_empty());
     }
 }
 
@@ -25,12 +25,12 @@ async fn a_deleted_message_is_gone() {
 async fn deleting_again_returns_204_and_a_non_participant_gets_404() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
-    world.kevin.deletes(&id).await.is(204);
-    world.kevin.deletes(&id).await.is(204);
-    world.kate.deletes(&id).await.is(204);
+    world.kevin.deletes_message(&id).await.is(204);
+    world.kevin.deletes_message(&id).await.is(204);
+    world.kate.deletes_message(&id).await.is(204);
     world
         .buzz
-        .deletes(&id)
+        .deletes_message(&id)
         .await
         .fails(404, "message_not_found", "id");
 }
@@ -41,8 +41,8 @@ async fn a_delete_by_another_participant_returns_403() {
     let id = world.kevin.sends("mine").await;
     world
         .kate
-        .deletes(&id)
+        .deletes_message(&id)
         .await
         .fails(403, "not_the_author", ());
-    world.kate.reads(&id).await.is(200);
+    world.kate.gets_message(&id).await.is(200);
 }

@@ -8,8 +8,8 @@ use crate::harness::World;
 async fn unread_count_is_per_participant_and_falls_with_reads_and_deletes() {
     let world = World::new().await;
     let unread = async |person: &crate::harness::Person| {
-        let one = person.opens().await.is(200).json()["unread_count"].clone();
-        let listed = person.conversations("").await.is(200).json()["data"][0].clone();
+        let one = person.gets_conversation().await.is(200).json()["unread_count"].clone();
+        let listed = person.lists_conversations("").await.is(200).json()["data"][0].clone();
         assert_eq!(listed["unread_count"], one);
         one
     };
@@ -25,7 +25,7 @@ async fn unread_count_is_per_participant_and_falls_with_reads_and_deletes() {
     );
     let read = world
         .kate
-        .sets(&format!("read_up_to={second}"))
+        .updates_conversation(&format!("read_up_to={second}"))
         .await
         .is(200)
         .json();
@@ -34,11 +34,11 @@ async fn unread_count_is_per_participant_and_falls_with_reads_and_deletes() {
     assert_eq!(unread(&world.kate).await, 1);
     world
         .kate
-        .sets(&format!("read_up_to={first}"))
+        .updates_conversation(&format!("read_up_to={first}"))
         .await
         .is(200);
     assert_eq!(unread(&world.kate).await, 1, "what is read stays read");
-    world.linnie.deletes(&third).await.is(204);
+    world.linnie.deletes_message(&third).await.is(204);
     assert_eq!(unread(&world.kate).await, 0);
     assert_eq!(unread(&world.kevin).await, 0);
 }
@@ -50,10 +50,13 @@ async fn unread_count_is_capped_at_a_hundred() {
     for number in 0..105 {
         last = world.kevin.sends(&number.to_string()).await;
     }
-    assert_eq!(world.kate.opens().await.json()["unread_count"], 100);
+    assert_eq!(
+        world.kate.gets_conversation().await.json()["unread_count"],
+        100
+    );
     let read = world
         .kate
-        .sets(&format!("read_up_to={last}"))
+        .updates_conversation(&format!("read_up_to={last}"))
         .await
         .is(200)
         .json();
@@ -67,27 +70,27 @@ async fn last_message_is_the_newest_message_that_is_not_deleted() {
     let second = world.kevin.sends("2").await;
     world.kate.reacts(&second, "heart").await.is(200);
     for person in [&world.kate, &world.linnie] {
-        let message = person.reads(&second).await.json();
+        let message = person.gets_message(&second).await.json();
         assert_eq!(
-            person.opens().await.json()["last_message"]["id"],
+            person.gets_conversation().await.json()["last_message"]["id"],
             message["id"]
         );
-        let listed = person.conversations("").await.json()["data"][0]["last_message"].clone();
+        let listed = person.lists_conversations("").await.json()["data"][0]["last_message"].clone();
         assert_eq!(listed["reactions"], message["reactions"]);
         assert_eq!(listed["contact"]["username"], json!(world.kevin.username));
     }
-    world.kevin.deletes(&second).await.is(204);
+    world.kevin.deletes_message(&second).await.is(204);
     assert_eq!(
-        world.kate.opens().await.json()["last_message"]["id"],
+        world.kate.gets_conversation().await.json()["last_message"]["id"],
         json!(first)
     );
     assert_eq!(
-        world.kate.conversations("").await.json()["data"][0]["last_message"]["id"],
+        world.kate.lists_conversations("").await.json()["data"][0]["last_message"]["id"],
         json!(first)
     );
-    world.kevin.deletes(&first).await.is(204);
+    world.kevin.deletes_message(&first).await.is(204);
     assert_eq!(
-        world.kate.conversations("").await.json()["data"][0]["last_message"],
+        world.kate.lists_conversations("").await.json()["data"][0]["last_message"],
         Value::Null
     );
 }

@@ -4,13 +4,16 @@ use crate::harness::World;
 
 #[tokio::test]
 async fn a_message_is_the_same_when_created_read_and_listed() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let sent = world.kevin.tries_to_send("hello").await.is(201).json();
     let id = sent["id"].as_str().unwrap();
-    assert_eq!(world.kate.reads(id).await.is(200).json(), sent);
-    assert_eq!(world.kate.lists("").await.is(200).json()["data"][0], sent);
+    assert_eq!(world.kate.gets_message(id).await.is(200).json(), sent);
     assert_eq!(
-        world.kate.lists_all("").await.is(200).json()["data"][0],
+        world.kate.lists_messages("").await.is(200).json()["data"][0],
+        sent
+    );
+    assert_eq!(
+        world.kate.lists_inbox("").await.is(200).json()["data"][0],
         sent
     );
 }
@@ -33,7 +36,7 @@ async fn a_malformed_id_returns_404() {
         if *other != id {
             world
                 .kevin
-                .reads(other)
+                .gets_message(other)
                 .await
                 .fails(404, "message_not_found", "id");
         }
@@ -45,7 +48,7 @@ async fn an_id_with_a_slash_returns_404() {
     let world = World::new().await;
     // A gateway may take it for a part of the path, or of the id.
     for other in ["a/b", "a%2Fb", "..%2F.."] {
-        world.kevin.reads(other).await.is(404);
+        world.kevin.gets_message(other).await.is(404);
     }
 }
 
@@ -55,7 +58,7 @@ async fn an_unknown_parameter_returns_400() {
     let id = world.kevin.sends("hello").await;
     world
         .kevin
-        .reads(&format!("{id}?verbose=1"))
+        .gets_message(&format!("{id}?verbose=1"))
         .await
         .fails(400, "parameter_unknown", "verbose");
     world
@@ -68,5 +71,5 @@ async fn an_unknown_parameter_returns_400() {
         )
         .await
         .fails(400, "malformed_request", ());
-    world.kevin.reads(&id).await.is(200);
+    world.kevin.gets_message(&id).await.is(200);
 }

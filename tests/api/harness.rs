@@ -1,39 +1,31 @@
 //! A world to test in: an API, three people in a conversation, and one who is not in it.
 
-mod answer;
 mod chaos;
 mod forward;
+mod host;
 mod logs;
 mod person;
 mod proxy;
+mod response;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use dynoxide::types::AttributeValue;
-use local_stack::engine::config_at;
-use local_stack::stack::{Stack, listen};
+use local_stack::stack::Stack;
 use shared::Store;
 use shared::caller::Caller;
 use shared::id::{ContactId, ConversationId};
 use shared::message::Text;
-use shared::store::{Admin, NewContact, Tables, Timeouts};
+use shared::store::{Admin, NewContact};
 use shared::time::{Clock, Micros};
 use shared::token::Label;
 
-pub use answer::{Answer, Cost};
 pub use chaos::Chaos;
+use host::{Host, serve};
 pub use logs::all as whole_log;
 pub use person::{Body, Json, Person};
 pub use proxy::{Fault, Proxy};
-
-/// Timeouts for tests of anything else: on a busy machine, unoptimized code takes seconds for a hundred
-/// requests at once. Hosts behind a proxy keep the timeouts of production.
-const LONG_TIMEOUTS: Timeouts = Timeouts {
-    attempt: Duration::from_secs(30),
-    call: Duration::from_mins(1),
-    request: Duration::from_mins(2),
-};
+pub use response::{Cost, Response};
 
 /// An API of its own for each test, or the one that runs at `API_URL`.
 pub struct World {
@@ -50,7 +42,7 @@ pub struct World {
     /// Does not, and has a conversation of his own.
     pub buzz: Person,
     /// Has no token.
-    pub nobody: Person,
+    pub anonymous: Person,
     /// The conversation of Kevin, Kate and Linnie.
     pub conversation: ConversationId,
 }
@@ -66,13 +58,13 @@ impl World {
             return Self::populated(&url, store, None).await;
         }
         let stack = Stack::start(None).await.expect("the stack starts");
-        let store = stack.store.clone().with_timeouts(LONG_TIMEOUTS);
+        let store = stack.store.clone().with_timeouts(host::LONG_TIMEOUTS);
         let url = serve(&stack, &store).await;
         Self::populated(&url, store, Some(stack)).await
     }
 
     /// The same, and it is known of this minute that all are active: nothing of that is left to be written.
-    pub async fn awake() -> Self {
+    pub async fn active() -> Self {
         let world = Self::new().await;
         for person in [&world.kevin, &world.kate, &world.linnie, &world.buzz] {
             person.gets("/v1/me").await.is(200);
@@ -83,7 +75,8 @@ impl World {
     async fn populated(url: &str, store: Store, stack: Option<Stack>) -> Self {
         let conversation = ConversationId::random();
         let person = |name| Person::new(url, name, conversation);
-        let [kevin, kate, linnie, nobody] = ["kevin", "kate", "linnie", "nobody"].map(person);
+        let [kevin, kate, linnie] = ["kevin", "kate", "linnie"].map(person);
+        let anonymous = kevin.with_token("");
         let buzz = Person::new(url, "buzz", ConversationId::random());
         let world = Self {
             store,
@@ -92,16 +85,18 @@ impl World {
             kate,
             linnie,
             buzz,
-            nobody,
+            anonymous,
             conversation,
         };
         for person in [&world.kevin, &world.kate, &world.linnie, &world.buzz] {
-            world.adds(person).await;
+            world.create_contact(person).await;
         }
         world
-            .begins(conversation, &[&world.kevin, &world.kate, &world.linnie])
+            .create_conversation(conversation, &[&world.kevin, &world.kate, &world.linnie])
             .await;
-        world.begins(world.buzz.conversation, &[&world.buzz]).await;
+        world
+            .create_conversation(world.buzz.conversation, &[&world.buzz])
+            .await;
         world
     }
 
@@ -121,7 +116,7 @@ impl World {
     }
 
     /// Takes an item out of a table behind the API's back.
-    pub fn removes(&self, table: &str, key: &[(&str, AttributeValue)]) {
+    pub fn delete_item(&self, table: &str, key: &[(&str, AttributeValue)]) {
         let key: serde_json::Map<_, _> = key
             .iter()
             .map(|(name, value)| ((*name).to_owned(), serde_json::to_value(value).unwrap()))
@@ -136,35 +131,13 @@ impl World {
         assert!(removed.attributes.is_some(), "it was there");
     }
 
-    /// The same API on a host that reaches DynamoDB only through a proxy.
-    pub async fn host_behind(&self, proxy: &Proxy) -> String {
-        self.host_through(proxy.url()).await
-    }
-
-    /// The same API on a host that knows nothing of what others have done, and reaches DynamoDB here.
-    pub async fn host_through(&self, url: &str) -> String {
-        serve(self.stack(), &self.store_at(url)).await
-    }
-
-    /// The same API on a host that knows nothing of what others have done, with this clock.
-    pub async fn new_host_at(&self, moment: Micros) -> String {
-        let store = self.store_at(&self.engine().url());
-        let store = store
-            .with_timeouts(LONG_TIMEOUTS)
-            .with_clock(Clock::new(move || moment));
-        serve(self.stack(), &store).await
-    }
-
-    /// A store of its own, over DynamoDB at this address.
-    fn store_at(&self, url: &str) -> Store {
-        let config = config_at(url).unwrap();
-        let variables: std::collections::HashMap<_, _> = self.stack().variables().collect();
-        let tables = Tables::from_vars(|name| variables.get(name).map(|&name| name.to_owned()));
-        Store::new(&config, tables.unwrap())
+    /// Another host of the same API.
+    pub fn host(&self) -> Host<'_> {
+        Host::new(self.stack())
     }
 
     /// A message that `person` has sent at this moment; its id.
-    pub async fn sent_at(&self, person: &Person, moment: Micros, text: &str) -> String {
+    pub async fn message_sent_at(&self, person: &Person, moment: Micros, text: &str) -> String {
         let store = self.store.clone().with_clock(Clock::new(move || moment));
         let text = Text::try_from(text.to_owned()).unwrap();
         let caller = Caller::with_token(&person.token);
@@ -178,26 +151,17 @@ impl World {
     }
 
     /// Somebody new who takes part in nothing.
-    pub async fn newcomer(&self, name: &str) -> Person {
+    pub async fn new_person(&self, name: &str) -> Person {
         let person = Person::new(&self.kevin.url, name, self.conversation);
-        self.adds(&person).await;
+        self.create_contact(&person).await;
         person
     }
 
     /// A new conversation of these.
-    pub async fn conversation_of(&self, participants: &[&Person]) -> ConversationId {
+    pub async fn new_conversation(&self, participants: &[&Person]) -> ConversationId {
         let id = ConversationId::random();
-        self.begins(id, participants).await;
+        self.create_conversation(id, participants).await;
         id
-    }
-
-    /// The same API on another host, whose clock tells this.
-    pub async fn host_at(&self, now: impl Fn() -> Micros + Send + Sync + 'static) -> String {
-        serve(
-            self.stack(),
-            &self.store().clone().with_clock(Clock::new(now)),
-        )
-        .await
     }
 
     /// A number of new people in one new conversation.
@@ -206,15 +170,15 @@ impl World {
         let mut crowd = Vec::new();
         for _ in 0..size {
             let person = Person::new(&self.kevin.url, "one", conversation);
-            self.adds(&person).await;
+            self.create_contact(&person).await;
             crowd.push(person);
         }
-        self.begins(conversation, &crowd.iter().collect::<Vec<_>>())
+        self.create_conversation(conversation, &crowd.iter().collect::<Vec<_>>())
             .await;
         crowd
     }
 
-    async fn adds(&self, person: &Person) {
+    async fn create_contact(&self, person: &Person) {
         let contact = NewContact {
             id: person.id,
             username: person.username.clone().try_into().unwrap(),
@@ -235,7 +199,7 @@ impl World {
     }
 
     /// A conversation of these with this id, begun before all that is told here.
-    pub async fn begins(&self, id: ConversationId, participants: &[&Person]) {
+    pub async fn create_conversation(&self, id: ConversationId, participants: &[&Person]) {
         let participants: BTreeSet<ContactId> =
             participants.iter().map(|person| person.id).collect();
         let store = self.store.clone().with_clock(Clock::new(|| Micros(1)));
@@ -244,12 +208,4 @@ impl World {
             .await
             .unwrap();
     }
-}
-
-async fn serve(stack: &Stack, store: &Store) -> String {
-    let api = stack.api(store).expect("template and handlers match");
-    let listener = listen("127.0.0.1", 0).await.expect("there is a free port");
-    let address = listener.local_addr().expect("it has an address");
-    tokio::spawn(async move { axum::serve(listener, api).await });
-    format!("http://{address}")
 }

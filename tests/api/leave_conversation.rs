@@ -7,41 +7,44 @@ async fn leaving_hides_the_conversation_only_from_the_caller() {
     let world = World::new().await;
     let kates = world.kate.sends("mine").await;
     world.kevin.sends("yours").await;
-    let apart = world.kate.begins(&[&world.buzz], "").await;
+    let apart = world.kate.creates_conversation(&[&world.buzz], "").await;
     apart.sends("elsewhere").await;
-    world.kate.leaves().await.is(204);
+    world.kate.leaves_conversation().await.is(204);
     world
         .kate
-        .opens()
+        .gets_conversation()
         .await
         .fails(404, "conversation_not_found", "id");
-    world.kate.lists("").await.is(404);
+    world.kate.lists_messages("").await.is(404);
     world.kate.tries_to_send("still here?").await.is(404);
-    world.kate.reads(&kates).await.is(404);
-    assert_eq!(world.kate.lists_all("").await.texts(), ["elsewhere"]);
+    world.kate.gets_message(&kates).await.is(404);
+    assert_eq!(world.kate.lists_inbox("").await.texts(), ["elsewhere"]);
     assert_eq!(
-        world.kate.conversations("").await.ids(),
+        world.kate.lists_conversations("").await.ids(),
         [apart.conversation.to_string()]
     );
-    assert_eq!(world.kevin.lists("").await.texts(), ["yours", "mine"]);
     assert_eq!(
-        world.kevin.opens().await.json()["contacts"]
+        world.kevin.lists_messages("").await.texts(),
+        ["yours", "mine"]
+    );
+    assert_eq!(
+        world.kevin.gets_conversation().await.json()["contacts"]
             .as_array()
             .unwrap()
             .len(),
         2
     );
     world.kevin.sends("she is gone").await;
-    assert_eq!(world.kate.lists_all("").await.texts(), ["elsewhere"]);
+    assert_eq!(world.kate.lists_inbox("").await.texts(), ["elsewhere"]);
 }
 
 #[tokio::test]
 async fn leaving_again_returns_204_and_a_non_participant_gets_404() {
     let world = World::new().await;
-    world.kate.leaves().await.is(204);
-    world.kate.leaves().await.is(204);
+    world.kate.leaves_conversation().await.is(204);
+    world.kate.leaves_conversation().await.is(204);
     let buzz = world.buzz.within(world.conversation);
-    buzz.leaves()
+    buzz.leaves_conversation()
         .await
         .fails(404, "conversation_not_found", "id");
 }
@@ -51,17 +54,17 @@ async fn the_last_participant_to_leave_deletes_all_messages() {
     let world = World::new().await;
     let ids = [world.kevin.sends("1").await, world.kate.sends("2").await];
     for person in [&world.kevin, &world.kate, &world.linnie] {
-        person.leaves().await.is(204);
+        person.leaves_conversation().await.is(204);
     }
     for id in ids {
         world
             .linnie
-            .reads(&id)
+            .gets_message(&id)
             .await
             .fails(404, "message_not_found", "id");
     }
-    assert!(world.linnie.lists_all("").await.texts().is_empty());
-    world.linnie.leaves().await.is(204);
+    assert!(world.linnie.lists_inbox("").await.texts().is_empty());
+    world.linnie.leaves_conversation().await.is(204);
 }
 
 #[tokio::test]
@@ -69,16 +72,19 @@ async fn concurrent_leaves_all_return_204() {
     let world = World::new().await;
     for _ in 0..5 {
         let people = [&world.kevin, &world.kate, &world.linnie];
-        let kevin = world.kevin.begins(&people, "name=Short").await;
+        let kevin = world
+            .kevin
+            .creates_conversation(&people, "name=Short")
+            .await;
         kevin.sends("hello").await;
         let leaves = people.map(|person| {
             let person = person.within(kevin.conversation);
-            async move { person.leaves().await }
+            async move { person.leaves_conversation().await }
         });
         for answer in futures_util::future::join_all(leaves).await {
             answer.is(204);
         }
-        kevin.opens().await.is(404);
-        assert!(world.kevin.lists_all("").await.texts().is_empty());
+        kevin.gets_conversation().await.is(404);
+        assert!(world.kevin.lists_inbox("").await.texts().is_empty());
     }
 }

@@ -20,8 +20,11 @@ async fn contacts_are_the_other_participants_of_the_callers_conversations() {
             .ids()
             .is_empty()
     );
-    world.kevin.begins(&[&world.buzz], "").await;
-    world.kevin.begins(&[&world.kate, &world.buzz], "").await;
+    world.kevin.creates_conversation(&[&world.buzz], "").await;
+    world
+        .kevin
+        .creates_conversation(&[&world.kate, &world.buzz], "")
+        .await;
     assert_eq!(world.buzz.gets("/v1/contacts").await.ids().len(), 2);
     let first = world.kevin.gets("/v1/contacts?limit=2").await.is(200);
     assert_eq!(first.json()["has_more"], true);
@@ -37,7 +40,7 @@ async fn contacts_are_the_other_participants_of_the_callers_conversations() {
         (back.ids(), &back.json()["has_more"]),
         (vec![first.ids()[1].clone()], &json!(true))
     );
-    world.kevin.leaves().await.is(204);
+    world.kevin.leaves_conversation().await.is(204);
     assert_eq!(
         world.linnie.gets("/v1/contacts").await.ids(),
         [world.kate.id.to_string()]

@@ -7,9 +7,18 @@ use crate::harness::World;
 #[tokio::test]
 async fn conversations_are_sorted_by_latest_activity() {
     let world = World::new().await;
-    let first = world.kevin.begins(&[&world.kate], "name=1").await;
-    let second = world.kevin.begins(&[&world.kate], "name=2").await;
-    let third = world.kevin.begins(&[&world.kate], "name=3").await;
+    let first = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=1")
+        .await;
+    let second = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=2")
+        .await;
+    let third = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=3")
+        .await;
     let ids = |people: &[&crate::harness::Person]| {
         people
             .iter()
@@ -18,25 +27,25 @@ async fn conversations_are_sorted_by_latest_activity() {
     };
     let kate = &world.kate;
     assert_eq!(
-        kate.conversations("limit=3").await.is(200).ids(),
+        kate.lists_conversations("limit=3").await.is(200).ids(),
         ids(&[&third, &second, &first])
     );
     kate.within(first.conversation).sends("up").await;
     assert_eq!(
-        kate.conversations("limit=3").await.ids(),
+        kate.lists_conversations("limit=3").await.ids(),
         ids(&[&first, &third, &second])
     );
     assert_eq!(
-        world.kevin.conversations("limit=3").await.ids(),
+        world.kevin.lists_conversations("limit=3").await.ids(),
         ids(&[&first, &third, &second])
     );
-    let page = kate.conversations("limit=2").await;
+    let page = kate.lists_conversations("limit=2").await;
     assert_eq!(
         (page.ids(), &page.json()["has_more"]),
         (ids(&[&first, &third]), &json!(true))
     );
     let next = kate
-        .conversations(&format!("limit=2&starting_after={}", third.conversation))
+        .lists_conversations(&format!("limit=2&starting_after={}", third.conversation))
         .await;
     assert_eq!(
         next.ids(),
@@ -44,7 +53,7 @@ async fn conversations_are_sorted_by_latest_activity() {
     );
     assert_eq!(next.json()["has_more"], false);
     let back = kate
-        .conversations(&format!("limit=1&ending_before={}", second.conversation))
+        .lists_conversations(&format!("limit=1&ending_before={}", second.conversation))
         .await;
     assert_eq!(
         (back.ids(), &back.json()["has_more"]),
@@ -58,12 +67,12 @@ async fn link_headers_lead_through_all_pages_and_back() {
     for number in 0..6 {
         world
             .kevin
-            .begins(&[&world.kate], &format!("name={number}"))
+            .creates_conversation(&[&world.kate], &format!("name={number}"))
             .await;
     }
-    let all = world.kate.conversations("").await.ids();
+    let all = world.kate.lists_conversations("").await.ids();
     assert_eq!(all.len(), 7);
-    let link = |answer: &crate::harness::Answer, rel: &str| {
+    let link = |answer: &crate::harness::Response, rel: &str| {
         let links = answer.header("link").split(", ").map(ToOwned::to_owned);
         let link = links
             .into_iter()
@@ -71,7 +80,10 @@ async fn link_headers_lead_through_all_pages_and_back() {
         Some(link[1..link.find('>').unwrap()].to_owned())
     };
     let mut seen = Vec::new();
-    let mut page = world.kate.conversations("limit=3&archived=false").await;
+    let mut page = world
+        .kate
+        .lists_conversations("limit=3&archived=false")
+        .await;
     assert_eq!(link(&page, "prev"), None);
     loop {
         seen.extend(page.ids());
@@ -94,19 +106,19 @@ async fn a_cursor_that_is_no_conversation_of_the_caller_returns_400() {
     ] {
         let answer = world
             .kevin
-            .conversations(&format!("starting_after={id}"))
+            .lists_conversations(&format!("starting_after={id}"))
             .await;
         answer.fails(400, "parameter_invalid", "starting_after");
     }
-    world.kevin.conversations("starting_after=x").await.fails(
-        400,
-        "parameter_invalid",
-        "starting_after",
-    );
+    world
+        .kevin
+        .lists_conversations("starting_after=x")
+        .await
+        .fails(400, "parameter_invalid", "starting_after");
     let both = format!("starting_after={0}&ending_before={0}", world.conversation);
     world
         .kevin
-        .conversations(&both)
+        .lists_conversations(&both)
         .await
         .fails(400, "parameter_invalid", "ending_before");
 }
@@ -114,43 +126,67 @@ async fn a_cursor_that_is_no_conversation_of_the_caller_returns_400() {
 #[tokio::test]
 async fn an_archived_conversation_is_listed_separately_until_the_next_message() {
     let world = World::new().await;
-    let other = world.kate.begins(&[&world.buzz], "name=Other").await;
-    let archived = world.kate.sets("archived=true").await.is(200).json();
+    let other = world
+        .kate
+        .creates_conversation(&[&world.buzz], "name=Other")
+        .await;
+    let archived = world
+        .kate
+        .updates_conversation("archived=true")
+        .await
+        .is(200)
+        .json();
     assert!(archived["archived_at"].is_u64());
     let id = world.conversation.to_string();
     assert_eq!(
-        world.kate.conversations("").await.ids(),
+        world.kate.lists_conversations("").await.ids(),
         [other.conversation.to_string()]
     );
     assert_eq!(
-        world.kate.conversations("archived=true").await.ids(),
+        world.kate.lists_conversations("archived=true").await.ids(),
         [id.as_str()]
     );
     assert_eq!(
-        world.kevin.conversations("").await.ids(),
+        world.kevin.lists_conversations("").await.ids(),
         [id.as_str()],
         "it is one's own affair"
     );
     assert_eq!(
-        world.kate.sets("archived=true").await.json()["archived_at"],
+        world
+            .kate
+            .updates_conversation("archived=true")
+            .await
+            .json()["archived_at"],
         archived["archived_at"]
     );
     world.kevin.sends("news").await;
     assert_eq!(
-        world.kate.conversations("").await.ids(),
+        world.kate.lists_conversations("").await.ids(),
         [id.clone(), other.conversation.to_string()]
     );
     assert!(
         world
             .kate
-            .conversations("archived=true")
+            .lists_conversations("archived=true")
             .await
             .ids()
             .is_empty()
     );
-    assert_eq!(world.kate.opens().await.json()["archived_at"], Value::Null);
-    world.kate.sets("archived=true").await.is(200);
-    let open = world.kate.sets("archived=false").await.is(200).json();
+    assert_eq!(
+        world.kate.gets_conversation().await.json()["archived_at"],
+        Value::Null
+    );
+    world
+        .kate
+        .updates_conversation("archived=true")
+        .await
+        .is(200);
+    let open = world
+        .kate
+        .updates_conversation("archived=false")
+        .await
+        .is(200)
+        .json();
     assert_eq!(open["archived_at"], Value::Null);
-    assert_eq!(world.kate.conversations("").await.ids().len(), 2);
+    assert_eq!(world.kate.lists_conversations("").await.ids().len(), 2);
 }

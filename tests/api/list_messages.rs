@@ -21,10 +21,10 @@ async fn a_page_has_ten_messages_newest_first_by_default() {
     let world = World::new().await;
     let ids = sends(&world.kevin, 12).await;
     for person in [&world.kevin, &world.kate] {
-        let page = person.lists("").await.is(200);
+        let page = person.lists_messages("").await.is(200);
         assert_eq!(page.ids(), ids[..10]);
         assert_eq!(page.json()["has_more"], true);
-        let page = person.lists_all("limit=12").await.is(200);
+        let page = person.lists_inbox("limit=12").await.is(200);
         assert_eq!(page.ids(), ids);
         assert_eq!(page.json()["has_more"], false);
     }
@@ -34,10 +34,10 @@ async fn a_page_has_ten_messages_newest_first_by_default() {
 async fn an_empty_list_is_an_empty_page() {
     let world = World::new().await;
     let empty = json!({"has_more": false, "data": []});
-    let page = world.kevin.lists("").await.is(200);
+    let page = world.kevin.lists_messages("").await.is(200);
     assert_eq!(page.json(), empty);
     assert_eq!(page.header("link"), "");
-    assert_eq!(world.kevin.lists_all("").await.is(200).json(), empty);
+    assert_eq!(world.kevin.lists_inbox("").await.is(200).json(), empty);
 }
 
 #[tokio::test]
@@ -54,12 +54,12 @@ async fn has_more_is_exact() {
         (format!("limit=3&ending_before={}", ids[3]), false),
     ] {
         assert_eq!(
-            world.kevin.lists(&query).await.is(200).json()["has_more"],
+            world.kevin.lists_messages(&query).await.is(200).json()["has_more"],
             more,
             "{query}"
         );
         assert_eq!(
-            world.kevin.lists_all(&query).await.is(200).json()["has_more"],
+            world.kevin.lists_inbox(&query).await.is(200).json()["has_more"],
             more,
             "all: {query}"
         );
@@ -74,7 +74,7 @@ async fn starting_after_returns_the_next_older_page_and_ending_before_the_next_n
     assert_eq!(
         world
             .kevin
-            .lists(&format!("limit=2&starting_after={third}"))
+            .lists_messages(&format!("limit=2&starting_after={third}"))
             .await
             .ids(),
         ids[3..5]
@@ -82,7 +82,7 @@ async fn starting_after_returns_the_next_older_page_and_ending_before_the_next_n
     assert_eq!(
         world
             .kevin
-            .lists(&format!("limit=2&ending_before={fifth}"))
+            .lists_messages(&format!("limit=2&ending_before={fifth}"))
             .await
             .ids(),
         ids[2..4]
@@ -90,7 +90,7 @@ async fn starting_after_returns_the_next_older_page_and_ending_before_the_next_n
     assert_eq!(
         world
             .kevin
-            .lists_all(&format!("limit=2&starting_after={third}"))
+            .lists_inbox(&format!("limit=2&starting_after={third}"))
             .await
             .ids(),
         ids[3..5]
@@ -98,7 +98,7 @@ async fn starting_after_returns_the_next_older_page_and_ending_before_the_next_n
     assert_eq!(
         world
             .kevin
-            .lists_all(&format!("limit=2&ending_before={fifth}"))
+            .lists_inbox(&format!("limit=2&ending_before={fifth}"))
             .await
             .ids(),
         ids[2..4]
@@ -109,7 +109,7 @@ async fn starting_after_returns_the_next_older_page_and_ending_before_the_next_n
 async fn a_cursor_stays_valid_after_its_message_is_deleted() {
     let world = World::new().await;
     let ids = sends(&world.kevin, 3).await;
-    world.kevin.deletes(&ids[1]).await.is(204);
+    world.kevin.deletes_message(&ids[1]).await.is(204);
     for list in ["starting_after", "ending_before"] {
         let query = format!("{list}={}", ids[1]);
         let expected = if list == "starting_after" {
@@ -117,8 +117,14 @@ async fn a_cursor_stays_valid_after_its_message_is_deleted() {
         } else {
             &ids[..1]
         };
-        assert_eq!(world.kevin.lists(&query).await.is(200).ids(), expected);
-        assert_eq!(world.kevin.lists_all(&query).await.is(200).ids(), expected);
+        assert_eq!(
+            world.kevin.lists_messages(&query).await.is(200).ids(),
+            expected
+        );
+        assert_eq!(
+            world.kevin.lists_inbox(&query).await.is(200).ids(),
+            expected
+        );
     }
 }
 
@@ -128,7 +134,7 @@ async fn created_at_limits_a_list_to_a_time_range() {
     let mut ids = Vec::new();
     for second in 1..=5_u64 {
         let moment = Micros(second * 1_000_000 + 500_000);
-        ids.push(world.sent_at(&world.kevin, moment, "tick").await);
+        ids.push(world.message_sent_at(&world.kevin, moment, "tick").await);
     }
     for (query, expected) in [
         ("created_at[gte]=2&created_at[lt]=4", &ids[1..3]),
@@ -145,12 +151,12 @@ async fn created_at_limits_a_list_to_a_time_range() {
     ] {
         let newest_first: Vec<_> = expected.iter().rev().cloned().collect();
         assert_eq!(
-            world.kate.lists(query).await.is(200).ids(),
+            world.kate.lists_messages(query).await.is(200).ids(),
             newest_first,
             "{query}"
         );
         assert_eq!(
-            world.kate.lists_all(query).await.is(200).ids(),
+            world.kate.lists_inbox(query).await.is(200).ids(),
             newest_first,
             "all: {query}"
         );
@@ -163,7 +169,7 @@ async fn a_time_range_and_a_cursor_can_be_combined() {
     let mut ids = Vec::new();
     for second in 1..=4_u64 {
         let moment = Micros(second * 1_000_000);
-        ids.push(world.sent_at(&world.kevin, moment, "tick").await);
+        ids.push(world.message_sent_at(&world.kevin, moment, "tick").await);
     }
     for (query, expected) in [
         (
@@ -187,7 +193,7 @@ async fn a_time_range_and_a_cursor_can_be_combined() {
         assert_eq!(
             world
                 .kate
-                .lists(&query)
+                .lists_messages(&query)
                 .await
                 .is(200)
                 .ids()
@@ -199,7 +205,7 @@ async fn a_time_range_and_a_cursor_can_be_combined() {
         assert_eq!(
             world
                 .kate
-                .lists_all(&query)
+                .lists_inbox(&query)
                 .await
                 .is(200)
                 .ids()
@@ -214,7 +220,7 @@ async fn a_time_range_and_a_cursor_can_be_combined() {
 #[tokio::test]
 async fn without_conversation_id_messages_of_all_conversations_are_sorted_by_time() {
     let world = World::new().await;
-    let other = world.conversation_of(&[&world.kevin, &world.buzz]).await;
+    let other = world.new_conversation(&[&world.kevin, &world.buzz]).await;
     let mut ids = Vec::new();
     for number in 0..6 {
         let conversation = if number % 2 == 0 {
@@ -225,11 +231,11 @@ async fn without_conversation_id_messages_of_all_conversations_are_sorted_by_tim
         ids.push(world.kevin.within(conversation).sends("x").await);
     }
     ids.reverse();
-    assert_eq!(world.kevin.lists_all("").await.ids(), ids);
+    assert_eq!(world.kevin.lists_inbox("").await.ids(), ids);
     let after = format!("limit=2&starting_after={}", ids[1]);
-    assert_eq!(world.kevin.lists_all(&after).await.ids(), ids[2..4]);
+    assert_eq!(world.kevin.lists_inbox(&after).await.ids(), ids[2..4]);
     assert_eq!(
-        world.buzz.lists_all("").await.ids(),
+        world.buzz.lists_inbox("").await.ids(),
         [&ids[0], &ids[2], &ids[4]].map(Clone::clone)
     );
 }
@@ -241,17 +247,17 @@ async fn a_malformed_cursor_or_one_of_another_conversation_returns_400() {
     for cursor in ["starting_after", "ending_before"] {
         world
             .kevin
-            .lists(&format!("{cursor}={foreign}"))
+            .lists_messages(&format!("{cursor}={foreign}"))
             .await
             .fails(400, "parameter_invalid", cursor);
         world
             .kevin
-            .lists(&format!("{cursor}=no-id"))
+            .lists_messages(&format!("{cursor}=no-id"))
             .await
             .fails(400, "parameter_invalid", cursor);
         world
             .kevin
-            .lists_all(&format!("{cursor}=no-id"))
+            .lists_inbox(&format!("{cursor}=no-id"))
             .await
             .fails(400, "parameter_invalid", cursor);
     }
@@ -259,7 +265,7 @@ async fn a_malformed_cursor_or_one_of_another_conversation_returns_400() {
     let both = format!("starting_after={own}&ending_before={own}");
     world
         .kevin
-        .lists(&both)
+        .lists_messages(&both)
         .await
         .fails(400, "parameter_invalid", "ending_before");
 }
@@ -314,8 +320,8 @@ async fn a_page_of_long_messages_is_complete() {
         world.kevin.sends(&long).await;
     }
     for page in [
-        world.kate.lists("limit=64").await,
-        world.kate.lists_all("limit=64").await,
+        world.kate.lists_messages("limit=64").await,
+        world.kate.lists_inbox("limit=64").await,
     ] {
         assert_eq!(page.ids().len(), 64);
         assert_eq!(page.json()["has_more"], true);
@@ -334,7 +340,7 @@ async fn a_page_over_the_response_limit_of_lambda_ends_early() {
     loop {
         let page = world
             .kate
-            .lists(&format!("limit=100{cursor}"))
+            .lists_messages(&format!("limit=100{cursor}"))
             .await
             .is(200);
         seen += page.ids().len();

@@ -7,16 +7,16 @@ async fn a_removed_participant_loses_access_until_added_again() {
     let world = World::new().await;
     let kevin = world
         .kevin
-        .begins(&[&world.kate, &world.linnie], "name=Home")
+        .creates_conversation(&[&world.kate, &world.linnie], "name=Home")
         .await;
     let kate = world.kate.within(kevin.conversation);
     kate.sends("hello").await;
-    kevin.removes(&world.kate).await.is(204);
-    kate.opens().await.is(404);
-    assert!(kate.lists_all("").await.texts().is_empty());
-    kevin.removes(&world.kate).await.is(204);
+    kevin.removes_participant(&world.kate).await.is(204);
+    kate.gets_conversation().await.is(404);
+    assert!(kate.lists_inbox("").await.texts().is_empty());
+    kevin.removes_participant(&world.kate).await.is(204);
     kevin
-        .removes(&world.buzz)
+        .removes_participant(&world.buzz)
         .await
         .fails(404, "contact_not_found", "contact_id");
     let path = format!(
@@ -27,19 +27,19 @@ async fn a_removed_participant_loses_access_until_added_again() {
         .requests(reqwest::Method::DELETE, &path, &[], ())
         .await;
     answer.fails(404, "contact_not_found", "contact_id");
-    kevin.adds(&world.kate).await.is(200);
-    assert_eq!(kate.lists("").await.is(200).texts(), ["hello"]);
-    assert!(kate.lists_all("").await.texts().is_empty(), "from now on");
+    kevin.adds_participant(&world.kate).await.is(200);
+    assert_eq!(kate.lists_messages("").await.is(200).texts(), ["hello"]);
+    assert!(kate.lists_inbox("").await.texts().is_empty(), "from now on");
 }
 
 #[tokio::test]
 async fn participants_can_remove_themselves() {
     let world = World::new().await;
-    world.kate.removes(&world.kate).await.is(204);
-    world.kate.opens().await.is(404);
-    world.kate.removes(&world.kate).await.is(204);
+    world.kate.removes_participant(&world.kate).await.is(204);
+    world.kate.gets_conversation().await.is(404);
+    world.kate.removes_participant(&world.kate).await.is(204);
     let buzz = world.buzz.within(world.conversation);
-    buzz.removes(&world.buzz)
+    buzz.removes_participant(&world.buzz)
         .await
         .fails(404, "conversation_not_found", "id");
 }

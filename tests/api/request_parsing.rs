@@ -189,7 +189,7 @@ async fn invalid_parameters_return_400_and_are_named() {
         answer.fails(400, code, param);
     }
     assert_eq!(
-        world.kevin.lists("").await.is(200).texts(),
+        world.kevin.lists_messages("").await.is(200).texts(),
         ["hello"],
         "nothing was done"
     );
@@ -215,13 +215,13 @@ async fn invalid_json_values_return_400_and_are_named() {
     for (body, code, param) in table {
         let answer = world
             .kevin
-            .changes(&id, ("application/json", body.as_bytes()))
+            .updates_message(&id, ("application/json", body.as_bytes()))
             .await;
         eprintln!("{body}: {}", answer.text);
         answer.fails(400, code, param);
     }
     assert_eq!(
-        world.kevin.reads(&id).await.json()["updated_at"],
+        world.kevin.gets_message(&id).await.json()["updated_at"],
         Value::Null,
         "nothing was done"
     );

@@ -10,13 +10,13 @@ async fn every_response_forbids_caching_and_content_sniffing() {
     let id = world.kevin.sends("hello").await;
     for answer in [
         world.kevin.tries_to_send("hello").await.is(201),
-        world.kevin.reads(&id).await.is(200),
-        world.kevin.lists("").await.is(200),
+        world.kevin.gets_message(&id).await.is(200),
+        world.kevin.lists_messages("").await.is(200),
         world.kevin.gets("/v1/me").await.is(200),
-        world.kevin.deletes(&id).await.is(204),
-        world.kevin.reads(&id).await.is(404),
-        world.kevin.lists("limit=0").await.is(400),
-        world.nobody.lists("").await.is(401),
+        world.kevin.deletes_message(&id).await.is(204),
+        world.kevin.gets_message(&id).await.is(404),
+        world.kevin.lists_messages("limit=0").await.is(400),
+        world.anonymous.lists_messages("").await.is(401),
         world.kevin.gets("/nowhere").await.is(404),
         world
             .kevin
@@ -40,12 +40,12 @@ async fn no_header_repeats_input_of_the_client() {
     for answer in [
         world
             .kevin
-            .lists(&format!("limit=1&{needle}={needle}"))
+            .lists_messages(&format!("limit=1&{needle}={needle}"))
             .await,
-        world.kevin.lists(&format!("limit={needle}")).await,
+        world.kevin.lists_messages(&format!("limit={needle}")).await,
         world.kevin.gets(&format!("/{needle}")).await,
-        world.kevin.sends_under(needle, needle).await,
-        world.kevin.with_token(needle).lists("").await,
+        world.kevin.sends_with_key(needle, needle).await,
+        world.kevin.with_token(needle).lists_messages("").await,
         world
             .kevin
             .requests(Method::GET, "/v1/me", &[("x-request-id", needle)], ())
@@ -83,11 +83,11 @@ async fn every_response_has_a_unique_request_id() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let answers = [
-        world.kevin.reads(&id).await,
-        world.kevin.reads(&id).await,
-        world.kevin.lists("limit=0").await,
-        world.nobody.gets("/").await,
-        world.kevin.deletes(&id).await,
+        world.kevin.gets_message(&id).await,
+        world.kevin.gets_message(&id).await,
+        world.kevin.lists_messages("limit=0").await,
+        world.anonymous.gets("/").await,
+        world.kevin.deletes_message(&id).await,
     ];
     let ids: std::collections::BTreeSet<_> = answers
         .iter()

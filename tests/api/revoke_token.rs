@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Person, World};
+use crate::harness::{Person, Response, World};
 
-async fn revokes(person: &Person, id: &str) -> Answer {
+async fn revokes(person: &Person, id: &str) -> Response {
     person
         .requests(Method::DELETE, &format!("/v1/tokens/{id}"), &[], ())
         .await

@@ -20,7 +20,7 @@ async fn an_unknown_path_returns_404() {
             .await
             .fails(404, "route_not_found", ());
         world
-            .nobody
+            .anonymous
             .gets(path)
             .await
             .fails(404, "route_not_found", ());

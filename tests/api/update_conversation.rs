@@ -11,10 +11,10 @@ async fn read_up_to_marks_earlier_messages_of_others_as_read_once() {
     let own = world.kate.sends("2").await;
     let second = world.linnie.sends("3").await;
     let later = world.kevin.sends("4").await;
-    let read_at = async |id: &str| world.kevin.reads(id).await.json()["read_at"].clone();
+    let read_at = async |id: &str| world.kevin.gets_message(id).await.json()["read_at"].clone();
     world
         .kate
-        .sets(&format!("read_up_to={second}"))
+        .updates_conversation(&format!("read_up_to={second}"))
         .await
         .is(200);
     let marked = read_at(&first).await;
@@ -28,7 +28,7 @@ async fn read_up_to_marks_earlier_messages_of_others_as_read_once() {
     assert_eq!(read_at(&later).await, Value::Null);
     let read = world
         .linnie
-        .sets(&format!("read_up_to={later}"))
+        .updates_conversation(&format!("read_up_to={later}"))
         .await
         .is(200)
         .json();
@@ -37,7 +37,10 @@ async fn read_up_to_marks_earlier_messages_of_others_as_read_once() {
     assert!(read_at(&own).await.is_u64());
     assert!(read_at(&later).await.is_u64());
     let elsewhere = world.buzz.sends("elsewhere").await;
-    let answer = world.kate.sets(&format!("read_up_to={elsewhere}")).await;
+    let answer = world
+        .kate
+        .updates_conversation(&format!("read_up_to={elsewhere}"))
+        .await;
     answer.fails(400, "parameter_invalid", "read_up_to");
 }
 
@@ -48,16 +51,22 @@ async fn read_up_to_does_not_cover_messages_sent_later() {
     let future = format!("zzzzzzzzz{}", &id[9..]);
     world
         .kate
-        .sets(&format!("read_up_to={future}"))
+        .updates_conversation(&format!("read_up_to={future}"))
         .await
         .is(200);
     world.kevin.sends("2").await;
-    assert_eq!(world.kate.opens().await.json()["unread_count"], 1);
-    let empty = world.kate.begins(&[&world.buzz], "").await;
+    assert_eq!(
+        world.kate.gets_conversation().await.json()["unread_count"],
+        1
+    );
+    let empty = world.kate.creates_conversation(&[&world.buzz], "").await;
     let future = format!("zzzzzzzzz{}", empty.conversation);
-    empty.sets(&format!("read_up_to={future}")).await.is(200);
+    empty
+        .updates_conversation(&format!("read_up_to={future}"))
+        .await
+        .is(200);
     world.buzz.within(empty.conversation).sends("hi").await;
-    assert_eq!(empty.opens().await.json()["unread_count"], 1);
+    assert_eq!(empty.gets_conversation().await.json()["unread_count"], 1);
 }
 
 #[tokio::test]
@@ -65,7 +74,7 @@ async fn muting_and_pinning_affect_only_the_caller() {
     let world = World::new().await;
     let set = world
         .kate
-        .sets("is_muted=true&is_pinned=true")
+        .updates_conversation("is_muted=true&is_pinned=true")
         .await
         .is(200)
         .json();
@@ -74,12 +83,17 @@ async fn muting_and_pinning_affect_only_the_caller() {
         (&json!(true), &json!(true))
     );
     world.kevin.sends("hello").await;
-    let seen = world.kate.sets("is_muted=false").await.is(200).json();
+    let seen = world
+        .kate
+        .updates_conversation("is_muted=false")
+        .await
+        .is(200)
+        .json();
     assert_eq!(
         (&seen["is_muted"], &seen["is_pinned"]),
         (&json!(false), &json!(true))
     );
-    let kevins = world.kevin.opens().await.json();
+    let kevins = world.kevin.gets_conversation().await.json();
     assert_eq!(
         (&kevins["is_muted"], &kevins["is_pinned"]),
         (&json!(false), &json!(false))
@@ -91,48 +105,57 @@ async fn invalid_parameters_return_400() {
     let world = World::new().await;
     world
         .kate
-        .sets("")
+        .updates_conversation("")
         .await
         .fails(400, "parameter_missing", ());
+    world.kate.updates_conversation("is_muted=yes").await.fails(
+        400,
+        "parameter_invalid",
+        "is_muted",
+    );
     world
         .kate
-        .sets("is_muted=yes")
-        .await
-        .fails(400, "parameter_invalid", "is_muted");
-    world
-        .kate
-        .sets("title=a")
+        .updates_conversation("title=a")
         .await
         .fails(400, "parameter_unknown", "title");
     world
         .kate
-        .sets("name=%00")
+        .updates_conversation("name=%00")
         .await
         .fails(400, "parameter_invalid", "name");
-    world
-        .kate
-        .sets("read_up_to=x")
-        .await
-        .fails(400, "parameter_invalid", "read_up_to");
+    world.kate.updates_conversation("read_up_to=x").await.fails(
+        400,
+        "parameter_invalid",
+        "read_up_to",
+    );
 }
 
 #[tokio::test]
 async fn only_the_creator_renames_until_the_creator_leaves() {
     let world = World::new().await;
-    let kevin = world.kevin.begins(&[&world.kate], "name=Kevin’s").await;
+    let kevin = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Kevin’s")
+        .await;
     let kate = world.kate.within(kevin.conversation);
-    let refused = kate.sets("name=Kate’s&is_muted=true").await;
+    let refused = kate.updates_conversation("name=Kate’s&is_muted=true").await;
     refused.fails(403, "not_the_creator", "name");
-    let seen = kate.opens().await.json();
+    let seen = kate.gets_conversation().await.json();
     assert_eq!(
         (&seen["name"], &seen["is_muted"]),
         (&json!("Kevin’s"), &json!(false))
     );
-    assert_eq!(kevin.sets("name=Ours").await.is(200).json()["name"], "Ours");
-    assert_eq!(kate.opens().await.json()["name"], "Ours");
-    kevin.leaves().await.is(204);
     assert_eq!(
-        kate.sets("name=Kate’s").await.is(200).json()["name"],
+        kevin.updates_conversation("name=Ours").await.is(200).json()["name"],
+        "Ours"
+    );
+    assert_eq!(kate.gets_conversation().await.json()["name"], "Ours");
+    kevin.leaves_conversation().await.is(204);
+    assert_eq!(
+        kate.updates_conversation("name=Kate’s")
+            .await
+            .is(200)
+            .json()["name"],
         "Kate’s"
     );
 }

@@ -91,7 +91,7 @@ async fn a_new_username_appears_immediately_in_messages_and_reactions() {
         .puts("/v1/me", format!("username={name}"))
         .await
         .is(200);
-    let message = world.kate.reads(&id).await.is(200).json();
+    let message = world.kate.gets_message(&id).await.is(200).json();
     assert_eq!(message["contact"]["username"], name);
     assert_eq!(message["reactions"], json!([{"heart": [name]}]));
     let old = world.kevin.reacts(&id, "joy").await;

@@ -9,10 +9,15 @@ async fn an_edit_keeps_reactions_and_read_at() {
     let world = World::new().await;
     let id = world.kevin.sends("helo").await;
     world.kate.reacts(&id, "heart").await.is(200);
-    let read = world.kate.changes(&id, "read=true").await.is(200).json();
+    let read = world
+        .kate
+        .updates_message(&id, "read=true")
+        .await
+        .is(200)
+        .json();
     let edited = world
         .kevin
-        .changes(&id, "message=hello")
+        .updates_message(&id, "message=hello")
         .await
         .is(200)
         .json();
@@ -30,16 +35,16 @@ async fn an_edit_by_another_participant_returns_403() {
     let id = world.kevin.sends("mine").await;
     world
         .kate
-        .changes(&id, "message=hers")
+        .updates_message(&id, "message=hers")
         .await
         .fails(403, "not_the_author", "message");
     let both = format!("message=hers&reactions[heart][]={}", world.kate.username);
     world
         .kate
-        .changes(&id, both)
+        .updates_message(&id, both)
         .await
         .fails(403, "not_the_author", "message");
-    let message = world.kevin.reads(&id).await.json();
+    let message = world.kevin.gets_message(&id).await.json();
     assert_eq!(
         (&message["message"], &message["reactions"]),
         (&json!("mine"), &json!([]))
@@ -62,7 +67,10 @@ async fn reactions_are_sorted_by_emoji_and_username() {
     hearts.sort();
     let expected =
         json!([{"+1": [world.kevin.username]}, {"heart": hearts}, {"👍🏽": [world.kate.username]}]);
-    assert_eq!(world.kevin.reads(&id).await.json()["reactions"], expected);
+    assert_eq!(
+        world.kevin.gets_message(&id).await.json()["reactions"],
+        expected
+    );
 }
 
 #[tokio::test]
@@ -73,7 +81,7 @@ async fn removing_a_reaction_keeps_those_of_others() {
     world.linnie.reacts(&id, "heart").await.is(200);
     let left = world
         .kate
-        .changes(&id, "reactions[heart]=")
+        .updates_message(&id, "reactions[heart]=")
         .await
         .is(200)
         .json();
@@ -84,7 +92,7 @@ async fn removing_a_reaction_keeps_those_of_others() {
     assert_eq!(
         world
             .kate
-            .changes(&id, "reactions[heart]=")
+            .updates_message(&id, "reactions[heart]=")
             .await
             .is(200)
             .json(),
@@ -92,7 +100,7 @@ async fn removing_a_reaction_keeps_those_of_others() {
     );
     let none = world
         .linnie
-        .changes(&id, Json(json!({"reactions": {"heart": []}})))
+        .updates_message(&id, Json(json!({"reactions": {"heart": []}})))
         .await
         .is(200)
         .json();
@@ -105,7 +113,7 @@ async fn one_request_can_add_and_remove_reactions_and_mark_as_read() {
     let (kate, id) = (&world.kate, world.kevin.sends("hello").await);
     kate.reacts(&id, "heart").await.is(200);
     let change = json!({"reactions": [{"joy": [kate.username]}, {"heart": []}], "read": true});
-    let changed = kate.changes(&id, Json(change)).await.is(200).json();
+    let changed = kate.updates_message(&id, Json(change)).await.is(200).json();
     assert_eq!(changed["reactions"], json!([{"joy": [kate.username]}]));
     assert!(changed["read_at"].is_u64());
 }
@@ -132,11 +140,11 @@ async fn a_reaction_as_another_contact_returns_403_and_changes_nothing() {
     ] {
         world
             .kate
-            .changes(&id, form)
+            .updates_message(&id, form)
             .await
             .fails(403, "not_yourself", param);
     }
-    let message = world.kevin.reads(&id).await.json();
+    let message = world.kevin.gets_message(&id).await.json();
     assert_eq!(
         (&message["reactions"], &message["updated_at"]),
         (&json!([]), &Value::Null)
@@ -150,7 +158,7 @@ async fn a_reaction_with_thousands_of_usernames_returns_403() {
     let mut names: Vec<_> = (0..10_000).map(|number| format!("name{number}")).collect();
     names.insert(0, world.kate.username.clone());
     let change = Json(json!({"reactions": {"heart": names}}));
-    let answer = world.kate.changes(&id, change).await;
+    let answer = world.kate.updates_message(&id, change).await;
     answer.fails(403, "not_yourself", "reactions[heart][]");
 }
 
@@ -159,7 +167,7 @@ async fn the_username_of_a_reaction_is_case_insensitive() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let form = format!("reactions[heart][]={}", world.kate.username.to_uppercase());
-    let changed = world.kate.changes(&id, form).await.is(200).json();
+    let changed = world.kate.updates_message(&id, form).await.is(200).json();
     assert_eq!(
         changed["reactions"],
         json!([{"heart": [world.kate.username]}])
@@ -174,16 +182,21 @@ async fn a_message_has_at_most_fifty_different_emoji() {
         let one = |number| format!("reactions[e{number}][]={}", world.kate.username);
         range.map(one).collect::<Vec<_>>().join("&")
     };
-    world
+    world.kate.updates_message(&id, form(0..51)).await.fails(
+        400,
+        "parameter_invalid",
+        "reactions[e9][]",
+    );
+    let changed = world
         .kate
-        .changes(&id, form(0..51))
+        .updates_message(&id, form(0..50))
         .await
-        .fails(400, "parameter_invalid", "reactions[e9][]");
-    let changed = world.kate.changes(&id, form(0..50)).await.is(200).json();
+        .is(200)
+        .json();
     assert_eq!(changed["reactions"].as_array().unwrap().len(), 50);
     world.linnie.reacts(&id, "e7").await.is(200);
     let swap = format!("reactions[e8]=&reactions[e51][]={}", world.kate.username);
-    world.kate.changes(&id, swap).await.is(200);
+    world.kate.updates_message(&id, swap).await.is(200);
     world
         .linnie
         .reacts(&id, "e50")
@@ -197,24 +210,24 @@ async fn a_body_without_a_valid_change_returns_400() {
     let id = world.kevin.sends("hello").await;
     world
         .kevin
-        .changes(&id, "")
+        .updates_message(&id, "")
         .await
         .fails(400, "parameter_missing", ());
     world
         .kevin
-        .changes(&id, Json(json!({})))
+        .updates_message(&id, Json(json!({})))
         .await
         .fails(400, "parameter_missing", ());
     world
         .kevin
-        .changes(&id, "read=false")
+        .updates_message(&id, "read=false")
         .await
         .fails(400, "parameter_invalid", "read");
-    world.kevin.changes(&id, "attachments[]=x").await.fails(
-        400,
-        "parameter_unknown",
-        "attachments",
-    );
+    world
+        .kevin
+        .updates_message(&id, "attachments[]=x")
+        .await
+        .fails(400, "parameter_unknown", "attachments");
 }
 
 #[tokio::test]
@@ -223,7 +236,7 @@ async fn an_update_without_effect_does_not_set_updated_at() {
     let id = world.kevin.sends("hello").await;
     let same = world
         .kevin
-        .changes(&id, "message=hello&reactions[heart]=")
+        .updates_message(&id, "message=hello&reactions[heart]=")
         .await
         .is(200)
         .json();
@@ -234,10 +247,10 @@ async fn an_update_without_effect_does_not_set_updated_at() {
 async fn updating_a_deleted_message_returns_404() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
-    world.kevin.deletes(&id).await.is(204);
+    world.kevin.deletes_message(&id).await.is(204);
     world
         .kevin
-        .changes(&id, "message=again")
+        .updates_message(&id, "message=again")
         .await
         .fails(404, "message_not_found", "id");
     world
@@ -245,5 +258,5 @@ async fn updating_a_deleted_message_returns_404() {
         .reacts(&id, "heart")
         .await
         .fails(404, "message_not_found", "id");
-    assert!(world.kevin.lists("").await.ids().is_empty());
+    assert!(world.kevin.lists_messages("").await.ids().is_empty());
 }

@@ -91,7 +91,7 @@ impl std::error::Error for Broken {}
 
 impl Chaos {
     /// The trouble that this seed makes; with `splits`, transactions are none any more.
-    pub async fn before(engine: &Engine, seed: u64, splits: bool) -> Self {
+    pub async fn start(engine: &Engine, seed: u64, splits: bool) -> Self {
         let plan = Arc::new(Plan {
             engine: engine.url(),
             client: reqwest::Client::new(),
@@ -120,7 +120,7 @@ impl Chaos {
     }
 
     /// From now on there is peace.
-    pub fn ends(&self) {
+    pub fn stop(&self) {
         self.plan.ended.store(true, Ordering::Relaxed);
     }
 }

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 use shared::id::{ContactId, ConversationId};
 
-use super::Answer;
+use super::Response;
 
 /// A body that is JSON.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ impl Person {
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Answer {
+    ) -> Response {
         static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
         // No connection outlives its test's runtime.
         let client = || {
@@ -140,7 +140,7 @@ impl Person {
         let mut request = CLIENT
             .get_or_init(client)
             .request(method, format!("{}{path}", self.url));
-        if !self.is_nobody() && !headers.iter().any(|(name, _)| *name == "authorization") {
+        if !self.token.is_empty() && !headers.iter().any(|(name, _)| *name == "authorization") {
             request = request.header("authorization", format!("Bearer {}", self.token));
         }
         for (name, value) in headers {
@@ -151,32 +151,32 @@ impl Person {
         }
         let response = request.body(bytes).send().await.expect("the API answers");
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer {
+        Response {
             status,
             headers,
             text: response.text().await.expect("the answer is text"),
         }
     }
 
-    pub async fn gets(&self, path: &str) -> Answer {
+    pub async fn gets(&self, path: &str) -> Response {
         self.requests(Method::GET, path, &[], ()).await
     }
 
-    pub async fn posts(&self, path: &str, body: impl Into<Body>) -> Answer {
+    pub async fn posts(&self, path: &str, body: impl Into<Body>) -> Response {
         self.requests(Method::POST, path, &[], body).await
     }
 
-    pub async fn puts(&self, path: &str, body: impl Into<Body>) -> Answer {
+    pub async fn puts(&self, path: &str, body: impl Into<Body>) -> Response {
         self.requests(Method::PUT, path, &[], body).await
     }
 
     /// Reads a message.
-    pub async fn reads(&self, id: &str) -> Answer {
+    pub async fn gets_message(&self, id: &str) -> Response {
         self.gets(&format!("/v1/messages/{id}")).await
     }
 
     /// Lists the person's conversation, or that part of it which `query` says.
-    pub async fn lists(&self, query: &str) -> Answer {
+    pub async fn lists_messages(&self, query: &str) -> Response {
         self.gets(&format!(
             "/v1/messages?conversation_id={}&{query}",
             self.conversation
@@ -185,22 +185,22 @@ impl Person {
     }
 
     /// Lists all of the person's messages, or that part of them which `query` says.
-    pub async fn lists_all(&self, query: &str) -> Answer {
+    pub async fn lists_inbox(&self, query: &str) -> Response {
         self.gets(&format!("/v1/messages?{query}")).await
     }
 
     /// Tries to send a message.
-    pub async fn tries_to_send(&self, text: &str) -> Answer {
+    pub async fn tries_to_send(&self, text: &str) -> Response {
         self.tries_to_send_with(&[], text).await
     }
 
     /// Tries to send a message under an idempotency key.
-    pub async fn sends_under(&self, key: &str, text: &str) -> Answer {
+    pub async fn sends_with_key(&self, key: &str, text: &str) -> Response {
         self.tries_to_send_with(&[("idempotency-key", key)], text)
             .await
     }
 
-    async fn tries_to_send_with(&self, headers: &[(&str, &str)], text: &str) -> Answer {
+    async fn tries_to_send_with(&self, headers: &[(&str, &str)], text: &str) -> Response {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("conversation_id", &self.conversation.to_string())
             .append_pair("message", text)
@@ -216,30 +216,30 @@ impl Person {
     }
 
     /// Changes a message.
-    pub async fn changes(&self, id: &str, body: impl Into<Body>) -> Answer {
+    pub async fn updates_message(&self, id: &str, body: impl Into<Body>) -> Response {
         self.puts(&format!("/v1/messages/{id}"), body).await
     }
 
     /// Changes a message, if `If-Match` says so.
-    pub async fn changes_if(&self, id: &str, tag: &str, form: &str) -> Answer {
+    pub async fn updates_message_if_match(&self, id: &str, tag: &str, form: &str) -> Response {
         let (path, headers) = (format!("/v1/messages/{id}"), [("if-match", tag)]);
         self.requests(Method::PUT, &path, &headers, form).await
     }
 
     /// Reacts to a message.
-    pub async fn reacts(&self, id: &str, emoji: &str) -> Answer {
-        self.changes(id, format!("reactions[{emoji}][]={}", self.username))
+    pub async fn reacts(&self, id: &str, emoji: &str) -> Response {
+        self.updates_message(id, format!("reactions[{emoji}][]={}", self.username))
             .await
     }
 
     /// Deletes a message.
-    pub async fn deletes(&self, id: &str) -> Answer {
+    pub async fn deletes_message(&self, id: &str) -> Response {
         self.requests(Method::DELETE, &format!("/v1/messages/{id}"), &[], ())
             .await
     }
 
     /// Tries to begin a conversation with others, by their usernames; `more` is the rest of the form.
-    pub async fn tries_to_begin(&self, others: &[&Person], more: &str) -> Answer {
+    pub async fn tries_to_create_conversation(&self, others: &[&Person], more: &str) -> Response {
         let others = others
             .iter()
             .map(|other| format!("participants[]={}&", other.username));
@@ -248,49 +248,49 @@ impl Person {
     }
 
     /// Begins a conversation with others; the same person in it.
-    pub async fn begins(&self, others: &[&Person], more: &str) -> Self {
-        let answer = self.tries_to_begin(others, more).await.is(201).json();
+    pub async fn creates_conversation(&self, others: &[&Person], more: &str) -> Self {
+        let answer = self
+            .tries_to_create_conversation(others, more)
+            .await
+            .is(201)
+            .json();
         self.within(answer["id"].as_str().unwrap().parse().unwrap())
     }
 
     /// Reads the person's conversation.
-    pub async fn opens(&self) -> Answer {
+    pub async fn gets_conversation(&self) -> Response {
         self.gets(&format!("/v1/conversations/{}", self.conversation))
             .await
     }
 
     /// Lists the person's conversations.
-    pub async fn conversations(&self, query: &str) -> Answer {
+    pub async fn lists_conversations(&self, query: &str) -> Response {
         self.gets(&format!("/v1/conversations?{query}")).await
     }
 
     /// Changes the person's conversation.
-    pub async fn sets(&self, form: &str) -> Answer {
+    pub async fn updates_conversation(&self, form: &str) -> Response {
         self.puts(&format!("/v1/conversations/{}", self.conversation), form)
             .await
     }
 
     /// Leaves the person's conversation.
-    pub async fn leaves(&self) -> Answer {
+    pub async fn leaves_conversation(&self) -> Response {
         let path = format!("/v1/conversations/{}", self.conversation);
         self.requests(Method::DELETE, &path, &[], ()).await
     }
 
     /// Lets somebody else take part in the person's conversation.
-    pub async fn adds(&self, other: &Person) -> Answer {
+    pub async fn adds_participant(&self, other: &Person) -> Response {
         let path = format!("/v1/conversations/{}/participants", self.conversation);
         let form = format!("participants[]={}", other.username);
         self.posts(&path, form).await
     }
 
     /// Ends the part of somebody in the person's conversation.
-    pub async fn removes(&self, other: &Person) -> Answer {
+    pub async fn removes_participant(&self, other: &Person) -> Response {
         let conversation = self.conversation;
         let path = format!("/v1/conversations/{conversation}/participants/{}", other.id);
         self.requests(Method::DELETE, &path, &[], ()).await
-    }
-
-    fn is_nobody(&self) -> bool {
-        self.username.starts_with("nobody")
     }
 }

@@ -18,15 +18,15 @@ use super::forward::forward;
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     /// DynamoDB refuses the call with this error.
-    Refuses(&'static str),
+    Error(&'static str),
     /// DynamoDB cancels a transaction, for this reason on its last item.
-    Cancels(&'static str),
+    CancelTransaction(&'static str),
     /// DynamoDB leaves all of a batch unprocessed.
     Unprocessed,
     /// The call is carried out, so many milliseconds later.
-    Delays(u64),
+    Delay(u64),
     /// The call is carried out, and its answer never arrives.
-    NeverAnswers,
+    NoResponse,
 }
 
 /// A proxy in front of an engine.
@@ -44,7 +44,7 @@ struct Plan {
 }
 
 impl Proxy {
-    pub async fn before(engine: &Engine) -> Self {
+    pub async fn start(engine: &Engine) -> Self {
         let state = Arc::new(Plan {
             engine: engine.url(),
             client: reqwest::Client::new(),
@@ -63,7 +63,7 @@ impl Proxy {
     }
 
     /// From now on, the next `times` calls of an operation meet this.
-    pub fn will(&self, operation: &'static str, times: u32, fault: Fault) {
+    pub fn inject(&self, operation: &'static str, times: u32, fault: Fault) {
         self.state
             .faults
             .lock()
@@ -72,7 +72,7 @@ impl Proxy {
     }
 
     /// Ends all faults.
-    pub fn recovers(&self) {
+    pub fn clear(&self) {
         self.state.faults.lock().unwrap().clear();
     }
 
@@ -115,8 +115,8 @@ async fn passes_on(State(plan): State<Arc<Plan>>, headers: HeaderMap, body: Byte
     let request: Value = serde_json::from_slice(&body).unwrap();
     match plan.next(&operation) {
         None => plan.forward(&headers, body).await,
-        Some(Fault::Refuses(code)) => refusal(code, json!({})),
-        Some(Fault::Cancels(code)) => {
+        Some(Fault::Error(code)) => refusal(code, json!({})),
+        Some(Fault::CancelTransaction(code)) => {
             let count = request["TransactItems"].as_array().unwrap().len();
             let mut reasons = vec![json!({"Code": "None"}); count];
             reasons[count - 1] = json!({"Code": code, "Message": "made up"});
@@ -132,11 +132,11 @@ async fn passes_on(State(plan): State<Arc<Plan>>, headers: HeaderMap, body: Byte
                 _ => json!({"Responses": {}, "UnprocessedKeys": request["RequestItems"]}),
             },
         ),
-        Some(Fault::Delays(milliseconds)) => {
+        Some(Fault::Delay(milliseconds)) => {
             tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
             plan.forward(&headers, body).await
         }
-        Some(Fault::NeverAnswers) => {
+        Some(Fault::NoResponse) => {
             plan.forward(&headers, body).await;
             std::future::pending::<()>().await;
             StatusCode::GATEWAY_TIMEOUT.into_response()

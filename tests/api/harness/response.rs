@@ -10,7 +10,7 @@ use super::logs;
 
 /// An answer of the API.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
@@ -24,7 +24,7 @@ pub struct Cost {
     pub capacity_units: f64,
 }
 
-impl Answer {
+impl Response {
     /// The body; null if there is none.
     pub fn json(&self) -> Value {
         if self.text.is_empty() {
