@@ -16,14 +16,16 @@ async fn last_active(reader: &Person, person: &Person) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_request_updates_last_active_at_at_most_once_a_minute() {
-    let world = World::awake().await;
-    let kate = world.newcomer("kate").await;
-    world.kevin.begins(&[&kate], "").await;
+    let world = World::active().await;
+    let kate = world.new_person("kate").await;
+    world.kevin.creates_conversation(&[&kate], "").await;
     let start = Clock::system().now();
     let now = Arc::new(AtomicU64::new(start.0));
     let clock = now.clone();
     let host = world
-        .host_at(move || Micros(clock.load(Ordering::Relaxed)))
+        .host()
+        .clock(move || Micros(clock.load(Ordering::Relaxed)))
+        .start()
         .await;
     let kate = kate.at(&host);
     let seconds = |now: u64| json!(now / 1_000_000);
@@ -54,16 +56,20 @@ async fn a_request_updates_last_active_at_at_most_once_a_minute() {
 
 #[tokio::test]
 async fn another_instance_reads_a_recent_last_active_at_and_does_not_write_it_again() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let before = last_active(&world.kate, &world.kevin).await;
     let soon = Micros(Clock::system().now().0 + 30_000_000);
-    let kevin = world.kevin.at(&world.new_host_at(soon).await);
+    let kevin = world
+        .kevin
+        .at(&world.host().clock(move || soon).start().await);
     let first = kevin.gets("/v1/me").await.is(200).cost();
     let second = kevin.gets("/v1/me").await.is(200).cost();
     assert_eq!([first.calls, second.calls], [3, 2], "only the first tries");
     assert_eq!(last_active(&world.kate, &world.kevin).await, before);
     let later = Micros(soon.0 + 60_000_000);
-    let kevin = world.kevin.at(&world.new_host_at(later).await);
+    let kevin = world
+        .kevin
+        .at(&world.host().clock(move || later).start().await);
     kevin.gets("/v1/me").await.is(200);
     assert_eq!(
         last_active(&world.kate, &world.kevin).await,
@@ -73,11 +79,13 @@ async fn another_instance_reads_a_recent_last_active_at_and_does_not_write_it_ag
 
 #[tokio::test]
 async fn a_failure_to_write_last_active_at_does_not_fail_the_request() {
-    let world = World::awake().await;
-    let proxy = Proxy::before(world.engine()).await;
-    let kevin = world.kevin.at(&world.host_behind(&proxy).await);
-    for fault in [Fault::Refuses("AccessDeniedException"), Fault::NeverAnswers] {
-        proxy.will("UpdateItem", 1, fault);
+    let world = World::active().await;
+    let proxy = Proxy::start(world.engine()).await;
+    let kevin = world
+        .kevin
+        .at(&world.host().proxy(proxy.url()).start().await);
+    for fault in [Fault::Error("AccessDeniedException"), Fault::NoResponse] {
+        proxy.inject("UpdateItem", 1, fault);
         kevin.gets("/v1/me").await.is(200);
     }
     assert!(proxy.is_done());

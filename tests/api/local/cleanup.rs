@@ -10,7 +10,7 @@ async fn deleting_a_message_removes_all_its_items() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
     world.kate.reacts(&id, "heart").await.is(200);
-    world.kevin.deletes(&id).await.is(204);
+    world.kevin.deletes_message(&id).await.is(204);
     for table in ["MessagesTable", "InboxTable"] {
         let request = serde_json::from_value(serde_json::json!({ "TableName": table })).unwrap();
         let scan = world.engine().database().scan(request).unwrap();
@@ -21,12 +21,12 @@ async fn deleting_a_message_removes_all_its_items() {
 #[tokio::test]
 async fn a_list_skips_and_deletes_orphaned_inbox_entries_and_fills_the_page() {
     let world = World::new().await;
-    let left_conversation = world.conversation_of(&[&world.kevin, &world.kate]).await;
+    let left_conversation = world.new_conversation(&[&world.kevin, &world.kate]).await;
     let mut expected = Vec::new();
     for number in 0..30 {
         let id = world.kevin.sends("stays").await;
         let orphan = world.kevin.sends("deleted without its entries").await;
-        world.removes(
+        world.delete_item(
             "MessagesTable",
             &[
                 ("conversation_id", string(&world.conversation)),
@@ -42,16 +42,18 @@ async fn a_list_skips_and_deletes_orphaned_inbox_entries_and_fills_the_page() {
             expected.insert(0, id);
         }
     }
-    world.removes("ConversationsTable", &[("id", string(&left_conversation))]);
-    world.removes(
+    world.delete_item("ConversationsTable", &[("id", string(&left_conversation))]);
+    world.delete_item(
         "MembershipsTable",
         &[
             ("contact_id", string(&world.kevin.id)),
             ("conversation_id", string(&left_conversation)),
         ],
     );
-    world.begins(left_conversation, &[&world.kevin]).await;
-    let page = world.kate.lists_all("limit=20").await.is(200);
+    world
+        .create_conversation(left_conversation, &[&world.kevin])
+        .await;
+    let page = world.kate.lists_inbox("limit=20").await.is(200);
     assert_eq!(page.ids(), expected);
     assert_eq!(page.json()["has_more"], true);
     assert!(
@@ -59,7 +61,7 @@ async fn a_list_skips_and_deletes_orphaned_inbox_entries_and_fills_the_page() {
         "orphans are read in batches: {:?}",
         page.cost()
     );
-    let again = world.kate.lists_all("limit=20").await.is(200);
+    let again = world.kate.lists_inbox("limit=20").await.is(200);
     assert_eq!(again.ids(), expected);
     assert!(
         again.cost().calls < page.cost().calls,
@@ -67,7 +69,7 @@ async fn a_list_skips_and_deletes_orphaned_inbox_entries_and_fills_the_page() {
     );
     let rest = world
         .kate
-        .lists_all(&format!("limit=10&starting_after={}", expected[19]))
+        .lists_inbox(&format!("limit=10&starting_after={}", expected[19]))
         .await
         .is(200);
     assert_eq!(
@@ -79,12 +81,16 @@ async fn a_list_skips_and_deletes_orphaned_inbox_entries_and_fills_the_page() {
 #[tokio::test]
 async fn a_deleted_token_returns_401() {
     let world = World::new().await;
-    world.kevin.lists("").await.is(200);
+    world.kevin.lists_messages("").await.is(200);
     let hash = shared::caller::Caller::with_token(&world.kevin.token)
         .token_hash()
         .to_owned();
-    world.removes("TokensTable", &[("token_hash", string(&hash))]);
-    world.kevin.lists("").await.fails(401, "token_invalid", ());
+    world.delete_item("TokensTable", &[("token_hash", string(&hash))]);
+    world
+        .kevin
+        .lists_messages("")
+        .await
+        .fails(401, "token_invalid", ());
 }
 
 fn string(text: &impl ToString) -> AttributeValue {

@@ -25,33 +25,40 @@ async fn a_token_is_valid_until_the_second_of_its_expiry() {
         .await
         .unwrap();
     let kevin = world.kevin.with_token("short");
-    let before = world.host_at(|| Micros(999_999_999)).await;
-    kevin.at(&before).lists("").await.is(200);
-    let after = world.host_at(|| Micros(1_000_000_000)).await;
+    let before = world.host().clock(|| Micros(999_999_999)).start().await;
+    kevin.at(&before).lists_messages("").await.is(200);
+    let after = world.host().clock(|| Micros(1_000_000_000)).start().await;
     kevin
         .at(&after)
-        .lists("")
+        .lists_messages("")
         .await
         .fails(401, "token_invalid", ());
     assert!(Clock::system().now() > Micros(1_000_000_000));
-    kevin.lists("").await.fails(401, "token_invalid", ());
+    kevin
+        .lists_messages("")
+        .await
+        .fails(401, "token_invalid", ());
 }
 
 #[tokio::test]
 async fn an_edit_sets_updated_at() {
     let world = World::new().await;
     let id = world.kevin.sends("helo").await;
-    let later = world.host_at(|| Micros(5_000_000_000_000_000)).await;
+    let later = world
+        .host()
+        .clock(|| Micros(5_000_000_000_000_000))
+        .start()
+        .await;
     let edited = world
         .kevin
         .at(&later)
-        .changes(&id, "message=hello")
+        .updates_message(&id, "message=hello")
         .await
         .is(200)
         .json();
     assert_eq!(edited["message"], "hello");
     assert_eq!(edited["updated_at"], 5_000_000_000_u64);
-    let mut read = world.kate.reads(&id).await.json();
+    let mut read = world.kate.gets_message(&id).await.json();
     // Written concurrently with the response to the edit.
     read["contact"]["last_active_at"] = edited["contact"]["last_active_at"].clone();
     assert_eq!(read, edited);
@@ -62,7 +69,11 @@ async fn repeating_a_reaction_changes_nothing() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     let first = world.kate.reacts(&id, "heart").await.is(200).json();
-    let later = world.host_at(|| Micros(5_000_000_000_000_000)).await;
+    let later = world
+        .host()
+        .clock(|| Micros(5_000_000_000_000_000))
+        .start()
+        .await;
     assert_eq!(
         world
             .kate
@@ -80,24 +91,37 @@ async fn read_at_is_set_once_by_the_first_participant_other_than_the_author() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
     assert_eq!(
-        world.kevin.changes(&id, "read=true").await.is(200).json()["read_at"],
+        world
+            .kevin
+            .updates_message(&id, "read=true")
+            .await
+            .is(200)
+            .json()["read_at"],
         Value::Null
     );
-    let now = world.host_at(|| Micros(2_000_000_000_000_000)).await;
+    let now = world
+        .host()
+        .clock(|| Micros(2_000_000_000_000_000))
+        .start()
+        .await;
     let read = world
         .kate
         .at(&now)
-        .changes(&id, "read=true")
+        .updates_message(&id, "read=true")
         .await
         .is(200)
         .json();
     assert_eq!(read["read_at"], 2_000_000_000_u64);
-    let later = world.host_at(|| Micros(3_000_000_000_000_000)).await;
+    let later = world
+        .host()
+        .clock(|| Micros(3_000_000_000_000_000))
+        .start()
+        .await;
     assert_eq!(
         world
             .linnie
             .at(&later)
-            .changes(&id, "read=true")
+            .updates_message(&id, "read=true")
             .await
             .is(200)
             .json(),
@@ -108,7 +132,7 @@ async fn read_at_is_set_once_by_the_first_participant_other_than_the_author() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_sends_in_the_same_microsecond_are_all_stored() {
     let world = World::new().await;
-    let stopped = world.host_at(|| Micros(1_000_000)).await;
+    let stopped = world.host().clock(|| Micros(1_000_000)).start().await;
     let kevin = world.kevin.at(&stopped);
     let ids: BTreeSet<_> = join_all((0..100).map(|_| kevin.sends("now")))
         .await
@@ -118,7 +142,7 @@ async fn a_hundred_sends_in_the_same_microsecond_are_all_stored() {
     assert_eq!(
         world
             .kate
-            .lists("limit=100")
+            .lists_messages("limit=100")
             .await
             .ids()
             .into_iter()
@@ -132,8 +156,8 @@ async fn a_send_acknowledged_before_another_began_sorts_first_despite_clock_skew
     let world = World::new().await;
     let hour = 3_600_000_000;
     let now = Clock::system().now().0;
-    let behind = world.host_at(move || Micros(now - hour)).await;
-    let ahead = world.host_at(move || Micros(now + hour)).await;
+    let behind = world.host().clock(move || Micros(now - hour)).start().await;
+    let ahead = world.host().clock(move || Micros(now + hour)).start().await;
     let mut sent = Vec::new();
     for url in [
         &ahead,
@@ -147,15 +171,19 @@ async fn a_send_acknowledged_before_another_began_sorts_first_despite_clock_skew
     }
     assert!(sent.is_sorted(), "{sent:?}");
     sent.reverse();
-    assert_eq!(world.kate.lists("").await.ids(), sent);
-    assert_eq!(world.kate.lists_all("").await.ids(), sent);
+    assert_eq!(world.kate.lists_messages("").await.ids(), sent);
+    assert_eq!(world.kate.lists_inbox("").await.ids(), sent);
 }
 
 #[tokio::test]
 async fn paging_lists_messages_of_the_same_microsecond_once_each() {
     let world = World::new().await;
-    let host = world.host_at(|| shared::time::Micros(1_000_000)).await;
-    let other = world.conversation_of(&[&world.kevin, &world.kate]).await;
+    let host = world
+        .host()
+        .clock(|| shared::time::Micros(1_000_000))
+        .start()
+        .await;
+    let other = world.new_conversation(&[&world.kevin, &world.kate]).await;
     let mut sent = BTreeSet::new();
     for conversation in [world.conversation, other] {
         for _ in 0..5 {
@@ -169,10 +197,10 @@ async fn paging_lists_messages_of_the_same_microsecond_once_each() {
             );
         }
     }
-    let mut seen = world.kate.lists_all("limit=1").await.ids();
+    let mut seen = world.kate.lists_inbox("limit=1").await.ids();
     while let [id] = &world
         .kate
-        .lists_all(&format!("limit=1&starting_after={}", seen[seen.len() - 1]))
+        .lists_inbox(&format!("limit=1&starting_after={}", seen[seen.len() - 1]))
         .await
         .ids()[..]
     {
@@ -185,13 +213,13 @@ async fn paging_lists_messages_of_the_same_microsecond_once_each() {
 #[tokio::test]
 async fn the_id_of_a_deleted_message_is_not_reused() {
     let world = World::new().await;
-    let stopped = world.host_at(|| Micros(1_000_000)).await;
+    let stopped = world.host().clock(|| Micros(1_000_000)).start().await;
     let kevin = world.kevin.at(&stopped);
     kevin.sends("newest").await;
     let mut ids = BTreeSet::new();
     for _ in 0..5 {
         let id = kevin.sends("oops").await;
-        kevin.deletes(&id).await.is(204);
+        kevin.deletes_message(&id).await.is(204);
         assert!(ids.insert(id));
     }
 }
@@ -200,22 +228,33 @@ async fn the_id_of_a_deleted_message_is_not_reused() {
 async fn unread_count_is_correct_despite_clock_skew() {
     let world = World::new().await;
     let now = Clock::system().now().0;
-    let behind = world.host_at(move || Micros(now - 3_600_000_000)).await;
-    let ahead = world.host_at(move || Micros(now + 3_600_000_000)).await;
-    let kevin = world.kevin.begins(&[&world.kate], "name=Home").await;
+    let behind = world
+        .host()
+        .clock(move || Micros(now - 3_600_000_000))
+        .start()
+        .await;
+    let ahead = world
+        .host()
+        .clock(move || Micros(now + 3_600_000_000))
+        .start()
+        .await;
+    let kevin = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Home")
+        .await;
     kevin.at(&behind).sends("hello").await;
     let kate = world.kate.within(kevin.conversation);
-    assert_eq!(kate.opens().await.json()["unread_count"], 1);
+    assert_eq!(kate.gets_conversation().await.json()["unread_count"], 1);
     kevin.at(&ahead).sends("early").await;
-    kevin.adds(&world.buzz).await.is(200);
+    kevin.adds_participant(&world.buzz).await.is(200);
     let buzz = world.buzz.within(kevin.conversation);
     assert_eq!(
-        buzz.opens().await.json()["unread_count"],
+        buzz.gets_conversation().await.json()["unread_count"],
         0,
         "it was sent before he joined"
     );
     kevin.sends("late").await;
-    assert_eq!(buzz.opens().await.json()["unread_count"], 1);
+    assert_eq!(buzz.gets_conversation().await.json()["unread_count"], 1);
 }
 
 #[tokio::test]
@@ -225,9 +264,16 @@ async fn an_idempotency_key_is_valid_for_24_hours() {
     let second = Clock::system().now().0 / 1_000_000 * 1_000_000;
     for start in [second, second + 999_999] {
         let at = async |microseconds: u64| {
-            let host = world.host_at(move || Micros(start + microseconds)).await;
+            let host = world
+                .host()
+                .clock(move || Micros(start + microseconds))
+                .start()
+                .await;
             let kevin = world.kevin.at(&host);
-            kevin.sends_under(&start.to_string(), "hello").await.is(201)
+            kevin
+                .sends_with_key(&start.to_string(), "hello")
+                .await
+                .is(201)
         };
         let first = at(0).await;
         let replayed = at(DAY - 1).await;

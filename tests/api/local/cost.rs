@@ -14,7 +14,7 @@ use crate::harness::{Cost, Json, Person, World};
 
 #[tokio::test]
 async fn each_operation_on_messages_has_the_documented_cost() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let kevin = &world.kevin;
     let first = kevin.tries_to_send("first").await.is(201).cost();
     let second = kevin.tries_to_send("second").await.is(201);
@@ -32,24 +32,24 @@ async fn each_operation_on_messages_has_the_documented_cost() {
         (send.calls, send.round_trips)
     );
     // the same, and the idempotency key: 2, as part of the transaction
-    let with_key = kevin.sends_under("key", "third").await.is(201).cost();
+    let with_key = kevin.sends_with_key("key", "third").await.is(201).cost();
     assert_eq!(with_key, cost(7, 3, send.capacity_units + 2.0));
     // token, conversation, newest key; a cancelled transaction, for which DynamoDB reports no units, and the
     // sender; the idempotency key; the message; contact, and three updates of list positions that are up to date:
     // the index does not change
-    let replayed = kevin.sends_under("key", "third").await.is(201).cost();
+    let replayed = kevin.sends_with_key("key", "third").await.is(201).cost();
     assert_eq!(replayed, cost(10, 5, 3.0 + 1.0 + 1.0 + 1.0 + 1.0 + 3.0));
     // token, message, conversation; contact, which later requests read in the first round trip
-    let get = async || kevin.reads(&id).await.is(200).cost();
+    let get = async || kevin.gets_message(&id).await.is(200).cost();
     assert_eq!(get().await, cost(2, 2, 4.0));
     assert_eq!(get().await, cost(1, 1, 4.0));
     // token, conversation; query; contact, which later requests read in the first round trip
-    let list = async || kevin.lists("").await.is(200).cost();
+    let list = async || kevin.lists_messages("").await.is(200).cost();
     assert_eq!(list().await, cost(3, 2, 4.0));
     assert_eq!(list().await, cost(2, 1, 4.0));
     // token, inbox, three messages, conversation, contact
     assert_eq!(
-        kevin.lists_all("").await.is(200).cost(),
+        kevin.lists_inbox("").await.is(200).cost(),
         Cost {
             calls: 4,
             round_trips: 4,
@@ -78,7 +78,7 @@ async fn each_operation_on_messages_has_the_documented_cost() {
     );
     // token, message, conversation; message and three inbox entries: 2 each
     assert_eq!(
-        kevin.deletes(&id).await.is(204).cost(),
+        kevin.deletes_message(&id).await.is(204).cost(),
         Cost {
             calls: 2,
             round_trips: 2,
@@ -97,13 +97,13 @@ fn cost(calls: u64, round_trips: u64, capacity_units: f64) -> Cost {
 
 #[tokio::test]
 async fn the_two_senders_displayed_last_are_read_ahead_even_if_only_one_is_needed() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let ids = [
         world.kevin.sends("1").await,
         world.kate.sends("2").await,
         world.linnie.sends("3").await,
     ];
-    let get = async |index: usize| world.kevin.reads(&ids[index]).await.is(200).cost();
+    let get = async |index: usize| world.kevin.gets_message(&ids[index]).await.is(200).cost();
     assert_eq!(get(0).await, cost(2, 2, 4.0));
     // reads Kevin ahead, who is not needed
     assert_eq!(get(1).await, cost(2, 2, 5.0));
@@ -114,18 +114,18 @@ async fn the_two_senders_displayed_last_are_read_ahead_even_if_only_one_is_neede
     // reads both ahead, neither of whom is needed
     assert_eq!(get(2).await, cost(2, 2, 6.0));
     // What is read ahead is not disclosed to a contact who is not a participant.
-    world.buzz.reads(&ids[0]).await.is(404);
+    world.buzz.gets_message(&ids[0]).await.is(404);
 }
 
 #[tokio::test]
 async fn the_senders_of_a_page_are_read_ahead_if_there_are_at_most_ten() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let crowd = world.crowd(11).await;
     for person in &crowd[..10] {
         person.sends("hello").await;
     }
     let list = async |limit: usize| {
-        let page = crowd[0].lists(&format!("limit={limit}")).await;
+        let page = crowd[0].lists_messages(&format!("limit={limit}")).await;
         page.is(200).cost()
     };
     list(1).await;
@@ -141,28 +141,28 @@ async fn the_senders_of_a_page_are_read_ahead_if_there_are_at_most_ten() {
 
 #[tokio::test]
 async fn contacts_that_are_read_ahead_are_up_to_date() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let id = world.kevin.sends("hello").await;
-    world.kate.reads(&id).await.is(200);
-    world.kate.lists("").await.is(200);
+    world.kate.gets_message(&id).await.is(200);
+    world.kate.lists_messages("").await.is(200);
     let form = "phone_number=1-800-759-3000";
     world.kevin.puts("/v1/me", form).await.is(200);
-    let read = world.kate.reads(&id).await.is(200);
+    let read = world.kate.gets_message(&id).await.is(200);
     assert_eq!(read.cost().round_trips, 1);
     assert_eq!(read.json()["contact"]["phone_number"], "1-800-759-3000");
-    let listed = world.kate.lists("").await.is(200);
+    let listed = world.kate.lists_messages("").await.is(200);
     assert_eq!(listed.cost().round_trips, 1);
     assert_eq!(listed.json()["data"][0], read.json());
 }
 
 #[tokio::test]
 async fn each_operation_on_conversations_has_the_documented_cost() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let others = [&world.kate, &world.linnie];
     // token, two usernames; conversation and three memberships: 2 each, and their index; three contacts
     let created = world
         .kevin
-        .tries_to_begin(&others, "name=Home")
+        .tries_to_create_conversation(&others, "name=Home")
         .await
         .is(201);
     assert_eq!(created.cost(), cost(4, 3, 3.0 + 8.0 + 3.0 + 3.0));
@@ -172,51 +172,67 @@ async fn each_operation_on_conversations_has_the_documented_cost() {
     let kate = world.kate.within(kevin.conversation);
     let message = kevin.sends("hello").await;
     // token, conversation, newest; membership; three contacts, one unread
-    assert_eq!(kate.opens().await.is(200).cost(), cost(5, 3, 8.0));
+    assert_eq!(
+        kate.gets_conversation().await.is(200).cost(),
+        cost(5, 3, 8.0)
+    );
     // token, conversation, newest; membership; three contacts
-    assert_eq!(kevin.opens().await.is(200).cost(), cost(4, 3, 7.0));
+    assert_eq!(
+        kevin.gets_conversation().await.is(200).cost(),
+        cost(4, 3, 7.0)
+    );
     // token; two memberships; two conversations, the message, a list position without a message; one unread; the
     // newest message of the other conversation; three contacts
-    let listed = kate.conversations("").await.is(200);
+    let listed = kate.lists_conversations("").await.is(200);
     assert_eq!(listed.cost(), cost(6, 5, 1.0 + 1.0 + 4.0 + 1.0 + 1.0 + 3.0));
     // token, conversation, newest; membership; membership and its index; three contacts, one unread
     assert_eq!(
-        kate.sets("is_muted=true").await.is(200).cost(),
+        kate.updates_conversation("is_muted=true")
+            .await
+            .is(200)
+            .cost(),
         cost(6, 4, 3.0 + 1.0 + 2.0 + 4.0)
     );
     // the same, and the query of unread messages, the update of each, and the newest again; then none is unread
-    let read = kate.sets(&format!("read_up_to={message}")).await.is(200);
+    let read = kate
+        .updates_conversation(&format!("read_up_to={message}"))
+        .await
+        .is(200);
     assert_eq!(
         read.cost(),
         cost(8, 6, 3.0 + 1.0 + 1.0 + 1.0 + 2.0 + 1.0 + 3.0)
     );
     // token, conversation, newest; membership; conversation: 2; three contacts
     assert_eq!(
-        kevin.sets("name=House").await.is(200).cost(),
+        kevin
+            .updates_conversation("name=House")
+            .await
+            .is(200)
+            .cost(),
         cost(5, 4, 3.0 + 1.0 + 2.0 + 3.0)
     );
     // token, conversation, newest, username; conversation and one membership: 2 each, and its index; membership;
     // four contacts
     assert_eq!(
-        kevin.adds(&world.buzz).await.is(200).cost(),
+        kevin.adds_participant(&world.buzz).await.is(200).cost(),
         cost(6, 3, 3.0 + 5.0 + 2.0 + 4.0)
     );
     // token, conversation; conversation and one membership: 2 each, and its index; both again; no message since;
     // the expiry of the membership
     assert_eq!(
-        kevin.removes(&world.buzz).await.is(204).cost(),
+        kevin.removes_participant(&world.buzz).await.is(204).cost(),
         cost(6, 5, 2.0 + 5.0 + 2.0 + 1.0 + 1.0)
     );
     // the same, and an inbox entry
     assert_eq!(
-        kate.leaves().await.is(204).cost(),
+        kate.leaves_conversation().await.is(204).cost(),
         cost(7, 6, 2.0 + 5.0 + 2.0 + 1.0 + 1.0 + 1.0)
     );
 }
 
 #[tokio::test]
 async fn each_operation_on_contacts_and_tokens_has_the_documented_cost() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let kevin = &world.kevin;
     // token; membership; conversation; two contacts
     assert_eq!(
@@ -261,11 +277,11 @@ async fn each_operation_on_contacts_and_tokens_has_the_documented_cost() {
 
 #[tokio::test]
 async fn listing_ten_thousand_conversations_costs_as_much_as_listing_ten() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let mut measured = Vec::new();
     for (size, reader) in [
-        (10, world.newcomer("few").await),
-        (10_000, world.newcomer("many").await),
+        (10, world.new_person("few").await),
+        (10_000, world.new_person("many").await),
     ] {
         reader.gets("/v1/me").await.is(200);
         let ids: Vec<_> = (1..=size + 1)
@@ -286,14 +302,14 @@ async fn listing_ten_thousand_conversations_costs_as_much_as_listing_ten() {
                 .into()
             }),
         );
-        let first = reader.conversations("limit=5").await.is(200);
+        let first = reader.lists_conversations("limit=5").await.is(200);
         assert_eq!(
             (first.ids().len(), &first.json()["has_more"]),
             (5, &true.into())
         );
         let middle = ids[ids.len() - 3].conversation();
         let deep = reader
-            .conversations(&format!("limit=5&starting_after={middle}"))
+            .lists_conversations(&format!("limit=5&starting_after={middle}"))
             .await
             .is(200);
         assert_eq!(deep.ids().len(), 5);
@@ -306,16 +322,16 @@ async fn listing_ten_thousand_conversations_costs_as_much_as_listing_ten() {
 
 #[tokio::test]
 async fn a_page_of_ten_short_messages_has_the_documented_cost() {
-    let world = World::awake().await;
+    let world = World::active().await;
     for _ in 0..10 {
         world.kevin.sends("hello").await;
     }
     // token, conversation; query; contact, which later requests read in the first round trip
-    let list = async || world.kate.lists("").await.is(200).cost();
+    let list = async || world.kate.lists_messages("").await.is(200).cost();
     assert_eq!(list().await, cost(3, 2, 4.0));
     assert_eq!(list().await, cost(2, 1, 4.0));
     // token, inbox, ten messages, conversation, contact
-    let page = world.kate.lists_all("").await.is(200).cost();
+    let page = world.kate.lists_inbox("").await.is(200).cost();
     assert_eq!(
         page,
         Cost {
@@ -328,21 +344,28 @@ async fn a_page_of_ten_short_messages_has_the_documented_cost() {
 
 #[tokio::test]
 async fn a_refused_request_costs_one_round_trip_and_writes_nothing() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let id = world.kevin.sends("hello").await;
-    assert_eq!(world.nobody.reads(&id).await.is(401).cost().calls, 0);
+    assert_eq!(
+        world.anonymous.gets_message(&id).await.is(401).cost().calls,
+        0
+    );
     for response in [
-        world.buzz.reads(&id).await,
-        world.buzz.deletes(&id).await,
-        world.kate.deletes(&id).await,
-        world.kate.changes(&id, "message=hers").await,
+        world.buzz.gets_message(&id).await,
+        world.buzz.deletes_message(&id).await,
+        world.kate.deletes_message(&id).await,
+        world.kate.updates_message(&id, "message=hers").await,
         world
             .buzz
             .within(world.conversation)
             .tries_to_send("hi")
             .await,
-        world.buzz.within(world.conversation).lists("").await,
-        world.kevin.lists("limit=0").await,
+        world
+            .buzz
+            .within(world.conversation)
+            .lists_messages("")
+            .await,
+        world.kevin.lists_messages("limit=0").await,
     ] {
         assert!(response.status.is_client_error());
         assert_eq!(response.cost().round_trips, 1, "{response:?}");
@@ -352,11 +375,11 @@ async fn a_refused_request_costs_one_round_trip_and_writes_nothing() {
 
 #[tokio::test]
 async fn thousands_of_usernames_cost_as_much_as_one() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let id = world.kevin.sends("hello").await;
     let names: Vec<_> = (0..10_000).map(|number| format!("name{number}")).collect();
     let change = Json(serde_json::json!({"reactions": {"heart": names}}));
-    let cost = world.kate.changes(&id, change).await.is(403).cost();
+    let cost = world.kate.updates_message(&id, change).await.is(403).cost();
     assert_eq!((cost.calls, cost.round_trips), (1, 1));
     assert!(cost.capacity_units <= 5.0, "{cost:?}");
 }
@@ -368,27 +391,27 @@ async fn read_costs(person: &Person, whole_inbox: bool, deep: MessageId) -> Vec<
     let mut costs = Vec::new();
     for query in ["", &deep_page, &newer_page] {
         let page = if whole_inbox {
-            person.lists_all(query).await
+            person.lists_inbox(query).await
         } else {
-            person.lists(query).await
+            person.lists_messages(query).await
         };
         let page = page.is(200);
         assert_eq!(page.ids().len(), 10);
         costs.push(page.cost());
     }
-    costs.push(person.reads(&deep.to_string()).await.is(200).cost());
+    costs.push(person.gets_message(&deep.to_string()).await.is(200).cost());
     costs
 }
 
 /// `SCALE=1000000` also tests with a million messages.
 #[tokio::test]
 async fn the_cost_does_not_depend_on_the_number_of_messages() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let scale = std::env::var("SCALE").map(|size| size.parse().expect("a number"));
     let mut measured = Vec::new();
     let sizes = api_tests::cases(&[100, 10_000][..], &[100, 10_000, 100_000]);
     for size in sizes.iter().copied().chain(scale) {
-        let conversation = world.conversation_of(&[&world.kevin, &world.kate]).await;
+        let conversation = world.new_conversation(&[&world.kevin, &world.kate]).await;
         let id = |number: u64| MessageId::new(Micros(1_000_000 * number), conversation);
         import_messages(&world, (1..=size).map(id), world.kevin.id);
         let kevin = world.kevin.within(conversation);
@@ -411,11 +434,11 @@ async fn the_cost_does_not_depend_on_the_number_of_messages() {
 
 #[tokio::test]
 async fn an_inbox_of_ten_thousand_conversations_costs_as_much_as_one_of_a_hundred() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let mut measured = Vec::new();
     for (size, reader) in [
-        (100, world.newcomer("few").await),
-        (10_000, world.newcomer("many").await),
+        (100, world.new_person("few").await),
+        (10_000, world.new_person("many").await),
     ] {
         reader.gets("/v1/me").await.is(200);
         // One message in each: every item of a page is in a conversation of its own.

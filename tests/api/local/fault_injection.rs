@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 
-use crate::harness::{Answer, Chaos, Person, World};
+use crate::harness::{Chaos, Person, Response, World};
 
 /// The number of operations per client.
 const STEPS: usize = 8;
@@ -69,11 +69,11 @@ impl Client {
 
     /// Repeats a request while the response is 503. Returns the response with one of the `expected` statuses, or
     /// `None` if there was none.
-    async fn retry<F: Future<Output = Answer>>(
+    async fn retry<F: Future<Output = Response>>(
         &self,
         expected: &[u16],
         attempt: impl Fn() -> F,
-    ) -> Option<Answer> {
+    ) -> Option<Response> {
         for _ in 0..MAX_ATTEMPTS {
             let response = attempt().await;
             match response.status.as_u16() {
@@ -112,7 +112,7 @@ impl Client {
         let text = format!("{}.{step}", self.number);
         let key = format!("{}.{text}", self.seed);
         let started_at = Instant::now();
-        let send = || self.person.sends_under(&key, &text);
+        let send = || self.person.sends_with_key(&key, &text);
         let outcome = self.retry(&[201], send).await;
         let acknowledged = outcome.map(|response| {
             self.replayed += usize::from(response.header("idempotent-replayed") == "true");
@@ -132,7 +132,7 @@ impl Client {
     async fn edit_message(&mut self, index: usize, step: usize, conditional: bool) {
         let id = self.sent[index].id();
         let tag = if conditional {
-            let Some(current) = self.retry(&[200], || self.person.reads(&id)).await else {
+            let Some(current) = self.retry(&[200], || self.person.gets_message(&id)).await else {
                 return;
             };
             current.header("etag").to_owned()
@@ -141,7 +141,7 @@ impl Client {
         };
         let text = format!("{}.{step}, edited", self.number);
         let form = format!("message={text}");
-        let edit = || self.person.changes_if(&id, &tag, &form);
+        let edit = || self.person.updates_message_if_match(&id, &tag, &form);
         let outcome = self.retry(&[200, 412], edit).await;
         if outcome
             .as_ref()
@@ -155,13 +155,17 @@ impl Client {
 
     async fn delete_message(&mut self, index: usize) {
         let id = self.sent[index].id();
-        let outcome = self.retry(&[204], || self.person.deletes(&id)).await;
+        let outcome = self
+            .retry(&[204], || self.person.deletes_message(&id))
+            .await;
         self.sent[index].deleted = Some(outcome.is_some());
     }
 
     /// Reacts to the newest message.
     async fn react(&mut self) {
-        let list = self.retry(&[200], || self.person.lists("limit=1")).await;
+        let list = self
+            .retry(&[200], || self.person.lists_messages("limit=1"))
+            .await;
         let Some(id) = list.and_then(|list| list.ids().pop()) else {
             return;
         };
@@ -193,10 +197,10 @@ struct Outcome {
 /// Runs all clients with a seed. `split_transactions` executes each transaction as two, to test the test.
 async fn run_seed(seed: u64, split_transactions: bool) -> Outcome {
     let world = World::new().await;
-    let chaos = Chaos::before(world.engine(), seed, split_transactions).await;
+    let chaos = Chaos::start(world.engine(), seed, split_transactions).await;
     let hosts = [
-        world.host_through(chaos.url()).await,
-        world.host_through(chaos.url()).await,
+        world.host().proxy(chaos.url()).start().await,
+        world.host().proxy(chaos.url()).start().await,
     ];
     let people = [&world.kevin, &world.kate, &world.linnie];
     let runs = (0..5).map(|number| {
@@ -204,7 +208,7 @@ async fn run_seed(seed: u64, split_transactions: bool) -> Outcome {
         Client::new(person, number, seed).run()
     });
     let clients = join_all(runs).await;
-    chaos.ends();
+    chaos.stop();
     let messages = all_messages(&world.kevin, false).await;
     let mut inboxes = Vec::new();
     for person in people {
@@ -223,9 +227,9 @@ async fn run_seed(seed: u64, split_transactions: bool) -> Outcome {
 /// Lists all messages of the conversation, or of the whole inbox, newest first.
 async fn all_messages(person: &Person, whole_inbox: bool) -> Vec<Value> {
     let page = if whole_inbox {
-        person.lists_all("limit=100").await
+        person.lists_inbox("limit=100").await
     } else {
-        person.lists("limit=100").await
+        person.lists_messages("limit=100").await
     };
     let page = page.is(200).json();
     assert_eq!(page["has_more"], false);

@@ -23,11 +23,14 @@ async fn options_returns_the_allowed_methods_or_404_for_unknown_paths() {
         ("/v1/messages", "GET, POST"),
         ("/v1/messages/x", "GET, PUT, DELETE"),
     ] {
-        let response = world.nobody.requests(Method::OPTIONS, path, &[], ()).await;
+        let response = world
+            .anonymous
+            .requests(Method::OPTIONS, path, &[], ())
+            .await;
         assert_eq!(response.is(204).header("allow"), allow);
     }
     let unknown = world
-        .nobody
+        .anonymous
         .requests(Method::OPTIONS, "/unknown", &[], ())
         .await;
     unknown.fails(404, "route_not_found", ());

@@ -13,7 +13,7 @@ const MESSAGE_COUNT: u64 = 1200;
 
 /// Creates a conversation with these participants and `MESSAGE_COUNT` messages from Kevin.
 async fn long_conversation(world: &World, people: &[&Person]) -> ConversationId {
-    let conversation = world.conversation_of(people).await;
+    let conversation = world.new_conversation(people).await;
     let now = Clock::system().now().0;
     let ids: Vec<_> = (0..MESSAGE_COUNT)
         .map(|number| MessageId::new(Micros(now + number), conversation))
@@ -62,19 +62,19 @@ fn count_items(world: &World, table: &str, name: &str, value: &str) -> u64 {
 async fn when_the_last_participant_leaves_all_messages_are_deleted_even_after_an_interruption() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin]).await;
-    let proxy = Proxy::before(world.engine()).await;
+    let proxy = Proxy::start(world.engine()).await;
     let kevin = world
         .kevin
         .within(conversation)
-        .at(&world.host_behind(&proxy).await);
-    proxy.will("BatchWriteItem", 2, Fault::Unprocessed);
-    proxy.will("BatchWriteItem", 3, Fault::Refuses("AccessDeniedException"));
-    kevin.leaves().await.is(500);
+        .at(&world.host().proxy(proxy.url()).start().await);
+    proxy.inject("BatchWriteItem", 2, Fault::Unprocessed);
+    proxy.inject("BatchWriteItem", 3, Fault::Error("AccessDeniedException"));
+    kevin.leaves_conversation().await.is(500);
     let id = conversation.to_string();
     assert!(count_items(&world, "MessagesTable", "conversation_id", &id) > 0);
-    kevin.opens().await.is(404);
+    kevin.gets_conversation().await.is(404);
     kevin.tries_to_send("after leaving").await.is(404);
-    kevin.leaves().await.is(204);
+    kevin.leaves_conversation().await.is(204);
     assert!(proxy.is_done());
     for (table, name) in [
         ("MessagesTable", "conversation_id"),
@@ -83,22 +83,22 @@ async fn when_the_last_participant_leaves_all_messages_are_deleted_even_after_an
     ] {
         assert_eq!(count_items(&world, table, name, &id), 0, "{table}");
     }
-    kevin.leaves().await.is(204);
+    kevin.leaves_conversation().await.is(204);
 }
 
 #[tokio::test]
 async fn leaving_deletes_the_leavers_inbox_entries_even_after_an_interruption() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
-    let proxy = Proxy::before(world.engine()).await;
+    let proxy = Proxy::start(world.engine()).await;
     let kate = world
         .kate
         .within(conversation)
-        .at(&world.host_behind(&proxy).await);
-    proxy.will("BatchWriteItem", 1, Fault::Refuses("AccessDeniedException"));
-    kate.leaves().await.is(500);
-    kate.opens().await.is(404);
-    kate.leaves().await.is(204);
+        .at(&world.host().proxy(proxy.url()).start().await);
+    proxy.inject("BatchWriteItem", 1, Fault::Error("AccessDeniedException"));
+    kate.leaves_conversation().await.is(500);
+    kate.gets_conversation().await.is(404);
+    kate.leaves_conversation().await.is(204);
     let kate_id = world.kate.id.to_string();
     assert_eq!(count_items(&world, "InboxTable", "contact_id", &kate_id), 0);
     assert_eq!(
@@ -125,22 +125,27 @@ async fn leaving_deletes_the_leavers_inbox_entries_even_after_an_interruption() 
 async fn inbox_entries_left_by_an_interrupted_leave_are_deleted_when_listed() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
-    let proxy = Proxy::before(world.engine()).await;
+    let proxy = Proxy::start(world.engine()).await;
     let kate = world
         .kate
         .within(conversation)
-        .at(&world.host_behind(&proxy).await);
-    proxy.will("BatchWriteItem", 1, Fault::Refuses("AccessDeniedException"));
-    kate.leaves().await.is(500);
+        .at(&world.host().proxy(proxy.url()).start().await);
+    proxy.inject("BatchWriteItem", 1, Fault::Error("AccessDeniedException"));
+    kate.leaves_conversation().await.is(500);
     // This deletes the messages, without which a repeated leave cannot find her inbox entries.
-    world.kevin.within(conversation).leaves().await.is(204);
-    kate.leaves().await.is(204);
+    world
+        .kevin
+        .within(conversation)
+        .leaves_conversation()
+        .await
+        .is(204);
+    kate.leaves_conversation().await.is(204);
     let kate_id = world.kate.id.to_string();
     assert!(count_items(&world, "InboxTable", "contact_id", &kate_id) > 0);
     assert!(
         world
             .kate
-            .lists_all("limit=100")
+            .lists_inbox("limit=100")
             .await
             .is(200)
             .texts()
@@ -153,16 +158,19 @@ async fn inbox_entries_left_by_an_interrupted_leave_are_deleted_when_listed() {
 async fn a_leave_that_exceeds_the_time_limit_returns_503_and_continues_when_repeated() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
-    let proxy = Proxy::before(world.engine()).await;
-    let host = world.host_behind(&proxy).await;
+    let proxy = Proxy::start(world.engine()).await;
+    let host = world.host().proxy(proxy.url()).start().await;
     for person in [&world.kate, &world.kevin] {
         let person = person.within(conversation).at(&host);
         // 20 calls, 16 concurrently, take two delays.
-        proxy.will("BatchWriteItem", 40, Fault::Delays(1300));
-        let response = person.leaves().await.fails(503, "unfinished", ());
+        proxy.inject("BatchWriteItem", 40, Fault::Delay(1300));
+        let response = person
+            .leaves_conversation()
+            .await
+            .fails(503, "unfinished", ());
         assert_eq!(response.header("retry-after"), "1");
-        person.opens().await.is(404);
-        let repeated = person.leaves().await.is(204);
+        person.gets_conversation().await.is(404);
+        let repeated = person.leaves_conversation().await.is(204);
         assert!(
             repeated.cost().calls > 10,
             "it deletes the rest: {:?}",
@@ -196,10 +204,19 @@ async fn read_up_to_marks_a_thousand_messages_and_continues_when_repeated() {
     let last = world.kevin.within(conversation).sends("the last").await;
     let kate = world.kate.within(conversation);
     let read = format!("read_up_to={last}");
-    assert_eq!(kate.sets(&read).await.is(200).json()["unread_count"], 100);
-    assert_eq!(kate.reads(&last).await.json()["read_at"], json!(null));
-    assert_eq!(kate.sets(&read).await.is(200).json()["unread_count"], 0);
-    assert!(kate.reads(&last).await.json()["read_at"].is_u64());
+    assert_eq!(
+        kate.updates_conversation(&read).await.is(200).json()["unread_count"],
+        100
+    );
+    assert_eq!(
+        kate.gets_message(&last).await.json()["read_at"],
+        json!(null)
+    );
+    assert_eq!(
+        kate.updates_conversation(&read).await.is(200).json()["unread_count"],
+        0
+    );
+    assert!(kate.gets_message(&last).await.json()["read_at"].is_u64());
     assert_eq!(count_unread(&world, conversation), 0);
 }
 

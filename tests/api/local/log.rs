@@ -6,9 +6,9 @@ use crate::harness::{World, whole_log};
 
 #[tokio::test]
 async fn each_request_logs_one_line_with_its_cost() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let id = world.kevin.sends("hello").await;
-    let line = world.kate.reads(&id).await.is(200).log_line();
+    let line = world.kate.gets_message(&id).await.is(200).log_line();
     assert_eq!(line["operation"], "get-message");
     assert_eq!(line["status"], 200);
     assert_eq!(line["contact_id"], json!(world.kate.id));
@@ -26,13 +26,18 @@ async fn each_request_logs_one_line_with_its_cost() {
 
 #[tokio::test]
 async fn a_refused_request_logs_its_error_code() {
-    let world = World::awake().await;
-    let line = world.kevin.lists("limit=0").await.is(400).log_line();
+    let world = World::active().await;
+    let line = world
+        .kevin
+        .lists_messages("limit=0")
+        .await
+        .is(400)
+        .log_line();
     assert_eq!(
         (&line["error"], &line["contact_id"]),
         (&json!("parameter_invalid"), &json!(world.kevin.id))
     );
-    let line = world.nobody.lists("").await.is(401).log_line();
+    let line = world.anonymous.lists_messages("").await.is(401).log_line();
     assert_eq!(
         (&line["error"], &line["contact_id"]),
         (&json!("token_missing"), &json!(null))
@@ -41,11 +46,15 @@ async fn a_refused_request_logs_its_error_code() {
 
 #[tokio::test]
 async fn the_cause_of_a_500_is_logged_and_not_sent_to_the_client() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let id = world.kevin.sends("hello").await;
     let request = serde_json::from_value(json!({"TableName": "ContactsTable"})).unwrap();
     world.engine().database().delete_table(request).unwrap();
-    let response = world.kevin.reads(&id).await.fails(500, "internal", ());
+    let response = world
+        .kevin
+        .gets_message(&id)
+        .await
+        .fails(500, "internal", ());
     for secret in ["ContactsTable", "ResourceNotFound", "DynamoDB", "table"] {
         assert!(!response.text.contains(secret), "{}", response.text);
     }
@@ -60,28 +69,41 @@ async fn the_cause_of_a_500_is_logged_and_not_sent_to_the_client() {
 
 #[tokio::test]
 async fn tokens_phone_numbers_and_texts_are_not_logged() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let text = "private-text-of-a-message";
     let id = world.kevin.sends(text).await;
-    world.kate.reads(&id).await.is(200);
-    world.kate.lists("").await.is(200);
+    world.kate.gets_message(&id).await.is(200);
+    world.kate.lists_messages("").await.is(200);
     world.kate.reacts(&id, "heart").await.is(200);
     world
         .kevin
-        .changes(&id, format!("message={text}2"))
+        .updates_message(&id, format!("message={text}2"))
         .await
         .is(200);
-    world.kevin.changes(&id, text).await.is(400);
-    world.kevin.changes(&id, format!("{text}=1")).await.is(400);
+    world.kevin.updates_message(&id, text).await.is(400);
+    world
+        .kevin
+        .updates_message(&id, format!("{text}=1"))
+        .await
+        .is(400);
     world
         .kevin
         .posts("/v1/messages", ("application/json", text.as_bytes()))
         .await
         .is(400);
-    world.kevin.lists(&format!("limit={text}")).await.is(400);
-    world.kevin.reads(text).await.is(404);
-    world.kevin.with_token(text).lists("").await.is(401);
-    world.kevin.deletes(&id).await.is(204);
+    world
+        .kevin
+        .lists_messages(&format!("limit={text}"))
+        .await
+        .is(400);
+    world.kevin.gets_message(text).await.is(404);
+    world
+        .kevin
+        .with_token(text)
+        .lists_messages("")
+        .await
+        .is(401);
+    world.kevin.deletes_message(&id).await.is(204);
     let request = serde_json::from_value(json!({"TableName": "ContactsTable"})).unwrap();
     world.engine().database().delete_table(request).unwrap();
     world.kevin.tries_to_send(text).await.is(500);

@@ -7,7 +7,7 @@ use proptest::sample::Index;
 use serde_json::Value;
 use shared::id::ConversationId;
 
-use crate::harness::{Answer, Person, World};
+use crate::harness::{Person, Response, World};
 
 /// An operation. Numbers refer to the four contacts; indexes select among existing conversations or messages.
 #[derive(Clone, Debug)]
@@ -224,7 +224,7 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             all.insert(actor);
             let others: Vec<_> = others.iter().map(|&other| people[other]).collect();
             let more = if *named { "name=N" } else { "" };
-            let response = person.tries_to_begin(&others, more).await;
+            let response = person.tries_to_create_conversation(&others, more).await;
             let existing = model.conversations.iter().find(|conversation| {
                 conversation.is_pair && !named && conversation.members.keys().eq(all.iter())
             });
@@ -273,7 +273,7 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             }
             let number = index.index(model.messages.len());
             let message = &mut model.messages[number];
-            let response = person.deletes(&message.id).await;
+            let response = person.deletes_message(&message.id).await;
             let is_member = model.conversations[message.conversation]
                 .members
                 .contains_key(&actor);
@@ -297,7 +297,9 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             );
             let id = &model.messages[number].id;
             let person = person.within(model.conversations[conversation].id);
-            let response = person.sets(&format!("read_up_to={id}")).await;
+            let response = person
+                .updates_conversation(&format!("read_up_to={id}"))
+                .await;
             let newest = model
                 .messages_in(conversation)
                 .next()
@@ -356,7 +358,10 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
         Operation::Name(index) => {
             let number = number(index);
             let conversation = &mut model.conversations[number];
-            let response = person.within(conversation.id).sets("name=New").await;
+            let response = person
+                .within(conversation.id)
+                .updates_conversation("name=New")
+                .await;
             let is_permitted = conversation.may_be_named_by(actor);
             if is_refused(conversation, actor, is_permitted, &response) {
                 return;
@@ -369,7 +374,10 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             let number = number(index);
             let now = model.tick();
             let conversation = &mut model.conversations[number];
-            let response = person.within(conversation.id).adds(people[*other]).await;
+            let response = person
+                .within(conversation.id)
+                .adds_participant(people[*other])
+                .await;
             let is_permitted = conversation.may_be_managed_by(actor);
             if is_refused(conversation, actor, is_permitted, &response) {
                 return;
@@ -385,7 +393,10 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
         Operation::Remove(index, other) if *other != actor => {
             let number = number(index);
             let conversation = &mut model.conversations[number];
-            let response = person.within(conversation.id).removes(people[*other]).await;
+            let response = person
+                .within(conversation.id)
+                .removes_participant(people[*other])
+                .await;
             let is_permitted = conversation.may_be_managed_by(actor);
             if is_refused(conversation, actor, is_permitted, &response) {
                 return;
@@ -401,7 +412,7 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
         Operation::Remove(index, _) | Operation::Leave(index) => {
             let number = number(index);
             let conversation = &mut model.conversations[number];
-            let response = person.within(conversation.id).leaves().await;
+            let response = person.within(conversation.id).leaves_conversation().await;
             let was_member = conversation.members.contains_key(&actor)
                 || conversation.former_members.contains(&actor);
             response.is(if was_member { 204 } else { 404 });
@@ -420,7 +431,10 @@ async fn update_membership(
     form: &str,
     change: impl FnOnce(&mut Member),
 ) {
-    let response = person.within(conversation.id).sets(form).await;
+    let response = person
+        .within(conversation.id)
+        .updates_conversation(form)
+        .await;
     match conversation.members.get_mut(&actor) {
         None => {
             response.is(404);
@@ -437,7 +451,7 @@ fn is_refused(
     conversation: &Conversation,
     actor: usize,
     is_permitted: bool,
-    response: &Answer,
+    response: &Response,
 ) -> bool {
     let expected = match (conversation.members.contains_key(&actor), is_permitted) {
         (false, _) => 404,
@@ -453,7 +467,7 @@ async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
     for (actor, person) in people.iter().enumerate() {
         for archived in [false, true] {
             let page = person
-                .conversations(&format!("archived={archived}&limit=100"))
+                .lists_conversations(&format!("archived={archived}&limit=100"))
                 .await
                 .is(200);
             let data = page.json()["data"].clone();
@@ -464,7 +478,7 @@ async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
                 "{actor}, archived: {archived}"
             );
         }
-        let inbox = person.lists_all("limit=100").await.is(200);
+        let inbox = person.lists_inbox("limit=100").await.is(200);
         assert_eq!(inbox.ids(), model.inbox(actor), "{actor}");
         assert_eq!(
             person.gets("/v1/contacts?limit=100").await.is(200).ids(),
@@ -472,10 +486,10 @@ async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
         );
         for (number, conversation) in model.conversations.iter().enumerate() {
             let person = person.within(conversation.id);
-            let list = person.lists("limit=100").await;
+            let list = person.lists_messages("limit=100").await;
             if !conversation.members.contains_key(&actor) {
                 list.is(404);
-                person.opens().await.is(404);
+                person.gets_conversation().await.is(404);
                 continue;
             }
             let list = list.is(200);
@@ -492,7 +506,7 @@ async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
             let expected: Vec<_> = expected.iter().map(|message| message.read).collect();
             assert_eq!(read, expected);
             let archived = conversation.members[&actor].archived;
-            let conversation = summary(&person.opens().await.is(200).json());
+            let conversation = summary(&person.gets_conversation().await.is(200).json());
             assert!(
                 model.list(actor, archived, people).contains(&conversation),
                 "{conversation}"

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use crate::harness::{Answer, Person, World};
+use crate::harness::{Person, Response, World};
 
 /// An event during the traversal.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,7 @@ impl Traversal<'_> {
     async fn delete(&mut self, index: prop::sample::Index) {
         if !self.existing.is_empty() {
             let id = self.existing.remove(index.index(self.existing.len()));
-            self.world.kevin.deletes(&id).await.is(204);
+            self.world.kevin.deletes_message(&id).await.is(204);
             self.permanent.remove(&id);
         }
     }
@@ -87,10 +87,10 @@ impl Traversal<'_> {
         };
         let query = format!("limit={limit}{cursor}");
         let reader = &self.world.kate;
-        let page: Answer = if self.whole_inbox {
-            reader.lists_all(&query).await
+        let page: Response = if self.whole_inbox {
+            reader.lists_inbox(&query).await
         } else {
-            reader.lists(&query).await
+            reader.lists_messages(&query).await
         };
         let page = page.is(200);
         let mut ids = page.ids();
@@ -118,7 +118,7 @@ impl Traversal<'_> {
 /// Lists all pages, and checks that every message that existed throughout was listed exactly once.
 async fn traverse(whole_inbox: bool, newer: bool, before: usize, events: Vec<Event>) {
     let world = World::new().await;
-    let other = world.conversation_of(&[&world.kevin, &world.kate]).await;
+    let other = world.new_conversation(&[&world.kevin, &world.kate]).await;
     let conversations = [world.kevin.clone(), world.kevin.within(other)];
     let mut traversal = Traversal {
         world: &world,

@@ -43,7 +43,7 @@ proptest! {
             for body in [form.finish().into(), Json(json!({ "reactions": object })).into(), Json(json!({ "reactions": list })).into()] {
                 let body: Body = body;
                 let id = world.kevin.sends("hello").await;
-                results.push(kate.changes(&id, body).await.is(200).json()["reactions"].clone());
+                results.push(kate.updates_message(&id, body).await.is(200).json()["reactions"].clone());
             }
             assert_eq!(results[0], results[1]);
             assert_eq!(results[0], results[2]);

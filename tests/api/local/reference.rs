@@ -82,7 +82,7 @@ async fn a_message_has_every_field_of_the_reference() {
         "created_at": 692_233_200,
         "updated_at": 705_103_200,
     });
-    assert_eq!(kate.reads(&id).await.is(200).json(), expected);
+    assert_eq!(kate.gets_message(&id).await.is(200).json(), expected);
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_reaction_is_added_with_bracket_syntax() {
     let kate = demo_person(&world, "KateMcCallister").await;
     let id = kate.sends("Kevin!").await;
     let changed = kate
-        .changes(&id, "reactions[red_angry_face][]=KateMcCallister")
+        .updates_message(&id, "reactions[red_angry_face][]=KateMcCallister")
         .await
         .is(200)
         .json();
@@ -106,15 +106,18 @@ async fn a_deleted_message_returns_404() {
     let world = World::new().await;
     let kevin = demo_person(&world, "KevinMcCallister").await;
     let id = demo::message_ids().unwrap()[0].to_string();
-    assert_eq!(kevin.deletes(&id).await.is(204).json(), Value::Null);
-    kevin.reads(&id).await.fails(404, "message_not_found", "id");
+    assert_eq!(kevin.deletes_message(&id).await.is(204).json(), Value::Null);
+    kevin
+        .gets_message(&id)
+        .await
+        .fails(404, "message_not_found", "id");
 }
 
 #[tokio::test]
 async fn buzz_sees_only_his_own_conversation() {
     let world = World::new().await;
     let buzz = demo_person(&world, "BuzzMcCallister").await;
-    buzz.lists("")
+    buzz.lists_messages("")
         .await
         .fails(404, "conversation_not_found", "conversation_id");
     let own: ConversationId = "BuzzTalksToBuzz0".parse().unwrap();

@@ -4,7 +4,7 @@
 
 use futures_util::future::join_all;
 
-use crate::harness::{Answer as Response, Fault, Person, Proxy, World};
+use crate::harness::{Fault, Person, Proxy, Response, World};
 
 /// The number of tokens in a full quota.
 const QUOTA: usize = 500;
@@ -24,8 +24,8 @@ struct Host {
 
 impl Host {
     async fn new(world: &World) -> Self {
-        let proxy = Proxy::before(world.engine()).await;
-        let url = world.host_behind(&proxy).await;
+        let proxy = Proxy::start(world.engine()).await;
+        let url = world.host().proxy(proxy.url()).start().await;
         Self {
             proxy,
             kevin: world.kevin.at(&url),
@@ -35,7 +35,7 @@ impl Host {
 
     /// Reads the message, which begins with a `BatchGetItem`.
     async fn reads(&self) -> Response {
-        self.kevin.reads(&self.message).await
+        self.kevin.gets_message(&self.message).await
     }
 
     /// Lets the first call of each request fail with `code`, of ten requests at once, until the host no longer
@@ -43,7 +43,7 @@ impl Host {
     async fn exhausts_quota(&self, code: &'static str) -> usize {
         const AT_ONCE: usize = 10;
         self.proxy
-            .will("BatchGetItem", 10_000, Fault::Refuses(code));
+            .inject("BatchGetItem", 10_000, Fault::Error(code));
         let mut retries = 0;
         loop {
             let before = self.proxy.calls();
@@ -57,26 +57,26 @@ impl Host {
             }
             assert!(retries <= QUOTA, "a retry costs at least one token");
         }
-        self.proxy.recovers();
+        self.proxy.clear();
         retries
     }
 }
 
 #[tokio::test]
 async fn an_exhausted_quota_of_one_host_does_not_affect_other_hosts() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let (host, other) = (Host::new(&world).await, Host::new(&world).await);
     host.exhausts_quota("InternalServerError").await;
     other
         .proxy
-        .will("BatchGetItem", 1, Fault::Refuses("InternalServerError"));
+        .inject("BatchGetItem", 1, Fault::Error("InternalServerError"));
     other.reads().await.is(200);
     assert!(other.proxy.is_done());
 }
 
 #[tokio::test]
 async fn fifty_retries_after_errors_exhaust_the_quota() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let host = Host::new(&world).await;
     let retries = host.exhausts_quota("InternalServerError").await;
     assert_eq!(retries, QUOTA / RETRY_COST);
@@ -84,7 +84,7 @@ async fn fifty_retries_after_errors_exhaust_the_quota() {
 
 #[tokio::test]
 async fn a_hundred_retries_after_throttling_exhaust_the_quota() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let host = Host::new(&world).await;
     let retries = host.exhausts_quota("ThrottlingException").await;
     assert_eq!(retries, QUOTA / THROTTLING_RETRY_COST);
@@ -92,11 +92,11 @@ async fn a_hundred_retries_after_throttling_exhaust_the_quota() {
 
 #[tokio::test]
 async fn a_successful_retry_returns_its_tokens() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let host = Host::new(&world).await;
     for _ in 0..=QUOTA / RETRY_COST {
         host.proxy
-            .will("BatchGetItem", 1, Fault::Refuses("InternalServerError"));
+            .inject("BatchGetItem", 1, Fault::Error("InternalServerError"));
         host.reads().await.is(200);
         assert!(host.proxy.is_done());
     }
@@ -104,7 +104,7 @@ async fn a_successful_retry_returns_its_tokens() {
 
 #[tokio::test]
 async fn each_successful_call_refills_the_quota_by_one_token() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let host = Host::new(&world).await;
     host.exhausts_quota("InternalServerError").await;
     let before = host.proxy.calls();
@@ -119,12 +119,12 @@ async fn each_successful_call_refills_the_quota_by_one_token() {
 
 #[tokio::test]
 async fn an_exhausted_quota_does_not_affect_first_attempts() {
-    let world = World::awake().await;
+    let world = World::active().await;
     let host = Host::new(&world).await;
     host.exhausts_quota("InternalServerError").await;
     host.kevin.sends("sent without a quota").await;
     assert_eq!(
-        world.kate.lists("").await.texts(),
+        world.kate.lists_messages("").await.texts(),
         ["sent without a quota", "hello"]
     );
 }
