@@ -86,8 +86,8 @@ fn binary_path(binary: &str) -> PathBuf {
         // Cargo sets these for the test. Build scripts that depend on them would run again, and with them
         // almost everything would be compiled again.
         for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
+            let variable = name.to_string_lossy();
+            if variable.starts_with("CARGO_MANIFEST_") || variable.starts_with("CARGO_PKG_") {
                 build.env_remove(name);
             }
         }

@@ -44,7 +44,7 @@ async fn a_malformed_query_path_or_header_never_causes_a_500() {
     ] {
         let response = function
             .invoke(&list_messages_event(|event| {
-                event["rawQueryString"] = json!(query)
+                event["rawQueryString"] = json!(query);
             }))
             .await;
         let status = response["statusCode"].as_u64().unwrap_or_default();
@@ -82,7 +82,7 @@ async fn a_malformed_query_path_or_header_never_causes_a_500() {
     ] {
         let response = function
             .invoke(&list_messages_event(|event| {
-                event["headers"][name] = json!(value)
+                event["headers"][name] = json!(value);
             }))
             .await;
         let status = response["statusCode"].as_u64().unwrap_or_default();

@@ -237,6 +237,7 @@ async fn all_messages(person: &Person, whole_inbox: bool) -> Vec<Value> {
 }
 
 /// Compares the stored messages with the clients' knowledge; returns one line for each contradiction.
+#[expect(clippy::too_many_lines, reason = "one block per guarantee")]
 fn find_violations(
     clients: &[Client],
     messages: &[Value],
