@@ -215,12 +215,7 @@ impl Affair {
             UpdateMe => person.puts("/v1/me", "phone_number=1").await,
             ListTokens => person.gets("/v1/tokens").await,
             CreateToken => person.posts("/v1/tokens", "label=a").await,
-            RevokeToken => {
-                let path = format!("/v1/tokens/{token}");
-                person
-                    .requests(reqwest::Method::DELETE, &path, &[], ())
-                    .await
-            }
+            RevokeToken => person.revokes_token(token).await,
         }
     }
 }

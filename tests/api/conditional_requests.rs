@@ -233,6 +233,12 @@ async fn if_match_and_if_none_match_with_a_malformed_tag_return_400() {
         let answer = reads_unless(&world.kevin, &id, tag).await;
         answer.fails(400, "parameter_invalid", "If-None-Match");
     }
+}
+
+#[tokio::test]
+async fn if_match_by_another_participant_returns_403() {
+    let world = World::new().await;
+    let id = world.kevin.sends("1").await;
     let theirs = world
         .kate
         .updates_message_if_match(&id, "\"9\"", "message=2")

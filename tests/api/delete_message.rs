@@ -1,5 +1,6 @@
 //! `DELETE /v1/messages/:id`
 
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::harness::World;
@@ -45,4 +46,16 @@ async fn a_delete_by_another_participant_returns_403() {
         .await
         .fails(403, "not_the_author", ());
     world.kate.gets_message(&id).await.is(200);
+}
+
+#[tokio::test]
+async fn a_body_returns_400_and_deletes_nothing() {
+    let world = World::new().await;
+    let id = world.kevin.sends("hello").await;
+    world
+        .kevin
+        .requests(Method::DELETE, &format!("/v1/messages/{id}"), &[], "x=1")
+        .await
+        .fails(400, "malformed_request", ());
+    world.kevin.gets_message(&id).await.is(200);
 }

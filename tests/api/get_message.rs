@@ -61,15 +61,4 @@ async fn an_unknown_parameter_returns_400() {
         .gets_message(&format!("{id}?verbose=1"))
         .await
         .fails(400, "parameter_unknown", "verbose");
-    world
-        .kevin
-        .requests(
-            reqwest::Method::DELETE,
-            &format!("/v1/messages/{id}"),
-            &[],
-            "x=1",
-        )
-        .await
-        .fails(400, "malformed_request", ());
-    world.kevin.gets_message(&id).await.is(200);
 }

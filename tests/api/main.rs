@@ -13,6 +13,7 @@ mod create_token;
 mod delete_message;
 mod get_contact;
 mod get_conversation;
+mod get_me;
 mod get_message;
 mod idempotency;
 mod leave_conversation;

@@ -43,3 +43,32 @@ async fn participants_can_remove_themselves() {
         .await
         .fails(404, "conversation_not_found", "id");
 }
+
+#[tokio::test]
+async fn only_the_creator_of_a_named_conversation_removes_participants() {
+    let world = World::new().await;
+    let named = world
+        .kevin
+        .creates_conversation(&[&world.kate], "name=Home")
+        .await;
+    let kate = world.kate.within(named.conversation);
+    kate.removes_participant(&world.kevin)
+        .await
+        .fails(403, "not_the_creator", ());
+    named.gets_conversation().await.is(200);
+    let unnamed = world
+        .kevin
+        .creates_conversation(&[&world.kate, &world.linnie], "")
+        .await;
+    unnamed
+        .removes_participant(&world.kate)
+        .await
+        .fails(403, "conversation_without_name", ());
+    assert_eq!(
+        unnamed.gets_conversation().await.json()["contacts"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+}

@@ -25,6 +25,11 @@ async fn an_unknown_path_returns_404() {
             .await
             .fails(404, "route_not_found", ());
     }
+}
+
+#[tokio::test]
+async fn an_unsupported_method_returns_405_with_allow() {
+    let world = World::new().await;
     for (method, path, allow) in [
         (Method::PUT, "/v1/messages", "GET, POST"),
         (Method::DELETE, "/v1/messages", "GET, POST"),

@@ -293,4 +293,10 @@ impl Person {
         let path = format!("/v1/conversations/{conversation}/participants/{}", other.id);
         self.requests(Method::DELETE, &path, &[], ()).await
     }
+
+    /// Revokes a token.
+    pub async fn revokes_token(&self, id: &str) -> Response {
+        self.requests(Method::DELETE, &format!("/v1/tokens/{id}"), &[], ())
+            .await
+    }
 }
