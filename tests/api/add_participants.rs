@@ -97,8 +97,8 @@ async fn concurrent_adds_are_all_applied() {
         .await;
     let crowd = world.crowd(20).await;
     let adds = crowd.iter().map(|one| kevin.adds_participant(one));
-    for answer in futures_util::future::join_all(adds).await {
-        answer.is(200);
+    for response in futures_util::future::join_all(adds).await {
+        response.is(200);
     }
     assert_eq!(
         kevin.gets_conversation().await.json()["contacts"]

@@ -7,12 +7,12 @@ use crate::harness::World;
 #[tokio::test]
 async fn a_missing_token_returns_401_with_www_authenticate() {
     let world = World::new().await;
-    let answer = world
+    let response = world
         .anonymous
         .lists_messages("")
         .await
         .fails(401, "token_missing", ());
-    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    assert_eq!(response.header("www-authenticate"), "Bearer");
 }
 
 #[tokio::test]
@@ -20,12 +20,12 @@ async fn a_scheme_other_than_bearer_returns_401() {
     let world = World::new().await;
     for value in ["Basic a2V2aW46a2V2aW4=", "token", ""] {
         let headers = [("authorization", value)];
-        let answer = world
+        let response = world
             .kevin
             .requests(Method::GET, "/v1/messages", &headers, ())
             .await;
         assert_eq!(
-            answer
+            response
                 .fails(401, "token_missing", ())
                 .header("www-authenticate"),
             "Bearer"
@@ -50,13 +50,13 @@ async fn malformed_and_unknown_tokens_return_the_same_401() {
     ] {
         let value = format!("Bearer {token}");
         let headers = [("authorization", value.as_str())];
-        let answer = world
+        let response = world
             .kevin
             .requests(Method::GET, "/v1/messages", &headers, ())
             .await;
-        let answer = answer.fails(401, "token_invalid", ());
+        let response = response.fails(401, "token_invalid", ());
         assert_eq!(
-            answer.header("www-authenticate"),
+            response.header("www-authenticate"),
             r#"Bearer error="invalid_token""#
         );
     }

@@ -59,11 +59,11 @@ async fn message_operations_return_the_documented_status_for_each_role() {
             (&world.kevin, author),
         ] {
             let id = world.kevin.sends("It’s mine").await;
-            let answer = operation.by(person, &world, &id).await;
+            let response = operation.by(person, &world, &id).await;
             assert_eq!(
-                answer.status.as_u16(),
+                response.status.as_u16(),
                 status,
-                "{operation:?} by {}: {answer:?}",
+                "{operation:?} by {}: {response:?}",
                 person.username
             );
             let message = world.kevin.gets_message(&id).await;
@@ -112,12 +112,12 @@ async fn listing_and_sending_messages_return_the_same_404_for_foreign_and_unknow
         let mut bodies = Vec::new();
         for conversation in [world.conversation, never] {
             let buzz = world.buzz.within(conversation);
-            let answer = if operation == "list" {
+            let response = if operation == "list" {
                 buzz.lists_messages("").await
             } else {
                 buzz.tries_to_send("hi").await
             };
-            let mut body = answer.is(404).json();
+            let mut body = response.is(404).json();
             body["request_id"].take();
             bodies.push(body);
         }
@@ -264,12 +264,12 @@ async fn other_operations_return_the_documented_status_for_each_role() {
                 linnie.gets_conversation().await.json(),
                 kevin.gets("/v1/tokens").await.ids(),
             );
-            let answer = affair.by(person, &world, &kevin, &message, token).await;
+            let response = affair.by(person, &world, &kevin, &message, token).await;
             let who = &person.username;
             assert_eq!(
-                answer.status.as_u16(),
+                response.status.as_u16(),
                 status,
-                "{affair:?} by {who}: {answer:?}"
+                "{affair:?} by {who}: {response:?}"
             );
             if status >= 400 {
                 let mut after = (
@@ -308,8 +308,8 @@ async fn other_operations_return_the_same_404_for_foreign_and_unknown_conversati
         for conversation in [kevin.conversation, shared::id::ConversationId::random()] {
             let message = format!("{}{conversation}", &message[..9]);
             let there = kevin.within(conversation);
-            let answer = affair.by(&outsider, &world, &there, &message, "").await;
-            let mut body = answer.is(404).json();
+            let response = affair.by(&outsider, &world, &there, &message, "").await;
+            let mut body = response.is(404).json();
             body["request_id"].take();
             bodies.push(body);
         }

@@ -14,8 +14,8 @@ async fn a_hundred_concurrent_reactions_are_all_stored() {
     let reactions = crowd
         .iter()
         .flat_map(|person| [person.reacts(&id, "heart"), person.reacts(&id, "joy")]);
-    for answer in join_all(reactions).await {
-        answer.is(200);
+    for response in join_all(reactions).await {
+        response.is(200);
     }
     let message = crowd[0].gets_message(&id).await.is(200).json();
     let mut everybody: Vec<_> = crowd.iter().map(|person| person.username.clone()).collect();
@@ -30,8 +30,8 @@ async fn concurrently_added_and_removed_reactions_do_not_interfere() {
     let crowd = world.crowd(40).await;
     let id = crowd[0].sends("hello").await;
     let (staying, leaving) = crowd.split_at(20);
-    for answer in join_all(leaving.iter().map(|person| person.reacts(&id, "heart"))).await {
-        answer.is(200);
+    for response in join_all(leaving.iter().map(|person| person.reacts(&id, "heart"))).await {
+        response.is(200);
     }
     let come = staying
         .iter()
@@ -91,8 +91,8 @@ async fn concurrent_edits_reactions_and_read_marks_are_all_applied() {
         )
     });
     let (edits, others) = tokio::join!(join_all(edits), join_all(others));
-    for answer in edits.into_iter().chain(others) {
-        answer.is(200);
+    for response in edits.into_iter().chain(others) {
+        response.is(200);
     }
     let message = crowd[0].gets_message(&id).await.is(200).json();
     assert!(texts.contains(&message["message"].as_str().unwrap().to_owned()));
@@ -107,8 +107,8 @@ async fn concurrent_edits_reactions_and_read_marks_are_all_applied() {
 async fn concurrent_deletes_of_one_message_all_return_204() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
-    for answer in join_all((0..20).map(|_| world.kevin.deletes_message(&id))).await {
-        answer.is(204);
+    for response in join_all((0..20).map(|_| world.kevin.deletes_message(&id))).await {
+        response.is(204);
     }
     assert!(world.kate.lists_inbox("").await.ids().is_empty());
 }
@@ -121,12 +121,16 @@ async fn concurrent_read_marks_set_read_at_once() {
     let readers = crowd[1..]
         .iter()
         .map(|person| person.updates_message(&id, "read=true"));
-    let answers: BTreeSet<_> = join_all(readers)
+    let responses: BTreeSet<_> = join_all(readers)
         .await
         .into_iter()
-        .map(|answer| answer.is(200).json().to_string())
+        .map(|response| response.is(200).json().to_string())
         .collect();
-    assert_eq!(answers.len(), 1, "later ones change nothing: {answers:?}");
+    assert_eq!(
+        responses.len(),
+        1,
+        "later ones change nothing: {responses:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,13 +140,13 @@ async fn a_deleted_message_stays_deleted_despite_concurrent_reactions() {
     for _ in 0..5 {
         let id = crowd[0].sends("soon gone").await;
         let reactions = crowd[1..].iter().map(|person| person.reacts(&id, "heart"));
-        let (answers, deleted) = tokio::join!(join_all(reactions), crowd[0].deletes_message(&id));
+        let (responses, deleted) = tokio::join!(join_all(reactions), crowd[0].deletes_message(&id));
         deleted.is(204);
         assert!(
-            answers
+            responses
                 .iter()
-                .all(|answer| [200, 404].contains(&answer.status.as_u16())),
-            "{answers:?}"
+                .all(|response| [200, 404].contains(&response.status.as_u16())),
+            "{responses:?}"
         );
         crowd[1].gets_message(&id).await.is(404);
     }
@@ -159,8 +163,8 @@ async fn concurrent_updates_of_different_profile_fields_are_all_applied() {
             .into_iter()
             .zip([&number, &url]);
         let puts = puts.map(|(name, value)| world.kevin.puts("/v1/me", format!("{name}{value}")));
-        for answer in futures_util::future::join_all(puts).await {
-            answer.is(200);
+        for response in futures_util::future::join_all(puts).await {
+            response.is(200);
         }
         let me = world.kevin.gets("/v1/me").await.json();
         assert_eq!(
@@ -185,8 +189,8 @@ async fn concurrent_updates_of_different_conversation_settings_are_all_applied()
         let sets = forms
             .iter()
             .map(|form| world.kate.updates_conversation(form));
-        for answer in futures_util::future::join_all(sets).await {
-            answer.is(200);
+        for response in futures_util::future::join_all(sets).await {
+            response.is(200);
         }
         let seen = world.kate.gets_conversation().await.json();
         let flags = [&seen["is_muted"], &seen["is_pinned"]];

@@ -69,8 +69,8 @@ async fn a_profile_update_of_the_author_changes_the_etag_but_not_the_version() {
     let old = world.kate.gets_message(&id).await.header("etag").to_owned();
     let form = "phone_number=1-800-759-3000";
     world.kevin.puts("/v1/me", form).await.is(200);
-    let answer = reads_unless(&world.kate, &id, &old).await.is(200);
-    assert_ne!(answer.header("etag"), old);
+    let response = reads_unless(&world.kate, &id, &old).await.is(200);
+    assert_ne!(response.header("etag"), old);
     world
         .kevin
         .updates_message_if_match(&id, &old, "message=edited")
@@ -117,9 +117,9 @@ async fn if_none_match_with_the_current_etag_returns_304() {
         format!("\"x\", {tag}"),
         "*".to_owned(),
     ] {
-        let answer = reads_unless(&world.kate, &id, &tags).await.is(304);
+        let response = reads_unless(&world.kate, &id, &tags).await.is(304);
         assert_eq!(
-            (answer.text.as_str(), answer.header("etag")),
+            (response.text.as_str(), response.header("etag")),
             ("", tag.as_str())
         );
     }
@@ -129,8 +129,8 @@ async fn if_none_match_with_the_current_etag_returns_304() {
         .updates_message(&id, "message=changed")
         .await
         .is(200);
-    let answer = reads_unless(&world.kate, &id, &tag).await.is(200);
-    assert_eq!(answer.json()["message"], "changed");
+    let response = reads_unless(&world.kate, &id, &tag).await.is(200);
+    assert_eq!(response.json()["message"], "changed");
     reads_unless(&world.buzz, &id, "*").await.is(404);
 }
 
@@ -148,11 +148,11 @@ async fn if_match_with_a_stale_or_weak_etag_returns_412() {
     let before = world.kate.gets_message(&id).await;
     let weak = format!("W/{}", before.header("etag"));
     for tag in [old.as_str(), "\"x\"", &weak] {
-        let answer = world
+        let response = world
             .kevin
             .updates_message_if_match(&id, tag, "message=2")
             .await;
-        answer.fails(412, "precondition_failed", "If-Match");
+        response.fails(412, "precondition_failed", "If-Match");
         deletes_if(&world.kevin, &id, tag)
             .await
             .fails(412, "precondition_failed", "If-Match");
@@ -189,16 +189,16 @@ async fn of_concurrent_edits_of_one_version_exactly_one_succeeds() {
         let edits = forms
             .iter()
             .map(|form| world.kevin.updates_message_if_match(&id, &tag, form));
-        let answers = futures_util::future::join_all(edits).await;
-        let made: Vec<_> = answers
+        let responses = futures_util::future::join_all(edits).await;
+        let made: Vec<_> = responses
             .iter()
-            .filter(|answer| answer.status == 200)
+            .filter(|response| response.status == 200)
             .collect();
-        assert_eq!(made.len(), 1, "{answers:?}");
+        assert_eq!(made.len(), 1, "{responses:?}");
         assert!(
-            answers
+            responses
                 .iter()
-                .all(|answer| [200, 412].contains(&answer.status.as_u16()))
+                .all(|response| [200, 412].contains(&response.status.as_u16()))
         );
         assert_eq!(world.kate.gets_message(&id).await.json(), made[0].json());
     }
@@ -225,13 +225,13 @@ async fn if_match_and_if_none_match_with_a_malformed_tag_return_400() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;
     for tag in ["1", "\"1", "", "\"1\" \"2\""] {
-        let answer = world
+        let response = world
             .kevin
             .updates_message_if_match(&id, tag, "message=2")
             .await;
-        answer.fails(400, "parameter_invalid", "If-Match");
-        let answer = reads_unless(&world.kevin, &id, tag).await;
-        answer.fails(400, "parameter_invalid", "If-None-Match");
+        response.fails(400, "parameter_invalid", "If-Match");
+        let response = reads_unless(&world.kevin, &id, tag).await;
+        response.fails(400, "parameter_invalid", "If-None-Match");
     }
 }
 

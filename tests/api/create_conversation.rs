@@ -10,13 +10,16 @@ use crate::harness::{Json, World};
 async fn a_new_conversation_has_the_creator_and_the_given_participants() {
     let world = World::new().await;
     let kevin = &world.kevin;
-    let answer = kevin
+    let response = kevin
         .tries_to_create_conversation(&[&world.kate, &world.buzz], "name=Home")
         .await
         .is(201);
-    let conversation = answer.json();
+    let conversation = response.json();
     let id = conversation["id"].as_str().unwrap();
-    assert_eq!(answer.header("location"), format!("/v1/conversations/{id}"));
+    assert_eq!(
+        response.header("location"),
+        format!("/v1/conversations/{id}")
+    );
     let keys: BTreeSet<_> = conversation
         .as_object()
         .unwrap()
@@ -137,14 +140,17 @@ async fn concurrent_requests_of_two_contacts_create_one_conversation() {
         };
         async { one.tries_to_create_conversation(&[other], "").await }
     });
-    let answers = futures_util::future::join_all(begins).await;
-    let ids: BTreeSet<_> = answers
+    let responses = futures_util::future::join_all(begins).await;
+    let ids: BTreeSet<_> = responses
         .iter()
-        .map(|answer| answer.json()["id"].to_string())
+        .map(|response| response.json()["id"].to_string())
         .collect();
-    assert_eq!(ids.len(), 1, "{answers:?}");
-    let new = answers.iter().filter(|answer| answer.status == 201).count();
-    assert_eq!(new, 1, "{answers:?}");
+    assert_eq!(ids.len(), 1, "{responses:?}");
+    let new = responses
+        .iter()
+        .filter(|response| response.status == 201)
+        .count();
+    assert_eq!(new, 1, "{responses:?}");
     assert_eq!(world.kevin.lists_conversations("").await.ids().len(), 2);
 }
 
@@ -191,9 +197,9 @@ async fn unknown_participants_return_404_and_invalid_parameters_400() {
     let world = World::new().await;
     let before = world.kevin.lists_conversations("").await.ids();
     let begin = async |form: &str| world.kevin.posts("/v1/conversations", form).await;
-    let answer = begin("participants[]=Nobody.Here").await;
-    let answer = answer.fails(404, "contact_not_found", "participants[]");
-    assert!(answer.text.contains("Nobody.Here"), "{}", answer.text);
+    let response = begin("participants[]=Nobody.Here").await;
+    let response = response.fails(404, "contact_not_found", "participants[]");
+    assert!(response.text.contains("Nobody.Here"), "{}", response.text);
     begin("participants[]=0000000000000000").await.fails(
         404,
         "contact_not_found",

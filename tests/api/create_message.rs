@@ -7,10 +7,10 @@ use crate::harness::{Json, World};
 #[tokio::test]
 async fn a_created_message_is_returned_with_its_location() {
     let world = World::new().await;
-    let answer = world.kevin.tries_to_send("hello").await.is(201);
-    let message = answer.json();
+    let response = world.kevin.tries_to_send("hello").await.is(201);
+    let message = response.json();
     assert_eq!(
-        answer.header("location"),
+        response.header("location"),
         format!("/v1/messages/{}", message["id"].as_str().unwrap())
     );
     assert_eq!(message["conversation_id"], world.conversation.to_string());
@@ -44,8 +44,8 @@ async fn a_text_of_32_kib_is_stored_and_one_byte_more_returns_400() {
         world.kate.gets_message(&id).await.is(200).json()["message"],
         longest
     );
-    let answer = world.kevin.tries_to_send(&format!("{longest}x")).await;
-    answer.fails(400, "parameter_invalid", "message");
+    let response = world.kevin.tries_to_send(&format!("{longest}x")).await;
+    response.fails(400, "parameter_invalid", "message");
 }
 
 #[tokio::test]

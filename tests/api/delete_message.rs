@@ -10,8 +10,8 @@ async fn a_deleted_message_is_gone() {
     let world = World::new().await;
     let id = world.kevin.sends("oops").await;
     world.kate.reacts(&id, "heart").await.is(200);
-    let answer = world.kevin.deletes_message(&id).await.is(204);
-    assert_eq!(answer.json(), Value::Null);
+    let response = world.kevin.deletes_message(&id).await.is(204);
+    assert_eq!(response.json(), Value::Null);
     for person in [&world.kevin, &world.kate, &world.linnie] {
         person
             .gets_message(&id)

@@ -103,10 +103,10 @@ async fn keys_are_scoped_to_the_sender() {
 async fn fifty_concurrent_sends_with_one_key_create_one_message() {
     let world = World::new().await;
     let sends = (0..50).map(|_| world.kevin.sends_with_key("key", "once"));
-    let answers = futures_util::future::join_all(sends).await;
-    let ids: BTreeSet<_> = answers
+    let responses = futures_util::future::join_all(sends).await;
+    let ids: BTreeSet<_> = responses
         .into_iter()
-        .map(|answer| answer.is(201).json()["id"].to_string())
+        .map(|response| response.is(201).json()["id"].to_string())
         .collect();
     assert_eq!(ids.len(), 1);
     assert_eq!(world.kate.lists_messages("").await.texts(), ["once"]);
@@ -182,8 +182,8 @@ async fn a_malformed_key_returns_400() {
     let world = World::new().await;
     let long = "a".repeat(256);
     for key in ["", "two words", "\"open", &long] {
-        let answer = world.kevin.sends_with_key(key, "hello").await;
-        answer.fails(400, "parameter_invalid", "Idempotency-Key");
+        let response = world.kevin.sends_with_key(key, "hello").await;
+        response.fails(400, "parameter_invalid", "Idempotency-Key");
     }
     world
         .kevin

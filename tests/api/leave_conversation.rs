@@ -81,8 +81,8 @@ async fn concurrent_leaves_all_return_204() {
             let person = person.within(kevin.conversation);
             async move { person.leaves_conversation().await }
         });
-        for answer in futures_util::future::join_all(leaves).await {
-            answer.is(204);
+        for response in futures_util::future::join_all(leaves).await {
+            response.is(204);
         }
         kevin.gets_conversation().await.is(404);
         assert!(world.kevin.lists_inbox("").await.texts().is_empty());

@@ -67,6 +67,6 @@ async fn a_lookup_by_username_omits_the_phone_number_without_a_shared_conversati
         .is(200)
         .json();
     assert_eq!(nobody, json!({"has_more": false, "data": []}));
-    let answer = world.buzz.gets(&format!("{look_up}&limit=1")).await;
-    answer.fails(400, "parameter_invalid", "username");
+    let response = world.buzz.gets(&format!("{look_up}&limit=1")).await;
+    response.fails(400, "parameter_invalid", "username");
 }

@@ -72,8 +72,8 @@ async fn link_headers_lead_through_all_pages_and_back() {
     }
     let all = world.kate.lists_conversations("").await.ids();
     assert_eq!(all.len(), 7);
-    let link = |answer: &crate::harness::Response, rel: &str| {
-        let links = answer.header("link").split(", ").map(ToOwned::to_owned);
+    let link = |response: &crate::harness::Response, rel: &str| {
+        let links = response.header("link").split(", ").map(ToOwned::to_owned);
         let link = links
             .into_iter()
             .find(|link| link.ends_with(&format!("; rel=\"{rel}\"")))?;
@@ -104,11 +104,11 @@ async fn a_cursor_that_is_no_conversation_of_the_caller_returns_400() {
         world.buzz.conversation,
         shared::id::ConversationId::random(),
     ] {
-        let answer = world
+        let response = world
             .kevin
             .lists_conversations(&format!("starting_after={id}"))
             .await;
-        answer.fails(400, "parameter_invalid", "starting_after");
+        response.fails(400, "parameter_invalid", "starting_after");
     }
     world
         .kevin

@@ -23,10 +23,10 @@ async fn a_removed_participant_loses_access_until_added_again() {
         "/v1/conversations/{}/participants/nonsense",
         kevin.conversation
     );
-    let answer = kevin
+    let response = kevin
         .requests(reqwest::Method::DELETE, &path, &[], ())
         .await;
-    answer.fails(404, "contact_not_found", "contact_id");
+    response.fails(404, "contact_not_found", "contact_id");
     kevin.adds_participant(&world.kate).await.is(200);
     assert_eq!(kate.lists_messages("").await.is(200).texts(), ["hello"]);
     assert!(kate.lists_inbox("").await.texts().is_empty(), "from now on");

@@ -59,11 +59,11 @@ async fn a_body_over_256_kib_returns_413() {
     let world = World::new().await;
     let body = vec![b'a'; 256 * 1024 + 1];
     for content_type in ["application/json", "application/x-www-form-urlencoded"] {
-        let answer = world
+        let response = world
             .kevin
             .posts("/v1/messages", (content_type, &body[..]))
             .await;
-        answer.fails(413, "body_too_large", ());
+        response.fails(413, "body_too_large", ());
     }
 }
 
@@ -85,14 +85,14 @@ async fn malformed_json_returns_400() {
         &deep,
         &deep_object,
     ] {
-        let answer = world
+        let response = world
             .kevin
             .posts("/v1/messages", ("application/json", body.as_bytes()))
             .await;
         if body.is_empty() {
-            answer.fails(400, "parameter_missing", "conversation_id");
+            response.fails(400, "parameter_missing", "conversation_id");
         } else {
-            answer.fails(400, "malformed_request", ());
+            response.fails(400, "malformed_request", ());
         }
     }
 }
@@ -177,7 +177,7 @@ async fn invalid_parameters_return_400_and_are_named() {
         (Method::PUT, &message, "id=1".into(), "parameter_unknown", "id".into()),
     ];
     for (method, path, parameters, code, param) in table {
-        let answer = if method == Method::GET {
+        let response = if method == Method::GET {
             world.kevin.gets(&format!("{path}?{parameters}")).await
         } else {
             world
@@ -185,8 +185,8 @@ async fn invalid_parameters_return_400_and_are_named() {
                 .requests(method.clone(), path, &[], parameters.as_str())
                 .await
         };
-        eprintln!("{method} {path} {parameters}: {}", answer.text);
-        answer.fails(400, code, param);
+        eprintln!("{method} {path} {parameters}: {}", response.text);
+        response.fails(400, code, param);
     }
     assert_eq!(
         world.kevin.lists_messages("").await.is(200).texts(),
@@ -213,12 +213,12 @@ async fn invalid_json_values_return_400_and_are_named() {
         (r#"{"reactions": {"heart": []}, "unknown": null}"#.to_owned(), "parameter_unknown", "unknown"),
     ];
     for (body, code, param) in table {
-        let answer = world
+        let response = world
             .kevin
             .updates_message(&id, ("application/json", body.as_bytes()))
             .await;
-        eprintln!("{body}: {}", answer.text);
-        answer.fails(400, code, param);
+        eprintln!("{body}: {}", response.text);
+        response.fails(400, code, param);
     }
     assert_eq!(
         world.kevin.gets_message(&id).await.json()["updated_at"],

@@ -1,4 +1,4 @@
-//! What every answer has, and what none has.
+//! What every response has, and what none has.
 
 use reqwest::Method;
 
@@ -8,7 +8,7 @@ use crate::harness::World;
 async fn every_response_forbids_caching_and_content_sniffing() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
-    for answer in [
+    for response in [
         world.kevin.tries_to_send("hello").await.is(201),
         world.kevin.gets_message(&id).await.is(200),
         world.kevin.lists_messages("").await.is(200),
@@ -24,11 +24,11 @@ async fn every_response_forbids_caching_and_content_sniffing() {
             .await
             .is(405),
     ] {
-        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+        assert_eq!(response.header("cache-control"), "no-store", "{response:?}");
         assert_eq!(
-            answer.header("x-content-type-options"),
+            response.header("x-content-type-options"),
             "nosniff",
-            "{answer:?}"
+            "{response:?}"
         );
     }
 }
@@ -37,7 +37,7 @@ async fn every_response_forbids_caching_and_content_sniffing() {
 async fn no_header_repeats_input_of_the_client() {
     let world = World::new().await;
     let needle = "needle";
-    for answer in [
+    for response in [
         world
             .kevin
             .lists_messages(&format!("limit=1&{needle}={needle}"))
@@ -51,10 +51,10 @@ async fn no_header_repeats_input_of_the_client() {
             .requests(Method::GET, "/v1/me", &[("x-request-id", needle)], ())
             .await,
     ] {
-        for (name, value) in &answer.headers {
+        for (name, value) in &response.headers {
             assert!(
                 !value.to_str().unwrap().contains(needle),
-                "{name}: {answer:?}"
+                "{name}: {response:?}"
             );
         }
     }
@@ -82,17 +82,17 @@ async fn a_link_header_encodes_the_query() {
 async fn every_response_has_a_unique_request_id() {
     let world = World::new().await;
     let id = world.kevin.sends("hello").await;
-    let answers = [
+    let responses = [
         world.kevin.gets_message(&id).await,
         world.kevin.gets_message(&id).await,
         world.kevin.lists_messages("limit=0").await,
         world.anonymous.gets("/").await,
         world.kevin.deletes_message(&id).await,
     ];
-    let ids: std::collections::BTreeSet<_> = answers
+    let ids: std::collections::BTreeSet<_> = responses
         .iter()
-        .map(|answer| answer.header("x-request-id"))
+        .map(|response| response.header("x-request-id"))
         .collect();
-    assert_eq!(ids.len(), answers.len());
+    assert_eq!(ids.len(), responses.len());
     assert!(ids.iter().all(|id| id.len() == 36), "{ids:?}");
 }

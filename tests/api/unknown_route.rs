@@ -36,9 +36,11 @@ async fn an_unsupported_method_returns_405_with_allow() {
         (Method::PATCH, "/v1/messages/x", "GET, PUT, DELETE"),
         (Method::POST, "/v1/messages/x", "GET, PUT, DELETE"),
     ] {
-        let answer = world.kevin.requests(method, path, &[], ()).await;
+        let response = world.kevin.requests(method, path, &[], ()).await;
         assert_eq!(
-            answer.fails(405, "method_not_allowed", ()).header("allow"),
+            response
+                .fails(405, "method_not_allowed", ())
+                .header("allow"),
             allow
         );
     }

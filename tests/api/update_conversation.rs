@@ -37,11 +37,11 @@ async fn read_up_to_marks_earlier_messages_of_others_as_read_once() {
     assert!(read_at(&own).await.is_u64());
     assert!(read_at(&later).await.is_u64());
     let elsewhere = world.buzz.sends("elsewhere").await;
-    let answer = world
+    let response = world
         .kate
         .updates_conversation(&format!("read_up_to={elsewhere}"))
         .await;
-    answer.fails(400, "parameter_invalid", "read_up_to");
+    response.fails(400, "parameter_invalid", "read_up_to");
 }
 
 #[tokio::test]

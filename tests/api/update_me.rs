@@ -138,13 +138,16 @@ async fn of_concurrent_claims_of_a_username_exactly_one_succeeds() {
     let name = format!("wanted.{}", world.kevin.id);
     let people = [&world.kevin, &world.kate, &world.linnie, &world.buzz];
     let takes = people.map(|person| person.puts("/v1/me", format!("username={name}")));
-    let answers = futures_util::future::join_all(takes).await;
-    let winners = answers.iter().filter(|answer| answer.status == 200).count();
-    assert_eq!(winners, 1, "{answers:?}");
+    let responses = futures_util::future::join_all(takes).await;
+    let winners = responses
+        .iter()
+        .filter(|response| response.status == 200)
+        .count();
+    assert_eq!(winners, 1, "{responses:?}");
     assert!(
-        answers
+        responses
             .iter()
-            .all(|answer| [200, 409].contains(&answer.status.as_u16()))
+            .all(|response| [200, 409].contains(&response.status.as_u16()))
     );
     let named = world
         .buzz

@@ -158,8 +158,8 @@ async fn a_reaction_with_thousands_of_usernames_returns_403() {
     let mut names: Vec<_> = (0..10_000).map(|number| format!("name{number}")).collect();
     names.insert(0, world.kate.username.clone());
     let change = Json(json!({"reactions": {"heart": names}}));
-    let answer = world.kate.updates_message(&id, change).await;
-    answer.fails(403, "not_yourself", "reactions[heart][]");
+    let response = world.kate.updates_message(&id, change).await;
+    response.fails(403, "not_yourself", "reactions[heart][]");
 }
 
 #[tokio::test]
