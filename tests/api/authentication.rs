@@ -1,4 +1,4 @@
-//! Who calls: `Authorization: Bearer <token>`.
+//! `Authorization: Bearer <token>`
 
 use reqwest::Method;
 
@@ -94,8 +94,8 @@ async fn two_authorization_headers_return_401() {
 #[tokio::test]
 async fn authentication_is_checked_before_parameters() {
     let world = World::new().await;
-    let stranger = world.kevin.with_token("unknown");
-    for person in [&world.anonymous, &stranger] {
+    let with_unknown_token = world.kevin.with_token("unknown");
+    for person in [&world.anonymous, &with_unknown_token] {
         let code = if person.token == "unknown" {
             "token_invalid"
         } else {

@@ -1,59 +1,60 @@
-//! Every operation, by everybody.
+//! Which status each operation returns to which caller.
 
 use crate::harness::{Person, Response, World};
 
 #[derive(Clone, Copy, Debug)]
-enum Operation {
-    ListConversation,
-    ListEverything,
-    Send,
-    Get,
-    React,
-    TakeReactionAway,
+enum MessageOperation {
+    ListMessages,
+    ListInbox,
+    CreateMessage,
+    GetMessage,
+    AddReaction,
+    RemoveReaction,
     MarkRead,
-    Edit,
-    Delete,
+    EditMessage,
+    DeleteMessage,
 }
 
-use Operation::{
-    Delete, Edit, Get, ListConversation, ListEverything, MarkRead, React, Send, TakeReactionAway,
+use MessageOperation::{
+    AddReaction, CreateMessage, DeleteMessage, EditMessage, GetMessage, ListInbox, ListMessages,
+    MarkRead, RemoveReaction,
 };
 
-impl Operation {
+impl MessageOperation {
     async fn by(self, person: &Person, world: &World, id: &str) -> Response {
         let person = person.within(world.conversation);
         match self {
-            ListConversation => person.lists_messages("").await,
-            ListEverything => person.lists_inbox("").await,
-            Send => person.tries_to_send("hello").await,
-            Get => person.gets_message(id).await,
-            React => person.reacts(id, "heart").await,
-            TakeReactionAway => person.updates_message(id, "reactions[heart]=").await,
+            ListMessages => person.lists_messages("").await,
+            ListInbox => person.lists_inbox("").await,
+            CreateMessage => person.tries_to_send("hello").await,
+            GetMessage => person.gets_message(id).await,
+            AddReaction => person.reacts(id, "heart").await,
+            RemoveReaction => person.updates_message(id, "reactions[heart]=").await,
             MarkRead => person.updates_message(id, "read=true").await,
-            Edit => person.updates_message(id, "message=edited").await,
-            Delete => person.deletes_message(id).await,
+            EditMessage => person.updates_message(id, "message=edited").await,
+            DeleteMessage => person.deletes_message(id).await,
         }
     }
 }
 
 #[tokio::test]
 async fn message_operations_return_the_documented_status_for_each_role() {
-    const TABLE: [(Operation, u16, u16, u16, u16); 9] = [
-        // operation, author, participant, outsider, nobody
-        (ListConversation, 200, 200, 404, 401),
-        (ListEverything, 200, 200, 200, 401), // of their own
-        (Send, 201, 201, 404, 401),
-        (Get, 200, 200, 404, 401),
-        (React, 200, 200, 404, 401),
-        (TakeReactionAway, 200, 200, 404, 401),
+    const TABLE: [(MessageOperation, u16, u16, u16, u16); 9] = [
+        // operation, author, participant, outsider, anonymous
+        (ListMessages, 200, 200, 404, 401),
+        (ListInbox, 200, 200, 200, 401), // their own
+        (CreateMessage, 201, 201, 404, 401),
+        (GetMessage, 200, 200, 404, 401),
+        (AddReaction, 200, 200, 404, 401),
+        (RemoveReaction, 200, 200, 404, 401),
         (MarkRead, 200, 200, 404, 401),
-        (Edit, 200, 403, 404, 401),
-        (Delete, 204, 403, 404, 401),
+        (EditMessage, 200, 403, 404, 401),
+        (DeleteMessage, 204, 403, 404, 401),
     ];
     let world = World::new().await;
-    for (operation, author, participant, outsider, nobody) in TABLE {
+    for (operation, author, participant, outsider, anonymous) in TABLE {
         for (person, status) in [
-            (&world.anonymous, nobody),
+            (&world.anonymous, anonymous),
             (&world.buzz, outsider),
             (&world.kate, participant),
             (&world.kevin, author),
@@ -78,7 +79,7 @@ async fn message_operations_return_the_documented_status_for_each_role() {
                 assert_eq!(
                     world.kevin.lists_messages("limit=1").await.ids(),
                     [id],
-                    "nothing was sent"
+                    "no message was created"
                 );
             }
         }
@@ -90,7 +91,13 @@ async fn a_non_participant_gets_the_same_404_for_existing_and_unknown_messages()
     let world = World::new().await;
     let id = world.kevin.sends("secret").await;
     let never = format!("000000000{}", world.conversation);
-    for operation in [Get, React, MarkRead, Edit, Delete] {
+    for operation in [
+        GetMessage,
+        AddReaction,
+        MarkRead,
+        EditMessage,
+        DeleteMessage,
+    ] {
         let mut bodies = Vec::new();
         for id in [&id, &never, "0000000000000000000000000", "nonsense"] {
             let mut body = operation.by(&world.buzz, &world, id).await.is(404).json();
@@ -145,22 +152,22 @@ async fn without_conversation_id_only_messages_of_the_callers_conversations_are_
         .fails(401, "token_missing", ());
 }
 
-/// What there is to do with a conversation that has a name, and with people and tokens.
+/// The operations on named conversations, contacts and tokens.
 #[derive(Clone, Copy, Debug)]
-enum Affair {
+enum OtherOperation {
     ListConversations,
-    Begin,
-    Open,
-    Name,
-    Mute,
+    CreateConversation,
+    GetConversation,
+    RenameConversation,
+    MuteConversation,
     ReadUpTo,
-    AddSomebody,
-    ShowSomebodyOut,
-    ShowOneselfOut,
-    Leave,
+    AddParticipant,
+    RemoveParticipant,
+    RemoveSelf,
+    LeaveConversation,
     ListContacts,
     GetContact,
-    LookUp,
+    FindContact,
     GetMe,
     UpdateMe,
     ListTokens,
@@ -168,14 +175,15 @@ enum Affair {
     RevokeToken,
 }
 
-use Affair::{
-    AddSomebody, Begin, CreateToken, GetContact, GetMe, Leave, ListContacts, ListConversations,
-    ListTokens, LookUp, Mute, Name, Open, ReadUpTo, RevokeToken, ShowOneselfOut, ShowSomebodyOut,
-    UpdateMe,
+use OtherOperation::{
+    AddParticipant, CreateConversation, CreateToken, FindContact, GetContact, GetConversation,
+    GetMe, LeaveConversation, ListContacts, ListConversations, ListTokens, MuteConversation,
+    ReadUpTo, RemoveParticipant, RemoveSelf, RenameConversation, RevokeToken, UpdateMe,
 };
 
-impl Affair {
-    /// `kevin` has begun the conversation, in which he has sent `message`; `token` is one of his.
+impl OtherOperation {
+    /// Calls the operation as `person`. `kevin` is the creator of the conversation, the sender of `message` and the
+    /// owner of `token`.
     async fn by(
         self,
         person: &Person,
@@ -187,26 +195,26 @@ impl Affair {
         let person = person.within(kevin.conversation);
         match self {
             ListConversations => person.lists_conversations("").await,
-            Begin => {
+            CreateConversation => {
                 person
                     .tries_to_create_conversation(&[&world.kate], "name=Another")
                     .await
             }
-            Open => person.gets_conversation().await,
-            Name => person.updates_conversation("name=Renamed").await,
-            Mute => person.updates_conversation("is_muted=true").await,
+            GetConversation => person.gets_conversation().await,
+            RenameConversation => person.updates_conversation("name=Renamed").await,
+            MuteConversation => person.updates_conversation("is_muted=true").await,
             ReadUpTo => {
                 person
                     .updates_conversation(&format!("read_up_to={message}"))
                     .await
             }
-            AddSomebody => person.adds_participant(&world.buzz).await,
-            ShowSomebodyOut => person.removes_participant(&world.linnie).await,
-            ShowOneselfOut => person.removes_participant(&person).await,
-            Leave => person.leaves_conversation().await,
+            AddParticipant => person.adds_participant(&world.buzz).await,
+            RemoveParticipant => person.removes_participant(&world.linnie).await,
+            RemoveSelf => person.removes_participant(&person).await,
+            LeaveConversation => person.leaves_conversation().await,
             ListContacts => person.gets("/v1/contacts").await,
             GetContact => person.gets(&format!("/v1/contacts/{}", kevin.id)).await,
-            LookUp => {
+            FindContact => {
                 person
                     .gets(&format!("/v1/contacts?username={}", kevin.username))
                     .await
@@ -222,21 +230,21 @@ impl Affair {
 
 #[tokio::test]
 async fn other_operations_return_the_documented_status_for_each_role() {
-    const TABLE: [(Affair, u16, u16, u16, u16); 18] = [
-        // operation, creator, participant, outsider, nobody
-        (ListConversations, 200, 200, 200, 401), // of their own
-        (Begin, 201, 201, 201, 401),
-        (Open, 200, 200, 404, 401),
-        (Name, 200, 403, 404, 401),
-        (Mute, 200, 200, 404, 401),
+    const TABLE: [(OtherOperation, u16, u16, u16, u16); 18] = [
+        // operation, creator, participant, outsider, anonymous
+        (ListConversations, 200, 200, 200, 401), // their own
+        (CreateConversation, 201, 201, 201, 401),
+        (GetConversation, 200, 200, 404, 401),
+        (RenameConversation, 200, 403, 404, 401),
+        (MuteConversation, 200, 200, 404, 401),
         (ReadUpTo, 200, 200, 404, 401),
-        (AddSomebody, 200, 403, 404, 401),
-        (ShowSomebodyOut, 204, 403, 404, 401),
-        (ShowOneselfOut, 204, 204, 404, 401),
-        (Leave, 204, 204, 404, 401),
-        (ListContacts, 200, 200, 200, 401), // of their own
+        (AddParticipant, 200, 403, 404, 401),
+        (RemoveParticipant, 204, 403, 404, 401),
+        (RemoveSelf, 204, 204, 404, 401),
+        (LeaveConversation, 204, 204, 404, 401),
+        (ListContacts, 200, 200, 200, 401), // their own
         (GetContact, 200, 200, 404, 401),
-        (LookUp, 200, 200, 200, 401), // less of it, to the outsider
+        (FindContact, 200, 200, 200, 401), // without phone number for the outsider
         (GetMe, 200, 200, 200, 401),
         (UpdateMe, 200, 200, 200, 401),
         (ListTokens, 200, 200, 200, 401), // their own
@@ -245,10 +253,10 @@ async fn other_operations_return_the_documented_status_for_each_role() {
     ];
     let world = World::new().await;
     let outsider = world.new_person("outsider").await;
-    for (affair, creator, participant, stranger, nobody) in TABLE {
+    for (operation, creator, participant, outsider_status, anonymous) in TABLE {
         for (person, status) in [
-            (&world.anonymous, nobody),
-            (&outsider, stranger),
+            (&world.anonymous, anonymous),
+            (&outsider, outsider_status),
             (&world.kate, participant),
             (&world.kevin, creator),
         ] {
@@ -264,22 +272,22 @@ async fn other_operations_return_the_documented_status_for_each_role() {
                 linnie.gets_conversation().await.json(),
                 kevin.gets("/v1/tokens").await.ids(),
             );
-            let response = affair.by(person, &world, &kevin, &message, token).await;
+            let response = operation.by(person, &world, &kevin, &message, token).await;
             let who = &person.username;
             assert_eq!(
                 response.status.as_u16(),
                 status,
-                "{affair:?} by {who}: {response:?}"
+                "{operation:?} by {who}: {response:?}"
             );
             if status >= 400 {
                 let mut after = (
                     linnie.gets_conversation().await.json(),
                     kevin.gets("/v1/tokens").await.ids(),
                 );
-                // Who asks is active, whatever is answered.
+                // A rejected request updates `last_active_at` of the caller, too.
                 after.0["contacts"] = before.0["contacts"].clone();
                 after.0["last_message"]["contact"] = before.0["last_message"]["contact"].clone();
-                assert_eq!(after, before, "{affair:?} by {who} changed something");
+                assert_eq!(after, before, "{operation:?} by {who} changed something");
             }
         }
     }
@@ -294,25 +302,25 @@ async fn other_operations_return_the_same_404_for_foreign_and_unknown_conversati
         .await;
     let message = kevin.sends("secret").await;
     let outsider = world.new_person("outsider").await;
-    for affair in [
-        Open,
-        Name,
-        Mute,
+    for operation in [
+        GetConversation,
+        RenameConversation,
+        MuteConversation,
         ReadUpTo,
-        AddSomebody,
-        ShowSomebodyOut,
-        ShowOneselfOut,
-        Leave,
+        AddParticipant,
+        RemoveParticipant,
+        RemoveSelf,
+        LeaveConversation,
     ] {
         let mut bodies = Vec::new();
         for conversation in [kevin.conversation, shared::id::ConversationId::random()] {
             let message = format!("{}{conversation}", &message[..9]);
             let there = kevin.within(conversation);
-            let response = affair.by(&outsider, &world, &there, &message, "").await;
+            let response = operation.by(&outsider, &world, &there, &message, "").await;
             let mut body = response.is(404).json();
             body["request_id"].take();
             bodies.push(body);
         }
-        assert_eq!(bodies[0], bodies[1], "{affair:?}");
+        assert_eq!(bodies[0], bodies[1], "{operation:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Many at once: nothing is lost, nothing is mixed up, and the order is kept.
+//! Concurrent requests: no update is lost, and none interferes with another.
 
 use std::collections::BTreeSet;
 
@@ -18,9 +18,9 @@ async fn a_hundred_concurrent_reactions_are_all_stored() {
         response.is(200);
     }
     let message = crowd[0].gets_message(&id).await.is(200).json();
-    let mut everybody: Vec<_> = crowd.iter().map(|person| person.username.clone()).collect();
-    everybody.sort();
-    let expected = serde_json::json!([{ "heart": everybody }, { "joy": everybody }]);
+    let mut usernames: Vec<_> = crowd.iter().map(|person| person.username.clone()).collect();
+    usernames.sort();
+    let expected = serde_json::json!([{ "heart": usernames }, { "joy": usernames }]);
     assert_eq!(message["reactions"], expected);
 }
 
@@ -33,16 +33,16 @@ async fn concurrently_added_and_removed_reactions_do_not_interfere() {
     for response in join_all(leaving.iter().map(|person| person.reacts(&id, "heart"))).await {
         response.is(200);
     }
-    let come = staying
+    let additions = staying
         .iter()
         .map(|person| async { person.reacts(&id, "heart").await.is(200) });
-    let go = leaving.iter().map(|person| async {
+    let removals = leaving.iter().map(|person| async {
         person
             .updates_message(&id, "reactions[heart]=")
             .await
             .is(200)
     });
-    tokio::join!(join_all(come), join_all(go));
+    tokio::join!(join_all(additions), join_all(removals));
     let message = crowd[0].gets_message(&id).await.is(200).json();
     let mut expected: Vec<_> = staying
         .iter()
@@ -129,7 +129,7 @@ async fn concurrent_read_marks_set_read_at_once() {
     assert_eq!(
         responses.len(),
         1,
-        "later ones change nothing: {responses:?}"
+        "later requests change nothing: {responses:?}"
     );
 }
 

@@ -1,17 +1,17 @@
-//! `ETag`, `If-Match` and `If-None-Match`: changing only what one has seen.
+//! `ETag`, `If-Match` and `If-None-Match`: conditional reads, updates and deletes.
 
 use reqwest::Method;
 
 use crate::harness::{Person, Response, World};
 
-async fn deletes_if(person: &Person, id: &str, tag: &str) -> Response {
+async fn deletes_if_match(person: &Person, id: &str, tag: &str) -> Response {
     let headers = [("if-match", tag)];
     person
         .requests(Method::DELETE, &format!("/v1/messages/{id}"), &headers, ())
         .await
 }
 
-async fn reads_unless(person: &Person, id: &str, tag: &str) -> Response {
+async fn gets_if_none_match(person: &Person, id: &str, tag: &str) -> Response {
     let headers = [("if-none-match", tag)];
     person
         .requests(Method::GET, &format!("/v1/messages/{id}"), &headers, ())
@@ -49,7 +49,7 @@ async fn every_change_of_a_message_changes_its_etag() {
         tags.push(changed.header("etag").to_owned());
     }
     let nothing = world.kate.updates_message(&id, "read=true").await.is(200);
-    assert_eq!(nothing.header("etag"), tags[4], "nothing was changed");
+    assert_eq!(nothing.header("etag"), tags[4], "the update has no effect");
     world
         .linnie
         .updates_conversation(&format!("read_up_to={id}"))
@@ -58,7 +58,7 @@ async fn every_change_of_a_message_changes_its_etag() {
     assert_eq!(
         world.linnie.gets_message(&id).await.header("etag"),
         tags[4],
-        "it was read already"
+        "the message was already read"
     );
 }
 
@@ -69,7 +69,7 @@ async fn a_profile_update_of_the_author_changes_the_etag_but_not_the_version() {
     let old = world.kate.gets_message(&id).await.header("etag").to_owned();
     let form = "phone_number=1-800-759-3000";
     world.kevin.puts("/v1/me", form).await.is(200);
-    let response = reads_unless(&world.kate, &id, &old).await.is(200);
+    let response = gets_if_none_match(&world.kate, &id, &old).await.is(200);
     assert_ne!(response.header("etag"), old);
     world
         .kevin
@@ -117,21 +117,21 @@ async fn if_none_match_with_the_current_etag_returns_304() {
         format!("\"x\", {tag}"),
         "*".to_owned(),
     ] {
-        let response = reads_unless(&world.kate, &id, &tags).await.is(304);
+        let response = gets_if_none_match(&world.kate, &id, &tags).await.is(304);
         assert_eq!(
             (response.text.as_str(), response.header("etag")),
             ("", tag.as_str())
         );
     }
-    reads_unless(&world.kate, &id, "\"x\"").await.is(200);
+    gets_if_none_match(&world.kate, &id, "\"x\"").await.is(200);
     world
         .kevin
         .updates_message(&id, "message=changed")
         .await
         .is(200);
-    let response = reads_unless(&world.kate, &id, &tag).await.is(200);
+    let response = gets_if_none_match(&world.kate, &id, &tag).await.is(200);
     assert_eq!(response.json()["message"], "changed");
-    reads_unless(&world.buzz, &id, "*").await.is(404);
+    gets_if_none_match(&world.buzz, &id, "*").await.is(404);
 }
 
 #[tokio::test]
@@ -153,9 +153,11 @@ async fn if_match_with_a_stale_or_weak_etag_returns_412() {
             .updates_message_if_match(&id, tag, "message=2")
             .await;
         response.fails(412, "precondition_failed", "If-Match");
-        deletes_if(&world.kevin, &id, tag)
-            .await
-            .fails(412, "precondition_failed", "If-Match");
+        deletes_if_match(&world.kevin, &id, tag).await.fails(
+            412,
+            "precondition_failed",
+            "If-Match",
+        );
     }
     assert_eq!(world.kate.gets_message(&id).await.json(), before.json());
     let tags = format!("{old}, {}", before.header("etag"));
@@ -214,10 +216,10 @@ async fn a_delete_with_the_current_etag_returns_204() {
         .await
         .header("etag")
         .to_owned();
-    deletes_if(&world.kevin, &id, &tag).await.is(204);
+    deletes_if_match(&world.kevin, &id, &tag).await.is(204);
     world.kevin.gets_message(&id).await.is(404);
-    deletes_if(&world.kevin, &id, &tag).await.is(204);
-    deletes_if(&world.buzz, &id, &tag).await.is(404);
+    deletes_if_match(&world.kevin, &id, &tag).await.is(204);
+    deletes_if_match(&world.buzz, &id, &tag).await.is(404);
 }
 
 #[tokio::test]
@@ -230,7 +232,7 @@ async fn if_match_and_if_none_match_with_a_malformed_tag_return_400() {
             .updates_message_if_match(&id, tag, "message=2")
             .await;
         response.fails(400, "parameter_invalid", "If-Match");
-        let response = reads_unless(&world.kevin, &id, tag).await;
+        let response = gets_if_none_match(&world.kevin, &id, tag).await;
         response.fails(400, "parameter_invalid", "If-None-Match");
     }
 }

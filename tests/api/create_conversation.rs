@@ -43,14 +43,14 @@ async fn a_new_conversation_has_the_creator_and_the_given_participants() {
     assert_eq!(conversation["name"], "Home");
     assert_eq!(conversation["last_message"], Value::Null);
     assert_eq!(conversation["unread_count"], 0);
-    let mut people = [kevin.id, world.kate.id, world.buzz.id];
-    people.sort_unstable();
+    let mut participants = [kevin.id, world.kate.id, world.buzz.id];
+    participants.sort_unstable();
     let contacts = conversation["contacts"].as_array().unwrap();
     let ids: Vec<_> = contacts
         .iter()
         .map(|contact| contact["id"].clone())
         .collect();
-    assert_eq!(json!(ids), json!(people));
+    assert_eq!(json!(ids), json!(participants));
     for person in [kevin, &world.kate, &world.buzz] {
         let seen = person
             .within(id.parse().unwrap())
@@ -132,7 +132,7 @@ async fn an_existing_unnamed_conversation_of_two_contacts_returns_200() {
 #[tokio::test]
 async fn concurrent_requests_of_two_contacts_create_one_conversation() {
     let world = World::new().await;
-    let begins = (0..10).map(|number| {
+    let requests = (0..10).map(|number| {
         let (one, other) = if number % 2 == 0 {
             (&world.kevin, &world.kate)
         } else {
@@ -140,7 +140,7 @@ async fn concurrent_requests_of_two_contacts_create_one_conversation() {
         };
         async { one.tries_to_create_conversation(&[other], "").await }
     });
-    let responses = futures_util::future::join_all(begins).await;
+    let responses = futures_util::future::join_all(requests).await;
     let ids: BTreeSet<_> = responses
         .iter()
         .map(|response| response.json()["id"].to_string())
@@ -196,42 +196,42 @@ async fn a_conversation_with_only_the_creator_is_allowed() {
 async fn unknown_participants_return_404_and_invalid_parameters_400() {
     let world = World::new().await;
     let before = world.kevin.lists_conversations("").await.ids();
-    let begin = async |form: &str| world.kevin.posts("/v1/conversations", form).await;
-    let response = begin("participants[]=Nobody.Here").await;
+    let create = async |form: &str| world.kevin.posts("/v1/conversations", form).await;
+    let response = create("participants[]=Nobody.Here").await;
     let response = response.fails(404, "contact_not_found", "participants[]");
     assert!(response.text.contains("Nobody.Here"), "{}", response.text);
-    begin("participants[]=0000000000000000").await.fails(
+    create("participants[]=0000000000000000").await.fails(
         404,
         "contact_not_found",
         "participants[]",
     );
-    begin("participants[]=!")
+    create("participants[]=!")
         .await
         .fails(400, "parameter_invalid", "participants[]");
-    begin("name=a")
+    create("name=a")
         .await
         .fails(400, "parameter_missing", "participants");
     let many = |count| {
         let all = (0..count).map(|number| format!("participants[]=name{number}"));
         all.collect::<Vec<_>>().join("&")
     };
-    begin(&many(91))
+    create(&many(91))
         .await
         .fails(400, "parameter_invalid", "participants");
     let kate = &world.kate.username;
-    begin(&format!("participants[]={kate}&name="))
+    create(&format!("participants[]={kate}&name="))
         .await
         .fails(400, "parameter_invalid", "name");
-    begin(&format!("participants[]={kate}&title=a"))
+    create(&format!("participants[]={kate}&title=a"))
         .await
         .fails(400, "parameter_unknown", "title");
-    begin(&format!("participants={kate}"))
+    create(&format!("participants={kate}"))
         .await
         .fails(400, "parameter_invalid", "participants");
     assert_eq!(
         world.kevin.lists_conversations("").await.ids(),
         before,
-        "nothing was begun"
+        "no conversation was created"
     );
 }
 

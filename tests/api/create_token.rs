@@ -7,15 +7,15 @@ use crate::harness::World;
 #[tokio::test]
 async fn a_new_token_works_and_is_returned_only_once() {
     let world = World::new().await;
-    let issued = world
+    let created = world
         .kevin
         .posts("/v1/tokens", "label=laptop")
         .await
         .is(201)
         .json();
-    let secret = issued["token"].as_str().unwrap();
+    let secret = created["token"].as_str().unwrap();
     assert_eq!(
-        (&issued["label"], &issued["expires_at"]),
+        (&created["label"], &created["expires_at"]),
         (&json!("laptop"), &Value::Null)
     );
     let laptop = world.kevin.with_token(secret);
@@ -25,9 +25,9 @@ async fn a_new_token_works_and_is_returned_only_once() {
     );
     let list = laptop.gets("/v1/tokens").await.is(200);
     assert!(!list.text.contains(secret));
-    let mut expected = issued.clone();
+    let mut expected = created.clone();
     expected.as_object_mut().unwrap().remove("token");
-    assert_eq!(list.json()["data"][0], expected, "the newest first");
+    assert_eq!(list.json()["data"][0], expected, "newest first");
     assert_eq!(list.ids().len(), 2);
 }
 
@@ -76,6 +76,6 @@ async fn invalid_parameters_return_400_and_create_nothing() {
     assert_eq!(
         world.kevin.gets("/v1/tokens").await.ids().len(),
         1,
-        "none was issued"
+        "no token was created"
     );
 }

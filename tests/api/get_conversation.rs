@@ -17,11 +17,11 @@ async fn unread_count_is_per_participant_and_falls_with_reads_and_deletes() {
     let second = world.kevin.sends("2").await;
     let third = world.linnie.sends("3").await;
     assert_eq!(unread(&world.kate).await, 3);
-    assert_eq!(unread(&world.kevin).await, 1, "one's own are not unread");
+    assert_eq!(unread(&world.kevin).await, 1, "own messages are not unread");
     assert_eq!(
         unread(&world.linnie).await,
         0,
-        "whoever sends has seen what is above"
+        "sending marks earlier messages as read"
     );
     let read = world
         .kate
@@ -37,7 +37,11 @@ async fn unread_count_is_per_participant_and_falls_with_reads_and_deletes() {
         .updates_conversation(&format!("read_up_to={first}"))
         .await
         .is(200);
-    assert_eq!(unread(&world.kate).await, 1, "what is read stays read");
+    assert_eq!(
+        unread(&world.kate).await,
+        1,
+        "an earlier message does not move the mark back"
+    );
     world.linnie.deletes_message(&third).await.is(204);
     assert_eq!(unread(&world.kate).await, 0);
     assert_eq!(unread(&world.kevin).await, 0);

@@ -46,7 +46,7 @@ async fn a_malformed_id_returns_404() {
 #[tokio::test]
 async fn an_id_with_a_slash_returns_404() {
     let world = World::new().await;
-    // A gateway may take it for a part of the path, or of the id.
+    // API Gateway may decode it as part of the path or of the id.
     for other in ["a/b", "a%2Fb", "..%2F.."] {
         world.kevin.gets_message(other).await.is(404);
     }

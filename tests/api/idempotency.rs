@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a send is carried out once, however often it is asked for.
+//! `Idempotency-Key`: a message is created once, however often the request is retried.
 
 use std::collections::BTreeSet;
 
@@ -84,19 +84,19 @@ async fn reusing_a_key_for_another_message_returns_422() {
     world.kevin.sends_with_key("key", "one").await.is(201);
     let other_text = world.kevin.sends_with_key("key", "another").await;
     other_text.fails(422, "idempotency_key_reused", "Idempotency-Key");
-    let elsewhere = world.kevin.creates_conversation(&[&world.kate], "").await;
-    let other_place = elsewhere.sends_with_key("key", "one").await;
-    other_place.fails(422, "idempotency_key_reused", "Idempotency-Key");
+    let pair = world.kevin.creates_conversation(&[&world.kate], "").await;
+    let other_conversation = pair.sends_with_key("key", "one").await;
+    other_conversation.fails(422, "idempotency_key_reused", "Idempotency-Key");
     assert_eq!(world.kate.lists_inbox("").await.texts(), ["one"]);
 }
 
 #[tokio::test]
 async fn keys_are_scoped_to_the_sender() {
     let world = World::new().await;
-    let kevins = world.kevin.sends_with_key("key", "hello").await.is(201);
-    let kates = world.kate.sends_with_key("key", "hello").await.is(201);
-    assert_eq!(kates.header("idempotent-replayed"), "");
-    assert_ne!(kevins.json()["id"], kates.json()["id"]);
+    let by_kevin = world.kevin.sends_with_key("key", "hello").await.is(201);
+    let by_kate = world.kate.sends_with_key("key", "hello").await.is(201);
+    assert_eq!(by_kate.header("idempotent-replayed"), "");
+    assert_ne!(by_kevin.json()["id"], by_kate.json()["id"]);
 }
 
 #[tokio::test]
@@ -171,8 +171,8 @@ async fn a_retry_is_authenticated_and_authorized_like_the_first_request() {
 async fn a_rejected_send_does_not_use_up_its_key() {
     let world = World::new().await;
     world.kevin.sends_with_key("key", "").await.is(400);
-    let elsewhere = world.kevin.within(world.buzz.conversation);
-    elsewhere.sends_with_key("key", "hello").await.is(404);
+    let foreign = world.kevin.within(world.buzz.conversation);
+    foreign.sends_with_key("key", "hello").await.is(404);
     let first = world.kevin.sends_with_key("key", "hello").await.is(201);
     assert_eq!(first.header("idempotent-replayed"), "");
 }

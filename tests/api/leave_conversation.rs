@@ -5,10 +5,10 @@ use crate::harness::World;
 #[tokio::test]
 async fn leaving_hides_the_conversation_only_from_the_caller() {
     let world = World::new().await;
-    let kates = world.kate.sends("mine").await;
+    let own = world.kate.sends("mine").await;
     world.kevin.sends("yours").await;
-    let apart = world.kate.creates_conversation(&[&world.buzz], "").await;
-    apart.sends("elsewhere").await;
+    let other = world.kate.creates_conversation(&[&world.buzz], "").await;
+    other.sends("elsewhere").await;
     world.kate.leaves_conversation().await.is(204);
     world
         .kate
@@ -17,11 +17,11 @@ async fn leaving_hides_the_conversation_only_from_the_caller() {
         .fails(404, "conversation_not_found", "id");
     world.kate.lists_messages("").await.is(404);
     world.kate.tries_to_send("still here?").await.is(404);
-    world.kate.gets_message(&kates).await.is(404);
+    world.kate.gets_message(&own).await.is(404);
     assert_eq!(world.kate.lists_inbox("").await.texts(), ["elsewhere"]);
     assert_eq!(
         world.kate.lists_conversations("").await.ids(),
-        [apart.conversation.to_string()]
+        [other.conversation.to_string()]
     );
     assert_eq!(
         world.kevin.lists_messages("").await.texts(),
@@ -71,13 +71,13 @@ async fn the_last_participant_to_leave_deletes_all_messages() {
 async fn concurrent_leaves_all_return_204() {
     let world = World::new().await;
     for _ in 0..5 {
-        let people = [&world.kevin, &world.kate, &world.linnie];
+        let participants = [&world.kevin, &world.kate, &world.linnie];
         let kevin = world
             .kevin
-            .creates_conversation(&people, "name=Short")
+            .creates_conversation(&participants, "name=Short")
             .await;
         kevin.sends("hello").await;
-        let leaves = people.map(|person| {
+        let leaves = participants.map(|person| {
             let person = person.within(kevin.conversation);
             async move { person.leaves_conversation().await }
         });

@@ -50,23 +50,23 @@ async fn contacts_are_the_other_participants_of_the_callers_conversations() {
 #[tokio::test]
 async fn a_lookup_by_username_omits_the_phone_number_without_a_shared_conversation() {
     let world = World::new().await;
-    let look_up = format!(
+    let path = format!(
         "/v1/contacts?username={}",
         world.kevin.username.to_lowercase()
     );
-    let by_friend = world.kate.gets(&look_up).await.is(200).json()["data"][0].clone();
-    assert_eq!(by_friend["phone_number"], world.kevin.phone_number());
-    let by_stranger = world.buzz.gets(&look_up).await.is(200).json()["data"][0].clone();
-    assert_eq!(by_stranger["username"], world.kevin.username);
-    assert_eq!(by_stranger["phone_number"], Value::Null);
-    assert_eq!(by_stranger["last_active_at"], Value::Null);
-    let nobody = world
+    let for_contact = world.kate.gets(&path).await.is(200).json()["data"][0].clone();
+    assert_eq!(for_contact["phone_number"], world.kevin.phone_number());
+    let for_outsider = world.buzz.gets(&path).await.is(200).json()["data"][0].clone();
+    assert_eq!(for_outsider["username"], world.kevin.username);
+    assert_eq!(for_outsider["phone_number"], Value::Null);
+    assert_eq!(for_outsider["last_active_at"], Value::Null);
+    let unknown = world
         .buzz
         .gets("/v1/contacts?username=nobody.here")
         .await
         .is(200)
         .json();
-    assert_eq!(nobody, json!({"has_more": false, "data": []}));
-    let response = world.buzz.gets(&format!("{look_up}&limit=1")).await;
+    assert_eq!(unknown, json!({"has_more": false, "data": []}));
+    let response = world.buzz.gets(&format!("{path}&limit=1")).await;
     response.fails(400, "parameter_invalid", "username");
 }

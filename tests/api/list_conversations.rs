@@ -19,8 +19,8 @@ async fn conversations_are_sorted_by_latest_activity() {
         .kevin
         .creates_conversation(&[&world.kate], "name=3")
         .await;
-    let ids = |people: &[&crate::harness::Person]| {
-        people
+    let ids = |persons: &[&crate::harness::Person]| {
+        persons
             .iter()
             .map(|person| person.conversation.to_string())
             .collect::<Vec<_>>()
@@ -149,7 +149,7 @@ async fn an_archived_conversation_is_listed_separately_until_the_next_message() 
     assert_eq!(
         world.kevin.lists_conversations("").await.ids(),
         [id.as_str()],
-        "it is one's own affair"
+        "archiving affects only the caller"
     );
     assert_eq!(
         world

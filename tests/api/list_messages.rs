@@ -6,7 +6,7 @@ use shared::time::Micros;
 
 use crate::harness::{Person, World};
 
-/// Sends this many, oldest first; their ids, newest first as lists have them.
+/// Sends `count` messages. Returns their ids, newest first.
 async fn sends(person: &Person, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..count {
@@ -61,7 +61,7 @@ async fn has_more_is_exact() {
         assert_eq!(
             world.kevin.lists_inbox(&query).await.is(200).json()["has_more"],
             more,
-            "all: {query}"
+            "inbox: {query}"
         );
     }
 }
@@ -158,7 +158,7 @@ async fn created_at_limits_a_list_to_a_time_range() {
         assert_eq!(
             world.kate.lists_inbox(query).await.is(200).ids(),
             newest_first,
-            "all: {query}"
+            "inbox: {query}"
         );
     }
 }
@@ -285,7 +285,7 @@ async fn link_headers_lead_through_all_pages_and_back() {
         assert_eq!(
             link(page.header("link"), "prev"),
             None,
-            "nothing is known to be newer than the newest"
+            "the first page has no previous page"
         );
         let mut seen = page.ids();
         while let Some(next) = link(page.header("link"), "next") {
@@ -303,7 +303,7 @@ async fn link_headers_lead_through_all_pages_and_back() {
     }
 }
 
-/// The target of a link, RFC 8288.
+/// The target of the link with this relation (RFC 8288).
 fn link(header: &str, rel: &str) -> Option<String> {
     let link = header
         .split(", ")
@@ -313,7 +313,7 @@ fn link(header: &str, rel: &str) -> Option<String> {
 
 #[tokio::test]
 async fn a_page_of_long_messages_is_complete() {
-    // 2 MB: DynamoDB ends a page of a query at 1 MB, and a batch at 16 MB.
+    // 2 MB in total: DynamoDB returns at most 1 MB per query and 16 MB per batch.
     let world = World::new().await;
     let long = "x".repeat(32 * 1024);
     for _ in 0..65 {
@@ -331,7 +331,7 @@ async fn a_page_of_long_messages_is_complete() {
 #[tokio::test]
 async fn a_page_over_the_response_limit_of_lambda_ends_early() {
     let world = World::new().await;
-    // Quotation marks take four times their bytes as JSON within JSON.
+    // A quotation mark takes four bytes in a Lambda response, which is JSON in JSON.
     let quotes = "\"".repeat(32 * 1024);
     for _ in 0..60 {
         world.kevin.sends(&quotes).await;

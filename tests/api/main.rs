@@ -1,4 +1,4 @@
-//! The contract of the API, rule by rule, as a user would test it: through real HTTP.
+//! Tests of the HTTP API: a file per operation, and files on rules that apply to several operations.
 
 mod harness;
 

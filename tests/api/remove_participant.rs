@@ -29,7 +29,10 @@ async fn a_removed_participant_loses_access_until_added_again() {
     response.fails(404, "contact_not_found", "contact_id");
     kevin.adds_participant(&world.kate).await.is(200);
     assert_eq!(kate.lists_messages("").await.is(200).texts(), ["hello"]);
-    assert!(kate.lists_inbox("").await.texts().is_empty(), "from now on");
+    assert!(
+        kate.lists_inbox("").await.texts().is_empty(),
+        "the inbox does not get earlier messages back"
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! How requests may be written, and what is said of those that are not.
+//! Formats of requests: content types, forms, JSON, and errors in them.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -191,7 +191,7 @@ async fn invalid_parameters_return_400_and_are_named() {
     assert_eq!(
         world.kevin.lists_messages("").await.is(200).texts(),
         ["hello"],
-        "nothing was done"
+        "no request had an effect"
     );
 }
 
@@ -223,7 +223,7 @@ async fn invalid_json_values_return_400_and_are_named() {
     assert_eq!(
         world.kevin.gets_message(&id).await.json()["updated_at"],
         Value::Null,
-        "nothing was done"
+        "no request had an effect"
     );
 }
 
@@ -231,14 +231,14 @@ async fn invalid_json_values_return_400_and_are_named() {
 async fn a_body_on_get_and_a_query_on_post_return_400() {
     let world = World::new().await;
     let form = format!("conversation_id={}", world.conversation);
-    let forgot_g = world
+    let body_on_get = world
         .kevin
         .requests(Method::GET, "/v1/messages", &[], form.as_str())
         .await;
-    forgot_g.fails(400, "malformed_request", ());
-    let in_query = world
+    body_on_get.fails(400, "malformed_request", ());
+    let query_on_post = world
         .kevin
         .posts(&format!("/v1/messages?{form}"), "message=hi")
         .await;
-    in_query.fails(400, "malformed_request", ());
+    query_on_post.fails(400, "malformed_request", ());
 }

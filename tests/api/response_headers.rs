@@ -1,4 +1,4 @@
-//! What every response has, and what none has.
+//! Headers of every response.
 
 use reqwest::Method;
 
@@ -60,7 +60,6 @@ async fn no_header_repeats_input_of_the_client() {
     }
 }
 
-/// A link repeats the query: what of it was taken, and encoded anew.
 #[tokio::test]
 async fn a_link_header_encodes_the_query() {
     let world = World::new().await;

@@ -23,7 +23,7 @@ async fn read_up_to_marks_earlier_messages_of_others_as_read_once() {
     assert_eq!(
         read_at(&own).await,
         Value::Null,
-        "one's own is not read by oneself"
+        "the sender does not mark own messages as read"
     );
     assert_eq!(read_at(&later).await, Value::Null);
     let read = world
@@ -36,10 +36,10 @@ async fn read_up_to_marks_earlier_messages_of_others_as_read_once() {
     assert_eq!(read_at(&first).await, marked);
     assert!(read_at(&own).await.is_u64());
     assert!(read_at(&later).await.is_u64());
-    let elsewhere = world.buzz.sends("elsewhere").await;
+    let foreign = world.buzz.sends("elsewhere").await;
     let response = world
         .kate
-        .updates_conversation(&format!("read_up_to={elsewhere}"))
+        .updates_conversation(&format!("read_up_to={foreign}"))
         .await;
     response.fails(400, "parameter_invalid", "read_up_to");
 }
@@ -93,9 +93,9 @@ async fn muting_and_pinning_affect_only_the_caller() {
         (&seen["is_muted"], &seen["is_pinned"]),
         (&json!(false), &json!(true))
     );
-    let kevins = world.kevin.gets_conversation().await.json();
+    let of_kevin = world.kevin.gets_conversation().await.json();
     assert_eq!(
-        (&kevins["is_muted"], &kevins["is_pinned"]),
+        (&of_kevin["is_muted"], &of_kevin["is_pinned"]),
         (&json!(false), &json!(false))
     );
 }

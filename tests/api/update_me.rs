@@ -118,7 +118,7 @@ async fn a_username_in_use_returns_409_in_any_case_until_it_is_released() {
     assert_eq!(
         kate["phone_number"],
         world.kate.phone_number(),
-        "nothing was changed"
+        "the phone number is unchanged"
     );
     let cased = world
         .kevin
@@ -136,9 +136,9 @@ async fn a_username_in_use_returns_409_in_any_case_until_it_is_released() {
 async fn of_concurrent_claims_of_a_username_exactly_one_succeeds() {
     let world = World::new().await;
     let name = format!("wanted.{}", world.kevin.id);
-    let people = [&world.kevin, &world.kate, &world.linnie, &world.buzz];
-    let takes = people.map(|person| person.puts("/v1/me", format!("username={name}")));
-    let responses = futures_util::future::join_all(takes).await;
+    let contacts = [&world.kevin, &world.kate, &world.linnie, &world.buzz];
+    let claims = contacts.map(|person| person.puts("/v1/me", format!("username={name}")));
+    let responses = futures_util::future::join_all(claims).await;
     let winners = responses
         .iter()
         .filter(|response| response.status == 200)
