@@ -1,4 +1,4 @@
-//! A world to test in: an API, three people in a conversation, and one who is not in it.
+//! The test fixture: an API, a conversation of three participants, and a contact outside of it.
 
 mod chaos;
 mod forward;
@@ -27,34 +27,34 @@ pub use person::{Body, Json, Person};
 pub use proxy::{Fault, Proxy};
 pub use response::{Cost, Response};
 
-/// An API of its own for each test, or the one that runs at `API_URL`.
+/// An API per test, or the one at `API_URL`.
 pub struct World {
-    /// Where people, conversations and tokens can be put without an endpoint.
+    /// For test data that no endpoint creates.
     store: Store,
-    /// None if the API runs elsewhere.
+    /// `None` if `API_URL` is set.
     stack: Option<Stack>,
-    /// Takes part in the conversation.
+    /// A participant of the conversation.
     pub kevin: Person,
-    /// Takes part in the conversation.
+    /// A participant of the conversation.
     pub kate: Person,
-    /// Takes part in the conversation.
+    /// A participant of the conversation.
     pub linnie: Person,
-    /// Does not, and has a conversation of his own.
+    /// Not a participant; the only one of another conversation.
     pub buzz: Person,
-    /// Has no token.
+    /// Sends requests without a token.
     pub anonymous: Person,
     /// The conversation of Kevin, Kate and Linnie.
     pub conversation: ConversationId,
 }
 
 impl World {
-    /// A world in which nothing has been said yet.
+    /// A world without messages.
     ///
-    /// With `API_URL` it is at that address, and its store is the one that the environment names.
+    /// If `API_URL` is set, it uses the API at that URL, and the tables that the environment variables name.
     pub async fn new() -> Self {
         logs::collect();
         if let Ok(url) = std::env::var("API_URL") {
-            let (store, _) = Store::from_env().expect("the environment names the store");
+            let (store, _) = Store::from_env().expect("the environment variables name the tables");
             return Self::populated(&url, store, None).await;
         }
         let stack = Stack::start(None).await.expect("the stack starts");
@@ -63,7 +63,8 @@ impl World {
         Self::populated(&url, store, Some(stack)).await
     }
 
-    /// The same, and it is known of this minute that all are active: nothing of that is left to be written.
+    /// A world in which every contact was active within the last minute, so that requests do not write
+    /// `last_active_at`.
     pub async fn active() -> Self {
         let world = Self::new().await;
         for person in [&world.kevin, &world.kate, &world.linnie, &world.buzz] {
@@ -100,11 +101,12 @@ impl World {
         world
     }
 
+    /// The store of the API.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// What stands in for DynamoDB.
+    /// The embedded DynamoDB engine.
     pub fn engine(&self) -> &local_stack::engine::Engine {
         &self.stack().engine
     }
@@ -112,10 +114,10 @@ impl World {
     fn stack(&self) -> &Stack {
         self.stack
             .as_ref()
-            .expect("only the tests in local:: need the engine")
+            .expect("only tests in local:: use the local stack")
     }
 
-    /// Takes an item out of a table behind the API's back.
+    /// Deletes an item from a table directly.
     pub fn delete_item(&self, table: &str, key: &[(&str, AttributeValue)]) {
         let key: serde_json::Map<_, _> = key
             .iter()
@@ -128,15 +130,15 @@ impl World {
             .database()
             .delete_item(serde_json::from_value(request).unwrap())
             .unwrap();
-        assert!(removed.attributes.is_some(), "it was there");
+        assert!(removed.attributes.is_some(), "the item exists");
     }
 
-    /// Another host of the same API.
+    /// Another host of the API, to be started.
     pub fn host(&self) -> Host<'_> {
         Host::new(self.stack())
     }
 
-    /// A message that `person` has sent at this moment; its id.
+    /// Sends a message with this time as `created_at`. Returns its id.
     pub async fn message_sent_at(&self, person: &Person, moment: Micros, text: &str) -> String {
         let store = self.store.clone().with_clock(Clock::new(move || moment));
         let text = Text::try_from(text.to_owned()).unwrap();
@@ -150,21 +152,21 @@ impl World {
             .to_string()
     }
 
-    /// Somebody new who takes part in nothing.
+    /// Creates a contact that participates in no conversation.
     pub async fn new_person(&self, name: &str) -> Person {
         let person = Person::new(&self.kevin.url, name, self.conversation);
         self.create_contact(&person).await;
         person
     }
 
-    /// A new conversation of these.
+    /// Creates a conversation of these participants.
     pub async fn new_conversation(&self, participants: &[&Person]) -> ConversationId {
         let id = ConversationId::random();
         self.create_conversation(id, participants).await;
         id
     }
 
-    /// A number of new people in one new conversation.
+    /// Creates a number of contacts and a conversation of them.
     pub async fn crowd(&self, size: usize) -> Vec<Person> {
         let conversation = ConversationId::random();
         let mut crowd = Vec::new();
@@ -178,6 +180,7 @@ impl World {
         crowd
     }
 
+    /// Creates the contact and the token of a person.
     async fn create_contact(&self, person: &Person) {
         let contact = NewContact {
             id: person.id,
@@ -198,7 +201,7 @@ impl World {
             .unwrap();
     }
 
-    /// A conversation of these with this id, begun before all that is told here.
+    /// Creates a conversation with this id, whose `created_at` precedes everything else in the test.
     pub async fn create_conversation(&self, id: ConversationId, participants: &[&Person]) {
         let participants: BTreeSet<ContactId> =
             participants.iter().map(|person| person.id).collect();

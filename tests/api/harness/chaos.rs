@@ -1,4 +1,4 @@
-//! Something between the functions and DynamoDB that makes all kinds of trouble, by a plan.
+//! A proxy between the API and DynamoDB that injects random faults, reproducible by a seed.
 
 use std::fmt;
 use std::io;
@@ -19,142 +19,139 @@ use tokio::net::TcpListener;
 
 use super::forward::forward;
 
-/// What happens to a call.
+/// A fault of a DynamoDB call.
 #[derive(Clone, Copy, Debug)]
-enum Trouble {
-    /// It comes late.
-    DelaysBefore,
-    /// It is carried out, and its answer comes late.
-    DelaysAfter,
-    /// The connection breaks before it is carried out.
-    DropsBefore,
-    /// The connection breaks after it was carried out.
-    DropsAfter,
-    /// The answer breaks off in its middle.
-    CutsShort,
-    /// DynamoDB has an error.
-    Fails,
-    /// DynamoDB throttles.
-    Throttles,
-    /// Another transaction is in the way.
-    Conflicts,
-    /// A part of a batch is left out.
-    LeavesOut,
+enum Fault {
+    /// The call is delayed.
+    DelayCall,
+    /// The call is executed, and its response is delayed.
+    DelayResponse,
+    /// The connection breaks before the call is executed.
+    DropCall,
+    /// The connection breaks after the call was executed.
+    DropResponse,
+    /// The connection breaks in the middle of the response.
+    TruncateResponse,
+    /// The call fails with an internal error.
+    InternalError,
+    /// The call is throttled.
+    Throttle,
+    /// The call conflicts with another transaction.
+    Conflict,
+    /// A part of the batch is unprocessed.
+    Unprocessed,
 }
 
-const TROUBLES: [Trouble; 9] = [
-    Trouble::DelaysBefore,
-    Trouble::DelaysAfter,
-    Trouble::DropsBefore,
-    Trouble::DropsAfter,
-    Trouble::CutsShort,
-    Trouble::Fails,
-    Trouble::Throttles,
-    Trouble::Conflicts,
-    Trouble::LeavesOut,
+const FAULTS: [Fault; 9] = [
+    Fault::DelayCall,
+    Fault::DelayResponse,
+    Fault::DropCall,
+    Fault::DropResponse,
+    Fault::TruncateResponse,
+    Fault::InternalError,
+    Fault::Throttle,
+    Fault::Conflict,
+    Fault::Unprocessed,
 ];
 
-/// One call in so many meets trouble.
-const ONE_IN: usize = 6;
+/// One in this many calls has a fault.
+const CALLS_PER_FAULT: usize = 6;
 
-/// Of that, one in so many is the begin of a storm: the same for some calls more, past all retries.
-const STORM_IN: usize = 8;
+/// One in this many faults starts a burst: the following calls have the same fault, beyond all retries.
+const FAULTS_PER_BURST: usize = 8;
 
-/// A proxy in front of an engine, which makes trouble until it is told to stop.
+/// A proxy in front of the embedded engine.
 pub struct Chaos {
     url: String,
-    plan: Arc<Plan>,
+    state: Arc<State>,
 }
 
-struct Plan {
+struct State {
     engine: String,
     client: reqwest::Client,
     random: Mutex<fastrand::Rng>,
-    /// For how many more calls, and what.
-    storm: Mutex<(usize, Option<Trouble>)>,
-    /// Whether transactions are carried out in two parts, between which there may be trouble, too.
-    splits: bool,
-    ended: AtomicBool,
+    /// The number of calls left in a burst, and its fault.
+    burst: Mutex<(usize, Option<Fault>)>,
+    /// Whether transactions are executed in two parts, between which the connection may break.
+    split_transactions: bool,
+    stopped: AtomicBool,
 }
 
-/// The connection shall break.
+/// Breaks the connection.
 #[derive(Debug)]
 struct Broken;
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("broken by plan")
+        f.write_str("broken by fault injection")
     }
 }
 
 impl std::error::Error for Broken {}
 
 impl Chaos {
-    /// The trouble that this seed makes; with `splits`, transactions are none any more.
-    pub async fn start(engine: &Engine, seed: u64, splits: bool) -> Self {
-        let plan = Arc::new(Plan {
+    /// Starts a proxy with the faults of this seed; with `split_transactions`, transactions are not atomic.
+    pub async fn start(engine: &Engine, seed: u64, split_transactions: bool) -> Self {
+        let state = Arc::new(State {
             engine: engine.url(),
             client: reqwest::Client::new(),
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
-            storm: Mutex::new((0, None)),
-            splits,
-            ended: AtomicBool::new(false),
+            burst: Mutex::new((0, None)),
+            split_transactions,
+            stopped: AtomicBool::new(false),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let served = plan.clone();
+        let served = state.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let plan = served.clone();
-                let service = service_fn(move |request| plan.clone().passes_on(request));
+                let state = served.clone();
+                let service = service_fn(move |request| state.clone().handle(request));
                 let connection =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(connection);
             }
         });
-        Self { url, plan }
+        Self { url, state }
     }
 
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// From now on there is peace.
+    /// Stops injecting faults.
     pub fn stop(&self) {
-        self.plan.ended.store(true, Ordering::Relaxed);
+        self.state.stopped.store(true, Ordering::Relaxed);
     }
 }
 
-impl Plan {
-    fn next(&self) -> Option<Trouble> {
-        if self.ended.load(Ordering::Relaxed) {
+impl State {
+    fn next(&self) -> Option<Fault> {
+        if self.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        let mut storm = self.storm.lock().unwrap();
-        if storm.0 > 0 {
-            storm.0 -= 1;
-            return storm.1;
+        let mut burst = self.burst.lock().unwrap();
+        if burst.0 > 0 {
+            burst.0 -= 1;
+            return burst.1;
         }
         let mut random = self.random.lock().unwrap();
-        if random.usize(..ONE_IN) > 0 {
+        if random.usize(..CALLS_PER_FAULT) > 0 {
             return None;
         }
-        let trouble = Some(TROUBLES[random.usize(..TROUBLES.len())]);
-        if random.usize(..STORM_IN) == 0 {
-            *storm = (random.usize(4..30), trouble);
+        let fault = Some(FAULTS[random.usize(..FAULTS.len())]);
+        if random.usize(..FAULTS_PER_BURST) == 0 {
+            *burst = (random.usize(4..30), fault);
         }
-        trouble
+        fault
     }
 
-    async fn waits(&self) {
+    async fn delay(&self) {
         let milliseconds = self.random.lock().unwrap().u64(1..30);
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
 
-    async fn passes_on(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Result<Response<Body>, Broken> {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Broken> {
         let (parts, body) = request.into_parts();
         let body = to_bytes(Body::new(body), usize::MAX)
             .await
@@ -170,51 +167,51 @@ impl Plan {
             headers: parts.headers,
             body,
         };
-        let trouble = self.next();
-        match trouble {
-            None => self.carries_out(&call).await,
-            Some(Trouble::DelaysBefore) => {
-                self.waits().await;
-                self.carries_out(&call).await
+        let fault = self.next();
+        match fault {
+            None => self.execute(&call).await,
+            Some(Fault::DelayCall) => {
+                self.delay().await;
+                self.execute(&call).await
             }
-            Some(Trouble::DelaysAfter) => {
-                let answer = self.carries_out(&call).await;
-                self.waits().await;
-                answer
+            Some(Fault::DelayResponse) => {
+                let response = self.execute(&call).await;
+                self.delay().await;
+                response
             }
-            Some(Trouble::DropsBefore) => Err(Broken),
-            Some(Trouble::DropsAfter) => {
-                self.carries_out(&call).await?;
+            Some(Fault::DropCall) => Err(Broken),
+            Some(Fault::DropResponse) => {
+                self.execute(&call).await?;
                 Err(Broken)
             }
-            Some(Trouble::CutsShort) => Ok(cut_short(self.carries_out(&call).await?).await),
-            Some(Trouble::Fails) => Ok(error(
+            Some(Fault::TruncateResponse) => Ok(truncate(self.execute(&call).await?).await),
+            Some(Fault::InternalError) => Ok(error(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalServerError",
                 json!({}),
             )),
-            Some(Trouble::Throttles) => Ok(error(
+            Some(Fault::Throttle) => Ok(error(
                 StatusCode::BAD_REQUEST,
                 "ThrottlingException",
                 json!({}),
             )),
-            Some(Trouble::Conflicts) => match call.conflict() {
-                Some(answer) => Ok(answer),
-                None => self.carries_out(&call).await,
+            Some(Fault::Conflict) => match call.conflict() {
+                Some(response) => Ok(response),
+                None => self.execute(&call).await,
             },
-            Some(Trouble::LeavesOut) => self.leaves_out(&call).await,
+            Some(Fault::Unprocessed) => self.execute_partially(&call).await,
         }
     }
 
-    async fn carries_out(&self, call: &Call) -> Result<Response<Body>, Broken> {
-        if self.splits && call.operation == "TransactWriteItems" {
-            return self.carries_out_in_parts(call).await;
+    async fn execute(&self, call: &Call) -> Result<Response<Body>, Broken> {
+        if self.split_transactions && call.operation == "TransactWriteItems" {
+            return self.execute_in_parts(call).await;
         }
-        self.forwards(&call.headers, call.body.clone()).await
+        self.forward(&call.headers, call.body.clone()).await
     }
 
-    /// A transaction as two; the second may never come.
-    async fn carries_out_in_parts(&self, call: &Call) -> Result<Response<Body>, Broken> {
+    /// Executes a transaction as two; the second may never arrive.
+    async fn execute_in_parts(&self, call: &Call) -> Result<Response<Body>, Broken> {
         let mut request: Value = serde_json::from_slice(&call.body).unwrap();
         request
             .as_object_mut()
@@ -223,29 +220,31 @@ impl Plan {
         let items = request["TransactItems"].as_array().unwrap().clone();
         let (first, second) = items.split_at(items.len().div_ceil(2));
         request["TransactItems"] = json!(first);
-        let answer = self
-            .forwards(&call.headers, request.to_string().into())
+        let response = self
+            .forward(&call.headers, request.to_string().into())
             .await?;
-        if !answer.status().is_success() || second.is_empty() {
-            return Ok(answer);
+        if !response.status().is_success() || second.is_empty() {
+            return Ok(response);
         }
-        if !self.ended.load(Ordering::Relaxed) && self.random.lock().unwrap().usize(..ONE_IN) == 0 {
+        if !self.stopped.load(Ordering::Relaxed)
+            && self.random.lock().unwrap().usize(..CALLS_PER_FAULT) == 0
+        {
             return Err(Broken);
         }
         request["TransactItems"] = json!(second);
-        self.forwards(&call.headers, request.to_string().into())
+        self.forward(&call.headers, request.to_string().into())
             .await
     }
 
-    /// A batch without its last items of each table.
-    async fn leaves_out(&self, call: &Call) -> Result<Response<Body>, Broken> {
+    /// Executes a batch without the last items of each table.
+    async fn execute_partially(&self, call: &Call) -> Result<Response<Body>, Broken> {
         let name = match call.operation.as_str() {
             "BatchGetItem" => "UnprocessedKeys",
             "BatchWriteItem" => "UnprocessedItems",
-            _ => return self.carries_out(call).await,
+            _ => return self.execute(call).await,
         };
         let mut request: Value = serde_json::from_slice(&call.body).unwrap();
-        let mut left_out = json!({});
+        let mut unprocessed = json!({});
         let tables = request["RequestItems"].as_object_mut().unwrap();
         for (table, wanted) in tables.iter_mut() {
             let mut rest = wanted.clone();
@@ -259,34 +258,34 @@ impl Plan {
             let kept = items.len() / 2;
             items.truncate(kept);
             rest_items.drain(..kept);
-            left_out[table] = rest;
+            unprocessed[table] = rest;
         }
         tables.retain(|_, wanted| {
             let items = wanted.get("Keys").unwrap_or(wanted);
             !items.as_array().unwrap().is_empty()
         });
-        let mut answer = if tables.is_empty() {
+        let mut response = if tables.is_empty() {
             json!({"Responses": {}})
         } else {
-            let answer = self
-                .forwards(&call.headers, request.to_string().into())
+            let response = self
+                .forward(&call.headers, request.to_string().into())
                 .await?;
-            let body = to_bytes(answer.into_body(), usize::MAX)
+            let body = to_bytes(response.into_body(), usize::MAX)
                 .await
                 .map_err(|_| Broken)?;
             serde_json::from_slice(&body).unwrap()
         };
-        answer[name] = left_out;
-        Ok(json_answer(StatusCode::OK, &answer))
+        response[name] = unprocessed;
+        Ok(json_response(StatusCode::OK, &response))
     }
 
-    async fn forwards(&self, headers: &HeaderMap, body: Bytes) -> Result<Response<Body>, Broken> {
-        let answer = forward(&self.client, &self.engine, headers, body).await;
-        answer.map_err(|_| Broken)
+    async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Result<Response<Body>, Broken> {
+        let response = forward(&self.client, &self.engine, headers, body).await;
+        response.map_err(|_| Broken)
     }
 }
 
-/// A call of DynamoDB.
+/// A DynamoDB call.
 struct Call {
     operation: String,
     headers: HeaderMap,
@@ -294,14 +293,14 @@ struct Call {
 }
 
 impl Call {
-    /// What DynamoDB says of a transaction in the way; none where none can be.
+    /// The error of DynamoDB for a conflicting transaction; `None` if the operation has no such error.
     fn conflict(&self) -> Option<Response<Body>> {
         match self.operation.as_str() {
             "TransactWriteItems" => {
                 let request: Value = serde_json::from_slice(&self.body).unwrap();
                 let count = request["TransactItems"].as_array().unwrap().len();
                 let mut reasons = vec![json!({"Code": "None"}); count];
-                reasons[0] = json!({"Code": "TransactionConflict", "Message": "made up"});
+                reasons[0] = json!({"Code": "TransactionConflict", "Message": "injected"});
                 let body = json!({"CancellationReasons": reasons});
                 Some(error(
                     StatusCode::BAD_REQUEST,
@@ -319,23 +318,26 @@ impl Call {
     }
 }
 
-/// The first half of an answer that says that it is whole.
-async fn cut_short(answer: Response<Body>) -> Response<Body> {
-    let (mut parts, body) = answer.into_parts();
+/// The first half of a response, with the `Content-Length` of the whole.
+async fn truncate(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     parts.headers.insert("content-length", body.len().into());
     let half = body.slice(..body.len() / 2);
-    let stream = futures_util::stream::iter([Ok(half), Err(io::Error::other("cut short by plan"))]);
+    let stream = futures_util::stream::iter([
+        Ok(half),
+        Err(io::Error::other("cut short by fault injection")),
+    ]);
     Response::from_parts(parts, Body::from_stream(stream))
 }
 
 fn error(status: StatusCode, code: &str, mut body: Value) -> Response<Body> {
     body["__type"] = json!(format!("com.amazonaws.dynamodb.v20120810#{code}"));
-    body["message"] = json!("made up");
-    json_answer(status, &body)
+    body["message"] = json!("injected");
+    json_response(status, &body)
 }
 
-fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
+fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
     let headers = [("content-type", "application/x-amz-json-1.0")];
     (status, headers, body.to_string()).into_response()
 }

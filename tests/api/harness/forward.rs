@@ -1,10 +1,10 @@
-//! What every stand-in for DynamoDB does with a call that it lets pass.
+//! Forwards DynamoDB calls to the embedded engine.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
-/// Passes a call on to the engine, as it came; its answer.
+/// Forwards a call to the engine unchanged. Returns the response.
 pub async fn forward(
     client: &reqwest::Client,
     engine: &str,
@@ -20,9 +20,9 @@ pub async fn forward(
     ] {
         request = request.header(name, &headers[name]);
     }
-    let answer = request.send().await?;
-    let content_type = answer.headers()["content-type"].clone();
-    let status = answer.status();
+    let response = request.send().await?;
+    let content_type = response.headers()["content-type"].clone();
+    let status = response.status();
     let headers = [("content-type", content_type)];
-    Ok((status, headers, answer.bytes().await?).into_response())
+    Ok((status, headers, response.bytes().await?).into_response())
 }

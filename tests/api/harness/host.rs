@@ -1,4 +1,4 @@
-//! Further hosts of the same API.
+//! Further hosts of the API.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub const LONG_TIMEOUTS: Timeouts = Timeouts {
     request: Duration::from_mins(2),
 };
 
-/// A host to start: a new instance of the API, with empty caches, over the same tables.
+/// A host to be started: a new instance of the API on the same tables, with empty caches.
 pub struct Host<'a> {
     stack: &'a Stack,
     dynamodb_url: String,
@@ -51,7 +51,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Starts the host and returns its URL.
+    /// Starts the host. Returns its URL.
     pub async fn start(self) -> String {
         let config = config_at(&self.dynamodb_url).unwrap();
         let variables: HashMap<_, _> = self.stack.variables().collect();
@@ -63,7 +63,7 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Serves the API over this store and returns its URL.
+/// Serves the API with this store. Returns its URL.
 pub async fn serve(stack: &Stack, store: &Store) -> String {
     let api = stack.api(store).expect("template and handlers match");
     let listener = listen("127.0.0.1", 0).await.expect("there is a free port");

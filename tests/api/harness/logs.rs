@@ -1,4 +1,4 @@
-//! Collects the log of all tests, so that each can look up the lines of its own requests.
+//! Collects the log of all tests of this process, so that a test can find the lines of its requests.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard};
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Begins to collect, once.
+/// Starts to collect the log; later calls do nothing.
 pub fn collect() {
     shared::log::init_with(|| Log);
 }
 
-/// The lines of one request.
+/// The log lines of a request.
 pub fn lines_of(request_id: &str) -> Vec<Value> {
     let needle = format!("\"request_id\":\"{request_id}\"");
     let log = log();
@@ -23,7 +23,7 @@ pub fn lines_of(request_id: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The whole log until now.
+/// The log so far.
 pub fn all() -> String {
     String::from_utf8(log().clone()).expect("the log is UTF-8")
 }

@@ -1,4 +1,4 @@
-//! Somebody with a token, and all that one can do with it.
+//! A client of the API, with a method for each operation.
 
 use std::sync::OnceLock;
 
@@ -8,22 +8,22 @@ use shared::id::{ContactId, ConversationId};
 
 use super::Response;
 
-/// A body that is JSON.
+/// A JSON body.
 #[derive(Clone, Debug)]
 pub struct Json(pub Value);
 
-/// Somebody who calls the API.
+/// A contact that calls the API.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub url: String,
     pub id: ContactId,
     pub username: String,
     pub token: String,
-    /// Where this person says things, if nothing else is said.
+    /// The conversation that the methods below use.
     pub conversation: ConversationId,
 }
 
-/// A body, and the type that it says it has.
+/// A body and its content type.
 pub struct Body {
     content_type: Option<&'static str>,
     bytes: Vec<u8>,
@@ -64,7 +64,7 @@ impl From<()> for Body {
 }
 
 impl From<(&'static str, &[u8])> for Body {
-    /// Any bytes, of any type; of none, if that is empty.
+    /// Any bytes with any content type; an empty one means no `Content-Type` header.
     fn from((content_type, bytes): (&'static str, &[u8])) -> Self {
         Self {
             content_type: Some(content_type).filter(|text| !text.is_empty()),
@@ -74,7 +74,7 @@ impl From<(&'static str, &[u8])> for Body {
 }
 
 impl Person {
-    /// Somebody whom the API does not know yet.
+    /// A person with a random id and token, for which no contact exists yet.
     pub fn new(url: &str, name: &str, conversation: ConversationId) -> Self {
         let id = ContactId::random();
         let token = format!("token_{}", ContactId::random());
@@ -87,7 +87,7 @@ impl Person {
         }
     }
 
-    /// The same person, at another host.
+    /// The same person, calling another host.
     pub fn at(&self, url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -95,7 +95,7 @@ impl Person {
         }
     }
 
-    /// The same person, with another token.
+    /// The same person with another token; an empty one means no `Authorization` header.
     pub fn with_token(&self, token: &str) -> Self {
         Self {
             token: token.to_owned(),
@@ -111,13 +111,14 @@ impl Person {
         }
     }
 
+    /// The phone number, derived from the id.
     pub fn phone_number(&self) -> String {
         let digits = self.id.to_string().into_bytes().into_iter();
         let digits: String = digits.map(|byte| char::from(b'0' + byte % 10)).collect();
         format!("+49-{digits}")
     }
 
-    /// Sends a request with these headers, and with a token if the person has one.
+    /// Sends a request with these headers, and with the token unless they contain `authorization`.
     pub async fn requests(
         &self,
         method: Method,
@@ -126,7 +127,7 @@ impl Person {
         body: impl Into<Body>,
     ) -> Response {
         static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
-        // No connection outlives its test's runtime.
+        // A connection must not outlive the runtime of its test.
         let client = || {
             reqwest::Client::builder()
                 .pool_max_idle_per_host(0)
@@ -149,33 +150,36 @@ impl Person {
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
-        let response = request.body(bytes).send().await.expect("the API answers");
+        let response = request.body(bytes).send().await.expect("the API responds");
         let (status, headers) = (response.status(), response.headers().clone());
         Response {
             status,
             headers,
-            text: response.text().await.expect("the answer is text"),
+            text: response.text().await.expect("the body is text"),
         }
     }
 
+    /// Sends a GET request.
     pub async fn gets(&self, path: &str) -> Response {
         self.requests(Method::GET, path, &[], ()).await
     }
 
+    /// Sends a POST request.
     pub async fn posts(&self, path: &str, body: impl Into<Body>) -> Response {
         self.requests(Method::POST, path, &[], body).await
     }
 
+    /// Sends a PUT request.
     pub async fn puts(&self, path: &str, body: impl Into<Body>) -> Response {
         self.requests(Method::PUT, path, &[], body).await
     }
 
-    /// Reads a message.
+    /// Gets a message.
     pub async fn gets_message(&self, id: &str) -> Response {
         self.gets(&format!("/v1/messages/{id}")).await
     }
 
-    /// Lists the person's conversation, or that part of it which `query` says.
+    /// Lists messages of the conversation.
     pub async fn lists_messages(&self, query: &str) -> Response {
         self.gets(&format!(
             "/v1/messages?conversation_id={}&{query}",
@@ -184,7 +188,7 @@ impl Person {
         .await
     }
 
-    /// Lists all of the person's messages, or that part of them which `query` says.
+    /// Lists messages of all conversations.
     pub async fn lists_inbox(&self, query: &str) -> Response {
         self.gets(&format!("/v1/messages?{query}")).await
     }
@@ -194,7 +198,7 @@ impl Person {
         self.tries_to_send_with(&[], text).await
     }
 
-    /// Tries to send a message under an idempotency key.
+    /// Tries to send a message with an `Idempotency-Key`.
     pub async fn sends_with_key(&self, key: &str, text: &str) -> Response {
         self.tries_to_send_with(&[("idempotency-key", key)], text)
             .await
@@ -209,18 +213,18 @@ impl Person {
             .await
     }
 
-    /// Sends a message; its id.
+    /// Sends a message. Returns its id.
     pub async fn sends(&self, text: &str) -> String {
-        let answer = self.tries_to_send(text).await.is(201);
-        answer.json()["id"].as_str().expect("an id").to_owned()
+        let response = self.tries_to_send(text).await.is(201);
+        response.json()["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Changes a message.
+    /// Updates a message.
     pub async fn updates_message(&self, id: &str, body: impl Into<Body>) -> Response {
         self.puts(&format!("/v1/messages/{id}"), body).await
     }
 
-    /// Changes a message, if `If-Match` says so.
+    /// Updates a message with `If-Match`.
     pub async fn updates_message_if_match(&self, id: &str, tag: &str, form: &str) -> Response {
         let (path, headers) = (format!("/v1/messages/{id}"), [("if-match", tag)]);
         self.requests(Method::PUT, &path, &headers, form).await
@@ -238,7 +242,7 @@ impl Person {
             .await
     }
 
-    /// Tries to begin a conversation with others, by their usernames; `more` is the rest of the form.
+    /// Tries to create a conversation with others, by their usernames; `more` is the rest of the form.
     pub async fn tries_to_create_conversation(&self, others: &[&Person], more: &str) -> Response {
         let others = others
             .iter()
@@ -247,47 +251,47 @@ impl Person {
         self.posts("/v1/conversations", form).await
     }
 
-    /// Begins a conversation with others; the same person in it.
+    /// Creates a conversation with others. Returns the same person in it.
     pub async fn creates_conversation(&self, others: &[&Person], more: &str) -> Self {
-        let answer = self
+        let conversation = self
             .tries_to_create_conversation(others, more)
             .await
             .is(201)
             .json();
-        self.within(answer["id"].as_str().unwrap().parse().unwrap())
+        self.within(conversation["id"].as_str().unwrap().parse().unwrap())
     }
 
-    /// Reads the person's conversation.
+    /// Gets the conversation.
     pub async fn gets_conversation(&self) -> Response {
         self.gets(&format!("/v1/conversations/{}", self.conversation))
             .await
     }
 
-    /// Lists the person's conversations.
+    /// Lists conversations.
     pub async fn lists_conversations(&self, query: &str) -> Response {
         self.gets(&format!("/v1/conversations?{query}")).await
     }
 
-    /// Changes the person's conversation.
+    /// Updates the conversation.
     pub async fn updates_conversation(&self, form: &str) -> Response {
         self.puts(&format!("/v1/conversations/{}", self.conversation), form)
             .await
     }
 
-    /// Leaves the person's conversation.
+    /// Leaves the conversation.
     pub async fn leaves_conversation(&self) -> Response {
         let path = format!("/v1/conversations/{}", self.conversation);
         self.requests(Method::DELETE, &path, &[], ()).await
     }
 
-    /// Lets somebody else take part in the person's conversation.
+    /// Adds a participant to the conversation.
     pub async fn adds_participant(&self, other: &Person) -> Response {
         let path = format!("/v1/conversations/{}/participants", self.conversation);
         let form = format!("participants[]={}", other.username);
         self.posts(&path, form).await
     }
 
-    /// Ends the part of somebody in the person's conversation.
+    /// Removes a participant from the conversation.
     pub async fn removes_participant(&self, other: &Person) -> Response {
         let conversation = self.conversation;
         let path = format!("/v1/conversations/{conversation}/participants/{}", other.id);

@@ -1,11 +1,11 @@
-//! Something between the functions and DynamoDB that makes trouble when it is told to.
+//! A proxy between the API and DynamoDB that injects the faults that a test chooses.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use local_stack::engine::Engine;
@@ -14,38 +14,39 @@ use tokio::net::TcpListener;
 
 use super::forward::forward;
 
-/// A kind of trouble.
+/// A fault of a DynamoDB call.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// DynamoDB refuses the call with this error.
+    /// The call fails with this error.
     Error(&'static str),
-    /// DynamoDB cancels a transaction, for this reason on its last item.
+    /// The transaction is canceled, with this reason for its last item.
     CancelTransaction(&'static str),
-    /// DynamoDB leaves all of a batch unprocessed.
+    /// All items of the batch are unprocessed.
     Unprocessed,
-    /// The call is carried out, so many milliseconds later.
+    /// The call is executed after this many milliseconds.
     Delay(u64),
-    /// The call is carried out, and its answer never arrives.
+    /// The call is executed, and its response never arrives.
     NoResponse,
 }
 
-/// A proxy in front of an engine.
+/// A proxy in front of the embedded engine.
 pub struct Proxy {
     url: String,
-    state: Arc<Plan>,
+    state: Arc<State>,
 }
 
-struct Plan {
+struct State {
     engine: String,
     client: reqwest::Client,
-    /// For which operation, how many more times, and what.
+    /// For each fault, the operation and the number of calls left.
     faults: Mutex<Vec<(&'static str, u32, Fault)>>,
     calls: AtomicUsize,
 }
 
 impl Proxy {
+    /// Starts a proxy without faults.
     pub async fn start(engine: &Engine) -> Self {
-        let state = Arc::new(Plan {
+        let state = Arc::new(State {
             engine: engine.url(),
             client: reqwest::Client::new(),
             faults: Mutex::default(),
@@ -53,7 +54,7 @@ impl Proxy {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(passes_on).with_state(state.clone());
+        let router = Router::new().fallback(handle).with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, state }
     }
@@ -62,7 +63,7 @@ impl Proxy {
         &self.url
     }
 
-    /// From now on, the next `times` calls of an operation meet this.
+    /// Injects a fault into the next `times` calls of an operation.
     pub fn inject(&self, operation: &'static str, times: u32, fault: Fault) {
         self.state
             .faults
@@ -71,7 +72,7 @@ impl Proxy {
             .push((operation, times, fault));
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.state.faults.lock().unwrap().clear();
     }
@@ -81,13 +82,13 @@ impl Proxy {
         self.state.calls.load(Ordering::Relaxed)
     }
 
-    /// Whether all the trouble has been made.
+    /// Whether all faults have been injected.
     pub fn is_done(&self) -> bool {
         self.state.faults.lock().unwrap().is_empty()
     }
 }
 
-impl Plan {
+impl State {
     fn next(&self, operation: &str) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let index = faults
@@ -103,29 +104,33 @@ impl Plan {
     }
 
     async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
-        let answer = forward(&self.client, &self.engine, headers, body).await;
-        answer.unwrap()
+        let response = forward(&self.client, &self.engine, headers, body).await;
+        response.unwrap()
     }
 }
 
-async fn passes_on(State(plan): State<Arc<Plan>>, headers: HeaderMap, body: Bytes) -> Response {
-    plan.calls.fetch_add(1, Ordering::Relaxed);
+async fn handle(
+    extract::State(state): extract::State<Arc<State>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    state.calls.fetch_add(1, Ordering::Relaxed);
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.split_once('.').unwrap().1.to_owned();
     let request: Value = serde_json::from_slice(&body).unwrap();
-    match plan.next(&operation) {
-        None => plan.forward(&headers, body).await,
-        Some(Fault::Error(code)) => refusal(code, json!({})),
+    match state.next(&operation) {
+        None => state.forward(&headers, body).await,
+        Some(Fault::Error(code)) => error_response(code, json!({})),
         Some(Fault::CancelTransaction(code)) => {
             let count = request["TransactItems"].as_array().unwrap().len();
             let mut reasons = vec![json!({"Code": "None"}); count];
-            reasons[count - 1] = json!({"Code": code, "Message": "made up"});
-            refusal(
+            reasons[count - 1] = json!({"Code": code, "Message": "injected"});
+            error_response(
                 "TransactionCanceledException",
                 json!({"CancellationReasons": reasons}),
             )
         }
-        Some(Fault::Unprocessed) => answer(
+        Some(Fault::Unprocessed) => json_response(
             StatusCode::OK,
             &match operation.as_str() {
                 "BatchWriteItem" => json!({"UnprocessedItems": request["RequestItems"]}),
@@ -134,22 +139,22 @@ async fn passes_on(State(plan): State<Arc<Plan>>, headers: HeaderMap, body: Byte
         ),
         Some(Fault::Delay(milliseconds)) => {
             tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
-            plan.forward(&headers, body).await
+            state.forward(&headers, body).await
         }
         Some(Fault::NoResponse) => {
-            plan.forward(&headers, body).await;
+            state.forward(&headers, body).await;
             std::future::pending::<()>().await;
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
     }
 }
 
-fn refusal(code: &str, mut body: Value) -> Response {
+fn error_response(code: &str, mut body: Value) -> Response {
     body["__type"] = json!(format!("com.amazonaws.dynamodb.v20120810#{code}"));
-    body["message"] = json!("made up");
-    let ours = ["InternalServerError", "ServiceUnavailable"].contains(&code);
-    answer(
-        if ours {
+    body["message"] = json!("injected");
+    let is_server_error = ["InternalServerError", "ServiceUnavailable"].contains(&code);
+    json_response(
+        if is_server_error {
             StatusCode::INTERNAL_SERVER_ERROR
         } else {
             StatusCode::BAD_REQUEST
@@ -158,7 +163,7 @@ fn refusal(code: &str, mut body: Value) -> Response {
     )
 }
 
-fn answer(status: StatusCode, body: &Value) -> Response {
+fn json_response(status: StatusCode, body: &Value) -> Response {
     (
         status,
         [("content-type", "application/x-amz-json-1.0")],

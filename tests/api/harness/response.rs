@@ -1,4 +1,4 @@
-//! What came back, and what is expected of it.
+//! A response of the API, and assertions on it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::logs;
 
-/// An answer of the API.
+/// A response of the API.
 #[derive(Debug)]
 pub struct Response {
     pub status: StatusCode,
@@ -16,7 +16,7 @@ pub struct Response {
     pub text: String,
 }
 
-/// What a request cost, from its log line.
+/// The use of DynamoDB by a request, from its log line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
     pub calls: u64,
@@ -25,7 +25,7 @@ pub struct Cost {
 }
 
 impl Response {
-    /// The body; null if there is none.
+    /// The body; null if it is empty.
     pub fn json(&self) -> Value {
         if self.text.is_empty() {
             return Value::Null;
@@ -33,36 +33,36 @@ impl Response {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
 
-    /// A header as text; empty if there is none.
+    /// A header; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The ids of the messages of a page, in order.
+    /// The ids of the items of a page, in order.
     pub fn ids(&self) -> Vec<String> {
         let data = self.json()["data"].clone();
         let data = data
             .as_array()
-            .unwrap_or_else(|| panic!("no page: {self:?}"));
+            .unwrap_or_else(|| panic!("not a page: {self:?}"));
         data.iter()
             .map(|message| message["id"].as_str().unwrap().to_owned())
             .collect()
     }
 
-    /// What is said there, in order.
+    /// The texts of the messages of a page, in order.
     pub fn texts(&self) -> Vec<String> {
         let data = self.json()["data"].clone();
         let data = data
             .as_array()
-            .unwrap_or_else(|| panic!("no page: {self:?}"));
+            .unwrap_or_else(|| panic!("not a page: {self:?}"));
         data.iter()
             .map(|message| message["message"].as_str().unwrap().to_owned())
             .collect()
     }
 
-    /// The answer, if it has this status.
+    /// Asserts the status. Returns the response.
     #[track_caller]
     pub fn is(self, status: u16) -> Self {
         let log = || logs::lines_of(self.header("x-request-id"));
@@ -70,11 +70,11 @@ impl Response {
         self
     }
 
-    /// The answer, if it is this error in the documented shape.
+    /// Asserts that this is this error, in the documented format. Returns the response.
     #[track_caller]
     pub fn fails(self, status: u16, code: &str, param: impl Into<Value>) -> Self {
-        let answer = self.is(status);
-        let body = answer.json();
+        let response = self.is(status);
+        let body = response.json();
         let keys: BTreeSet<_> = body
             .as_object()
             .expect("an object")
@@ -98,12 +98,16 @@ impl Response {
             !body["message"].as_str().expect("a message").is_empty(),
             "{body}"
         );
-        assert_eq!(body["request_id"], answer.header("x-request-id"), "{body}");
-        assert_eq!(answer.header("content-type"), "application/json");
-        answer
+        assert_eq!(
+            body["request_id"],
+            response.header("x-request-id"),
+            "{body}"
+        );
+        assert_eq!(response.header("content-type"), "application/json");
+        response
     }
 
-    /// The one line that the request left in the log.
+    /// The only log line of the request.
     #[track_caller]
     pub fn log_line(&self) -> Value {
         let mut lines = logs::lines_of(self.header("x-request-id"));
@@ -111,7 +115,7 @@ impl Response {
         lines.remove(0)
     }
 
-    /// What the request asked of DynamoDB.
+    /// The use of DynamoDB by the request.
     #[track_caller]
     pub fn cost(&self) -> Cost {
         let line = self.log_line();
