@@ -34,7 +34,7 @@ async fn each_operation_on_messages_has_the_documented_cost() {
     // the same, and the idempotency key: 2, as part of the transaction
     let with_key = kevin.sends_with_key("key", "third").await.is(201).cost();
     assert_eq!(with_key, cost(7, 3, send.capacity_units + 2.0));
-    // token, conversation, newest key; a cancelled transaction, for which DynamoDB reports no units, and the
+    // token, conversation, newest key; a canceled transaction, for which DynamoDB reports no units, and the
     // sender; the idempotency key; the message; contact, and three updates of list positions that are up to date:
     // the index does not change
     let replayed = kevin.sends_with_key("key", "third").await.is(201).cost();

@@ -107,7 +107,7 @@ async fn if_dynamodb_does_not_respond_the_api_returns_503_before_the_function_ti
 }
 
 #[tokio::test]
-async fn a_transaction_cancelled_for_an_unknown_reason_returns_500() {
+async fn a_transaction_canceled_for_an_unknown_reason_returns_500() {
     let world = World::new().await;
     let (proxy, kevin) = kevin_behind_proxy(&world).await;
     let id = kevin.sends("stays").await;
