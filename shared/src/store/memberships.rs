@@ -11,9 +11,7 @@ use super::dynamodb::concurrency::join_bounded;
 use super::dynamodb::item::{Item, from_item, number_attr, string_attr};
 use super::dynamodb::query::query_items;
 use super::dynamodb::update::Update;
-use super::items::membership::{
-    EndedMembership, ListPosition, Membership, MembershipTableItem, key,
-};
+use super::items::membership::{EndedMembership, ListPosition, Membership, key};
 use super::key_range::KeyRange;
 use crate::error::Result;
 use crate::id::{ContactId, ConversationId, MessageId};
@@ -33,10 +31,9 @@ impl Store {
         contact: ContactId,
         conversation: ConversationId,
     ) -> Result<Option<Membership>> {
-        match self.load_membership(contact, conversation).await? {
-            Some(MembershipTableItem::Active(membership)) => Ok(Some(membership)),
-            _ => Ok(None),
-        }
+        let item = self.load_membership(contact, conversation).await?;
+        let item = item.filter(|item| item.contains_key("place"));
+        item.map(from_item).transpose()
     }
 
     /// The ended membership of a contact. One round trip.
@@ -45,29 +42,25 @@ impl Store {
         contact: ContactId,
         conversation: ConversationId,
     ) -> Result<Option<EndedMembership>> {
-        let Some(MembershipTableItem::Ended(ended)) =
-            self.load_membership(contact, conversation).await?
-        else {
-            return Ok(None);
-        };
+        let item = self.load_membership(contact, conversation).await?;
+        let item = item.filter(|item| item.contains_key("left_at"));
+        let ended: Option<EndedMembership> = item.map(from_item).transpose()?;
         // TTL deletes days late, so expiry is checked here as well.
         let now = self.clock.now().into();
-        let is_valid = ended.expires_at.is_none_or(|expires_at| expires_at > now);
-        Ok(is_valid.then_some(ended))
+        Ok(ended.filter(|ended| ended.expires_at.is_none_or(|expires_at| expires_at > now)))
     }
 
     async fn load_membership(
         &self,
         contact: ContactId,
         conversation: ConversationId,
-    ) -> Result<Option<MembershipTableItem>> {
+    ) -> Result<Option<Item>> {
         let get = self
             .db
             .get_item()
             .table_name(&self.tables.memberships)
             .set_key(Some(key(contact, conversation)));
-        let item = get.consistent_read(true).send().await?.item;
-        item.map(MembershipTableItem::from_item).transpose()
+        Ok(get.consistent_read(true).send().await?.item)
     }
 
     /// Up to `limit` of the open or the archived memberships of a contact, in the direction of the range.

@@ -4,8 +4,9 @@ use super::Admin;
 use crate::contact::{AvatarUrl, Contact, PhoneNumber, Username};
 use crate::error::{Error, Result};
 use crate::id::ContactId;
+use crate::store::dynamodb::item::from_item;
 use crate::store::dynamodb::transaction::put_new;
-use crate::store::items::contact::{ContactItem, ContactTableItem, UsernameItem};
+use crate::store::items::contact::{ContactItem, UsernameItem};
 use crate::time::Micros;
 
 /// A contact to be created.
@@ -87,8 +88,8 @@ impl Admin {
         let table = &self.store.tables.contacts;
         self.store
             .scan(table, |item| {
-                if let ContactTableItem::Contact(contact) = ContactTableItem::from_item(item)? {
-                    visit(contact.into());
+                if item.contains_key("username") {
+                    visit(from_item::<ContactItem>(item)?.into());
                 }
                 Ok(())
             })

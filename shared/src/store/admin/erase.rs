@@ -5,18 +5,19 @@ mod tokens;
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Admin;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::page::{Limit, Window};
-use crate::store::dynamodb::item::{Item, number_attr, string_attr};
+use crate::store::dynamodb::item::{Item, from_item, number_attr, string_attr};
 use crate::store::dynamodb::query::{NO_LIMIT, query_items};
 use crate::store::dynamodb::transaction::{delete, delete_if};
 use crate::store::items::contact::{self, ContactTableItem, UsernameItem};
 use crate::store::items::conversation::{ConversationTableItem, PairItem, pair_key};
-use crate::store::items::membership::{self, MembershipTableItem};
+use crate::store::items::membership;
 use crate::store::key_range::KeyRange;
 use crate::time::Micros;
 
@@ -37,6 +38,14 @@ const CONTACTS: &str = "contacts";
 struct Participation {
     conversations: BTreeSet<ConversationId>,
     pairs: Vec<PairItem>,
+}
+
+/// A membership, active or ended. Only what erasing needs, so that a malformed item is deleted, too.
+#[derive(Deserialize)]
+struct StoredMembership {
+    conversation_id: ConversationId,
+    place: Option<String>,
+    left_at: Option<Micros>,
 }
 
 impl Admin {
@@ -192,7 +201,7 @@ impl Admin {
         }
     }
 
-    async fn memberships_of(&self, contact: ContactId) -> Result<Vec<MembershipTableItem>> {
+    async fn memberships_of(&self, contact: ContactId) -> Result<Vec<StoredMembership>> {
         let query = self
             .store
             .db
@@ -202,7 +211,7 @@ impl Admin {
             .key_condition_expression("contact_id = :contact")
             .expression_attribute_values(":contact", string_attr(contact));
         let items = query_items(query, NO_LIMIT).await?.into_iter();
-        items.map(MembershipTableItem::from_item).collect()
+        items.map(from_item).collect()
     }
 
     /// Deletes active and ended memberships. If the contact was added to a conversation again, it leaves
@@ -210,20 +219,15 @@ impl Admin {
     async fn delete_memberships_of(&self, contact: ContactId) -> Result<usize> {
         let memberships = self.memberships_of(contact).await?;
         for item in &memberships {
-            let (id, attribute, value) = match item {
-                MembershipTableItem::Active(active) => {
-                    let position = string_attr(active.position);
-                    (active.conversation_id, "place", position)
-                }
-                MembershipTableItem::Ended(ended) => {
-                    let left_at = number_attr(ended.left_at.0);
-                    (ended.conversation_id, "left_at", left_at)
-                }
-            };
+            let id = item.conversation_id;
             self.leave_until_finished(contact, id).await?;
             let key = membership::key(contact, id);
             let table = &self.store.tables.memberships;
-            let delete = delete_if(table, key, attribute, value)?;
+            let delete = match (&item.place, item.left_at) {
+                (Some(place), _) => delete_if(table, key, "place", string_attr(place))?,
+                (None, Some(left_at)) => delete_if(table, key, "left_at", number_attr(left_at.0))?,
+                (None, None) => delete(table, key)?,
+            };
             self.store.transact(vec![delete]).await?;
         }
         Ok(memberships.len())

@@ -200,3 +200,21 @@ async fn inconsistent_items_do_not_prevent_an_erasure() {
     );
     assert_erased(&world, of_bob).await;
 }
+
+#[tokio::test]
+async fn malformed_memberships_are_erased() {
+    let (world, of_bob) = active_world().await;
+    for (conversation, place) in [("0123456789abcdef", None), ("0123456789abcdeg", Some("x"))] {
+        let mut item = json!({
+            "contact_id": string(world.id("ann")),
+            "conversation_id": string(conversation),
+        });
+        if let Some(place) = place {
+            item["place"] = string(place);
+        }
+        world.put_item("MembershipsTable", &item);
+    }
+    let erased = ops(&world.data, &["contact", "erase", "ann", "--yes"]);
+    assert!(erased.ends_with("remaining 0"), "{erased}");
+    assert_erased(&world, of_bob).await;
+}
