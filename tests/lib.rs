@@ -1,4 +1,4 @@
-//! Tests of the whole system, through its front doors, and the switch for the long ones.
+//! Tests of the whole system, over HTTP and the command line, and the switch for the long ones.
 //!
 //! - `api`: the HTTP API, one file per operation; in `api/local`, what needs the local engine.
 //! - `lambda`: the compiled functions, each in a process of its own.

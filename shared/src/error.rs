@@ -42,9 +42,9 @@ pub enum Error {
     /// The conversation does not exist, or the caller is not a participant.
     #[error("no such conversation, or you are not a participant")]
     ConversationNotFound,
-    /// The conversation would have too many participants, or none.
+    /// The conversation would have no participants, or too many.
     #[error("a conversation has 1 to {MAX_PARTICIPANTS} participants, not {count}")]
-    TooManyParticipants {
+    InvalidParticipantCount {
         /// The number of participants.
         count: usize,
     },
@@ -69,7 +69,7 @@ pub enum Error {
         /// The longest lifetime, in seconds.
         max_seconds: u64,
     },
-    /// A cursor is not an item of the list.
+    /// The cursor is not one of the caller's conversations.
     #[error("must be the id of one of your conversations")]
     CursorNotFound(Direction),
     /// The username belongs to another contact.
@@ -105,7 +105,8 @@ pub enum Error {
     /// The request has taken effect, but its cleanup takes longer than one request.
     #[error("done, but the cleanup takes longer than one request: repeat it to continue")]
     Unfinished,
-    /// DynamoDB throttles or is unavailable, after all retries. Either everything was written or nothing.
+    /// DynamoDB throttles or is unavailable after all retries, or the request took too long. A transaction is
+    /// written entirely or not at all; an operation of several steps may be partly done and can be repeated.
     #[error("the service is busy; try again shortly")]
     Unavailable(#[source] Cause),
     /// A bug, or data that no version of this code has written.
@@ -209,8 +210,8 @@ impl Error {
         Self::Internal(cause.into())
     }
 
-    /// Whether a handler may return this error before the caller is authenticated. The caller's token must
-    /// then be checked first, so that a caller without a valid token learns nothing else.
+    /// Whether only an authenticated caller may see this error. The caller's token is then checked first, if
+    /// it has not been, so that a caller without a valid token learns nothing else.
     #[must_use]
     pub fn requires_authentication(&self) -> bool {
         match self {
@@ -221,7 +222,7 @@ impl Error {
             | Self::PreconditionFailed
             | Self::TooManyEmoji { .. }
             | Self::ConversationNotFound
-            | Self::TooManyParticipants { .. }
+            | Self::InvalidParticipantCount { .. }
             | Self::ContactNotFound
             | Self::ParticipantNotFound
             | Self::MentionNotFound { .. }

@@ -83,7 +83,7 @@ where
 }
 
 /// Runs `handle` for one event and writes its log line. Always returns a response, even if the handler
-/// panics or exceeds the deadline.
+/// panics or exceeds the request timeout.
 pub async fn respond<H, F>(
     operation: &'static str,
     store: Store,

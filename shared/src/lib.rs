@@ -12,10 +12,10 @@
 //! - [`idempotency`]: idempotency keys.
 //! - [`page`]: pages of a list, and cursors.
 //! - [`time`]: timestamps, and the clock.
-//! - [`error`]: everything that can go wrong.
 //!
 //! Around them:
 //!
+//! - [`error`]: everything that can go wrong.
 //! - [`http`]: from an API Gateway event to a store call, and from its result to a response.
 //! - [`store`]: DynamoDB, one file per operation.
 //! - [`log`]: one JSON log line per request.

@@ -1,7 +1,9 @@
-//! The store: DynamoDB. One method per operation of the API, one file per method.
+//! The store: DynamoDB. Each operation of the API is one method, or two where a list has two forms, in a
+//! file of its own.
 //!
 //! - `messages/`, `conversations/`, `contacts/`, `tokens/`: the operations.
-//! - `memberships`, `idempotency_records`, `activity`: what several operations share.
+//! - `memberships`, `idempotency_records`, `activity`, `participant_cache`, `key_range`: what several
+//!   operations share.
 //! - `items/`: what the tables hold: items and keys.
 //! - `dynamodb/`: DynamoDB without our tables: connections, batches, updates, transactions.
 //! - [`Admin`]: what operators do.

@@ -115,15 +115,15 @@ fn tags(mut rest: &[u8]) -> Option<Vec<Tag>> {
             rest = after;
             continue;
         }
-        let strong = rest.strip_prefix(b"W/");
-        let quoted = strong.unwrap_or(rest).strip_prefix(b"\"")?;
+        let weak = rest.strip_prefix(b"W/");
+        let quoted = weak.unwrap_or(rest).strip_prefix(b"\"")?;
         let end = quoted.iter().position(|&byte| byte == b'"')?;
         let (opaque, after) = (&quoted[..end], &quoted[end + 1..]);
         if opaque.iter().any(|&byte| byte <= b' ' || byte == 0x7f) {
             return None;
         }
         tags.push(Tag {
-            is_weak: strong.is_some(),
+            is_weak: weak.is_some(),
             opaque: opaque.to_vec(),
         });
         rest = after.trim_ascii_start();

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 /// encoded character.
 const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
-/// Percent-encodes invalid characters in the query string, lets the path begin with `/`, and removes host
+/// Percent-encodes invalid characters in the query string, adds a missing `/` at the start of the path, and removes host
 /// names, which have no meaning here.
 #[must_use]
 pub fn sanitize_event(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {

@@ -89,7 +89,8 @@ impl Request {
         self.event.path_parameters_ref()?.first(name)?.parse().ok()
     }
 
-    /// The parameter that names the conversation of the request.
+    /// The `param` of [`Error::ConversationNotFound`]: `id` if the path has one, otherwise `conversation_id`.
+    /// An endpoint whose path id is not a conversation must not return that error.
     pub(super) fn conversation_param(&self) -> &'static str {
         let has_path_id = self
             .event

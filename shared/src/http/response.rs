@@ -209,7 +209,7 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
             Invalid::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported"),
         },
         Error::TooManyEmoji { .. }
-        | Error::TooManyParticipants { .. }
+        | Error::InvalidParticipantCount { .. }
         | Error::LifetimeTooLong { .. }
         | Error::CursorNotFound(_) => (StatusCode::BAD_REQUEST, "parameter_invalid"),
         Error::Unauthenticated(Unauthenticated::TokenMissing) => {
@@ -259,7 +259,7 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         Error::MessageNotFound | Error::ContactNotFound | Error::TokenNotFound => "id".into(),
         Error::ConversationNotFound => conversation_param.into(),
         Error::ParticipantNotFound => "contact_id".into(),
-        Error::MentionNotFound { .. } | Error::TooManyParticipants { .. } => {
+        Error::MentionNotFound { .. } | Error::InvalidParticipantCount { .. } => {
             "participants[]".into()
         }
         Error::CursorNotFound(direction) => cursor_param(*direction).into(),

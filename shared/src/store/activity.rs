@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// The most contacts in the cache.
 const MAX_CACHED: usize = 10_000;
 
-/// The value of `last_active_at` by contact, as far as this instance knows.
+/// `last_active_at` by contact, as this instance last wrote or read it.
 #[derive(Debug, Default)]
 pub struct ActivityCache(Mutex<HashMap<ContactId, Micros>>);
 

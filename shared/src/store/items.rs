@@ -1,7 +1,7 @@
-//! What the tables hold: the items, their keys, and the rules that need nothing but an item.
+//! The items of each table, their keys, and the transaction items that create or end them.
 //!
-//! Several kinds of items share a table where one exists at most once per key of the other:
-//! a username is an item in the contacts table, a pair is one in the conversations table.
+//! A uniqueness rule is a second kind of item in the same table: a username in the contacts table, a pair
+//! of contacts in the conversations table.
 
 pub mod contact;
 pub mod conversation;

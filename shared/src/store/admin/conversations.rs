@@ -42,7 +42,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`] if the id is taken; [`Error::TooManyParticipants`], also without any.
+    /// [`Error::AlreadyExists`] if the id is taken; [`Error::InvalidParticipantCount`], also without any.
     pub async fn create_conversation(
         &self,
         id: ConversationId,
@@ -50,7 +50,7 @@ impl Admin {
         name: Option<Name>,
     ) -> Result<()> {
         if participants.is_empty() {
-            return Err(Error::TooManyParticipants { count: 0 });
+            return Err(Error::InvalidParticipantCount { count: 0 });
         }
         let conversation = ConversationItem {
             id,

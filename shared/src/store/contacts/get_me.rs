@@ -1,6 +1,6 @@
 use crate::caller::Caller;
 use crate::contact::Contact;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result};
 use crate::id::ContactId;
 use crate::store::Store;
 use crate::store::dynamodb::item::from_item;
@@ -21,7 +21,7 @@ impl Store {
             .table_name(&self.tables.contacts)
             .set_key(Some(key(id)));
         let item = get.consistent_read(true).send().await?.item;
-        let orphaned = || Error::Internal(Cause::from("the contact of a token does not exist"));
+        let orphaned = || Error::internal("the contact of a token does not exist");
         from_item(item.ok_or_else(orphaned)?)
     }
 }

@@ -24,7 +24,7 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::ConversationNotFound`]; [`Error::NotTheCreator`]; [`Error::ConversationUnnamed`];
-    /// [`Error::MentionNotFound`]; [`Error::TooManyParticipants`].
+    /// [`Error::MentionNotFound`]; [`Error::InvalidParticipantCount`].
     pub async fn add_participants(
         &self,
         caller: &Caller,

@@ -39,7 +39,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::MentionNotFound`]; [`Error::TooManyParticipants`].
+    /// [`Error::MentionNotFound`]; [`Error::InvalidParticipantCount`].
     pub async fn create_conversation(
         &self,
         caller: &Caller,
@@ -136,7 +136,7 @@ impl Store {
 pub fn check_size(participants: &BTreeSet<ContactId>) -> Result<()> {
     let count = participants.len();
     if count > MAX_PARTICIPANTS {
-        Err(Error::TooManyParticipants { count })
+        Err(Error::InvalidParticipantCount { count })
     } else {
         Ok(())
     }

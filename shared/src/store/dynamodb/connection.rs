@@ -81,7 +81,7 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// As the SDK has them.
+    /// The timeouts of attempts and calls, for the SDK.
     pub(in crate::store) fn config(self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .operation_attempt_timeout(self.attempt)

@@ -19,7 +19,8 @@ use crate::time::Micros;
 #[derive(Clone, Deserialize, Serialize)]
 pub struct ConversationItem {
     pub id: ConversationId,
-    /// To all others it does not exist. Absent once the last participant has left: a set cannot be empty.
+    /// Only they can see it. The attribute is absent once the last participant has left, because a set
+    /// cannot be empty.
     #[serde(
         default,
         skip_serializing_if = "BTreeSet::is_empty",
@@ -48,7 +49,7 @@ impl ConversationItem {
         creator.is_none_or(|creator| creator == contact)
     }
 
-    /// Whoever may name a conversation may add and remove participants, if it has a name.
+    /// A contact that may name a conversation may add and remove participants, if it has a name.
     pub fn check_can_be_managed_by(&self, contact: ContactId) -> Result<()> {
         if !self.can_be_named_by(contact) {
             return Err(Error::NotTheCreator(CreatorOnly::Participants));

@@ -47,6 +47,8 @@ impl Store {
         Ok(NewToken { token, secret })
     }
 
+    /// Writes a token and its listing.
+    ///
     /// # Errors
     ///
     /// [`Error::AlreadyExists`] if there is a token with this hash.

@@ -17,6 +17,8 @@ impl Store {
         self.delete_token(contact, id).await
     }
 
+    /// Deletes a token and its listing.
+    ///
     /// # Errors
     ///
     /// [`Error::TokenNotFound`].

@@ -5,7 +5,8 @@
 //! grows by one per millisecond ([`GROW_INTERVAL`]) while a call waits. So a burst of parallel calls
 //! first reuses the connection that is there, because a TLS handshake costs two round trips and a million
 //! instructions, and a slow call delays the others by a few milliseconds at most. The reasons for not
-//! using the SDK's own client are in `docs/decisions`.
+//! using the SDK's own client are in
+//! `docs/decisions/0001-own-http-connection-pool.md`.
 
 use std::convert::Infallible;
 use std::pin::pin;
