@@ -1,0 +1,12 @@
+"""Client of the CityPay Messages API.
+
+`api` has a module per operation, by tag, and `models` the objects of requests and responses. Both are generated from
+the contract of the API.
+"""
+
+from .client import MessagesClient
+from .errors import ApiError
+from .pagination import paginate, paginate_async
+from .upload import upload_file, upload_file_async
+
+__all__ = ["ApiError", "MessagesClient", "paginate", "paginate_async", "upload_file", "upload_file_async"]

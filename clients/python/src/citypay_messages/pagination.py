@@ -1,0 +1,69 @@
+"""Iterates over lists."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+
+
+class Item(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=Item)
+T_co = TypeVar("T_co", bound=Item, covariant=True)
+
+
+class Page(Protocol[T_co]):
+    @property
+    def has_more(self) -> bool: ...
+    @property
+    def data(self) -> Sequence[T_co]: ...
+
+
+def paginate(operation: Callable[P, Page[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    """Returns the items of all pages of a list, each once: `paginate(list_messages.sync, client=client, …)`."""
+    pages = _Pages(kwargs)
+
+    def items() -> Iterator[T]:
+        while pages.has_more:
+            yield from pages.new_items(operation(*args, **kwargs))
+
+    return items()
+
+
+def paginate_async(operation: Callable[P, Awaitable[Page[T]]], *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+    """Like `paginate`: `paginate_async(list_messages.asyncio, client=client, …)`."""
+    pages = _Pages(kwargs)
+
+    async def items() -> AsyncIterator[T]:
+        while pages.has_more:
+            for item in pages.new_items(await operation(*args, **kwargs)):
+                yield item
+
+    return items()
+
+
+class _Pages:
+    """Moves the cursor in the arguments of a list from page to page."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        if arguments.get("ending_before"):
+            raise TypeError("paginate only goes forward: it takes no ending_before")
+        self.arguments = arguments
+        # `username` finds one contact, and cannot be combined with a limit.
+        if not arguments.get("username"):
+            arguments.setdefault("limit", 100)
+        self.has_more = True
+        self.seen: set[str] = set()
+
+    def new_items(self, page: Page[T]) -> list[T]:
+        # A conversation that moves to the top of the list while it is the cursor makes the list start again.
+        items = [item for item in page.data if item.id not in self.seen]
+        self.seen.update(item.id for item in items)
+        self.has_more = page.has_more
+        # An empty page that has more is requested again.
+        if page.data:
+            self.arguments["starting_after"] = page.data[-1].id
+        return items

@@ -1,0 +1,321 @@
+/** What the client for TypeScript does, against the local stack; `test_client.py` is the same for Python. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ApiError, type components, createMessagesClient, ok, paginate, uploadFile } from "citypay-messages";
+
+const url = process.env["API_URL"] ?? assert.fail("API_URL is not set: run this with stack.py");
+const kevin = createMessagesClient({ url, token: "citypay_demo_kevin" });
+const kate = createMessagesClient({ url, token: "citypay_demo_kate" });
+
+/** Creates a conversation of Kevin and Kate. */
+async function newConversation(name: string): Promise<string> {
+  const body = { participants: ["KateMcCallister"], name };
+  return (await ok(kevin.POST("/v1/conversations", { body }))).id;
+}
+
+async function texts(conversation_id: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const message of paginate(kate, "/v1/messages", { conversation_id })) found.push(message.message);
+  return found;
+}
+
+interface Fault {
+  method: string;
+  path: string;
+  times: number;
+  lose_response?: boolean;
+  kill?: boolean;
+  status?: number;
+  code?: string;
+  headers?: Record<string, string>;
+}
+
+/** Makes the next requests fail: see stack.py. */
+async function injectFault(fault: Fault): Promise<void> {
+  const response = await fetch(`${url}/proxy/faults`, { method: "POST", body: JSON.stringify(fault) });
+  assert.equal(response.status, 204);
+}
+
+/** Returns the keys of the attempts since the fault, null for none. */
+async function attempts(): Promise<(string | null)[]> {
+  return (await (await fetch(`${url}/proxy/attempts`)).json()) as (string | null)[];
+}
+
+function hasStatus(status: number, code?: string): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof ApiError, String(error));
+    assert.deepEqual([error.status, error.code], [status, code]);
+    return true;
+  };
+}
+
+test("a send that is repeated under its key is stored once", async () => {
+  const conversation_id = await newConversation("Keys");
+  const send = () =>
+    kevin.POST("/v1/messages", {
+      params: { header: { "Idempotency-Key": "merry-christmas-ts" } },
+      body: { conversation_id, message: "Merry Christmas" },
+    });
+  const first = await send();
+  const second = await send();
+  assert.equal(first.response.headers.get("Idempotent-Replayed"), null);
+  assert.equal(second.response.headers.get("Idempotent-Replayed"), "true");
+  assert.equal(second.data?.id, first.data?.id);
+  assert.deepEqual(await texts(conversation_id), ["Merry Christmas"]);
+});
+
+test("each send without a key gets one of its own", async () => {
+  const conversation_id = await newConversation("Same text");
+  for (let count = 0; count < 2; count++) {
+    await ok(kevin.POST("/v1/messages", { body: { conversation_id, message: "Hello" } }));
+  }
+  assert.deepEqual(await texts(conversation_id), ["Hello", "Hello"]);
+});
+
+test("paginate returns each of 250 messages once, newest first", async () => {
+  const conversation_id = await newConversation("Long");
+  for (let ten = 0; ten < 25; ten++) {
+    const send = (one: string) => kevin.POST("/v1/messages", { body: { conversation_id, message: `${ten}${one}` } });
+    await Promise.all(Array.from("0123456789", (one) => ok(send(one))));
+  }
+  const listed = (await texts(conversation_id)).map(Number);
+  assert.deepEqual(listed.toSorted((a, b) => b - a), Array.from({ length: 250 }, (_, index) => 249 - index));
+  // Those of ten were sent at the same time.
+  assert.deepEqual(listed.map((number) => Math.floor(number / 10)), Array.from(listed, (_, at) => 24 - Math.floor(at / 10)));
+});
+
+test("paginate stops when its reader stops", async () => {
+  const conversation_id = await newConversation("Short");
+  for (const message of ["first", "second", "third"]) {
+    await ok(kevin.POST("/v1/messages", { body: { conversation_id, message } }));
+  }
+  const found: components["schemas"]["Message"][] = [];
+  for await (const message of paginate(kate, "/v1/messages", { conversation_id, limit: 1 })) {
+    found.push(message);
+    if (found.length === 2) break;
+  }
+  assert.deepEqual(found.map(({ message }) => message), ["third", "second"]);
+});
+
+test("paginate returns a conversation once that moves to the top meanwhile", async () => {
+  const third = await newConversation("Third");
+  const second = await newConversation("Second");
+  const first = await newConversation("First");
+  const found: string[] = [];
+  for await (const { id } of paginate(kevin, "/v1/conversations", { limit: 1 })) {
+    found.push(id);
+    if (found.length === 2) {
+      await ok(kevin.POST("/v1/messages", { body: { conversation_id: id, message: "To the top" } }));
+    }
+  }
+  assert.deepEqual(found.slice(0, 3), [first, second, third]);
+  assert.equal(new Set(found).size, found.length);
+});
+
+test("a contact is found by username", async () => {
+  const params = { query: { username: "katemccallister" } };
+  const { data } = await ok(kevin.GET("/v1/contacts", { params }));
+  assert.deepEqual(data.map(({ username }) => username), ["KateMcCallister"]);
+});
+
+test("paginate takes neither ending_before nor username", () => {
+  // @ts-expect-error
+  paginate(kevin, "/v1/messages", { ending_before: "3AZ9WjjTExgQQXg3hrtjh7AvZ" });
+  // @ts-expect-error
+  paginate(kevin, "/v1/contacts", { username: "KateMcCallister" });
+});
+
+test("an edit of an outdated version is 412 and changes nothing", async () => {
+  const conversation_id = await newConversation("Edits");
+  const body = { conversation_id, message: "frist" };
+  const { data, response } = await kevin.POST("/v1/messages", { body });
+  const path = { id: data?.id ?? assert.fail() };
+  const header = { "If-Match": response.headers.get("ETag") ?? assert.fail() };
+  const edit = (message: string) => ok(kevin.PUT("/v1/messages/{id}", { params: { path, header }, body: { message } }));
+  assert.equal((await edit("first")).message, "first");
+  await assert.rejects(edit("second"), hasStatus(412, "precondition_failed"));
+  assert.deepEqual(await texts(conversation_id), ["first"]);
+});
+
+test("a reaction and the read mark are seen by the other", async () => {
+  const conversation_id = await newConversation("Reactions");
+  const { id } = await ok(kevin.POST("/v1/messages", { body: { conversation_id, message: "Hi" } }));
+  const params = { path: { id } };
+  await ok(kate.PUT("/v1/messages/{id}", { params, body: { reactions: { heart: ["KateMcCallister"] } } }));
+  await ok(
+    kate.PUT("/v1/conversations/{id}", { params: { path: { id: conversation_id } }, body: { read_up_to: id } }),
+  );
+  const message = await ok(kevin.GET("/v1/messages/{id}", { params }));
+  assert.deepEqual(message.reactions, [{ heart: ["KateMcCallister"] }]);
+  assert.notEqual(message.read_at, null);
+});
+
+test("an unknown token is 401, with everything that the API says about it", async () => {
+  const stranger = createMessagesClient({ url, token: "citypay_demo_marv" });
+  await assert.rejects(ok(stranger.GET("/v1/me")), (error: ApiError) => {
+    assert.match(error.message, /^401 token_invalid /);
+    assert.match(error.requestId ?? "", /^[0-9a-f-]{36}$/);
+    return hasStatus(401, "token_invalid")(error);
+  });
+});
+
+test("a parameter at fault is named", async () => {
+  await assert.rejects(ok(kevin.GET("/v1/messages", { params: { query: { limit: 0 } } })), (error: ApiError) => {
+    assert.equal(error.param, "limit");
+    return hasStatus(400, "parameter_invalid")(error);
+  });
+});
+
+test("a file is sent with a message and downloaded by the other", async () => {
+  const conversation_id = await newConversation("Files");
+  const file = new File([crypto.getRandomValues(new Uint8Array(60_000))], "tree.jpg", { type: "image/jpeg" });
+  const attachments = [await uploadFile(kevin, conversation_id, file)];
+  await ok(kevin.POST("/v1/messages", { body: { conversation_id, attachments } }));
+  for await (const message of paginate(kate, "/v1/messages", { conversation_id })) {
+    const attachment = message.attachments[0] ?? assert.fail("no attachment");
+    assert.deepEqual([attachment.filename, attachment.file_type], ["tree.jpg", "image/jpeg"]);
+    const params = { path: { id: attachment.id } };
+    const downloaded = await ok(kate.GET("/v1/attachments/{id}/file", { params, parseAs: "blob" }));
+    assert.deepEqual(await downloaded.arrayBuffer(), await file.arrayBuffer());
+    return;
+  }
+  assert.fail("no message");
+});
+
+test("an upload whose response is lost is repeated and sent", async () => {
+  const conversation_id = await newConversation("Lost upload");
+  await injectFault({ method: "PUT", path: "/files/", times: 1, lose_response: true });
+  const attachments = [await uploadFile(kevin, conversation_id, new File(["a".repeat(300_000)], "a.txt"))];
+  assert.equal((await attempts()).length, 2);
+  const message = await ok(kevin.POST("/v1/messages", { body: { conversation_id, attachments } }));
+  assert.deepEqual(message.attachments.map(({ file_size }) => file_size), [300_000]);
+});
+
+test("an upload that is refused is an error", async () => {
+  const conversation_id = await newConversation("Refused upload");
+  await injectFault({ method: "PUT", path: "/files/", times: 1, status: 403 });
+  await assert.rejects(uploadFile(kevin, conversation_id, new File(["a"], "a.txt")), hasStatus(403));
+  assert.equal((await attempts()).length, 1);
+});
+
+test("an upload is repeated while S3 processes another attempt of it", async () => {
+  const conversation_id = await newConversation("Conflicting upload");
+  await injectFault({ method: "PUT", path: "/files/", times: 1, status: 409 });
+  const attachments = [await uploadFile(kevin, conversation_id, new File(["a"], "a.txt"))];
+  assert.equal((await attempts()).length, 2);
+  await ok(kevin.POST("/v1/messages", { body: { conversation_id, attachments } }));
+});
+
+const notReady = { status: 409, code: "attachment_not_ready" };
+
+test("a send waits until its file has been scanned, under the same key", async () => {
+  const conversation_id = await newConversation("Scan");
+  const attachments = [await uploadFile(kevin, conversation_id, new File(["a"], "a.txt"))];
+  const headers = { "Retry-After": "1" };
+  await injectFault({ method: "POST", path: "/v1/messages", times: 5, ...notReady, headers });
+  const message = await ok(kevin.POST("/v1/messages", { body: { conversation_id, attachments } }));
+  assert.equal(message.attachments.length, 1);
+  const keys = await attempts();
+  assert.equal(keys.length, 6);
+  assert.match(keys[0] ?? "", /^[0-9a-f-]{36}$/);
+  assert.equal(new Set(keys).size, 1);
+});
+
+test("an edit waits until its file has been scanned", async () => {
+  const conversation_id = await newConversation("Scan for an edit");
+  const { id } = await ok(kevin.POST("/v1/messages", { body: { conversation_id, message: "A file follows" } }));
+  const attachments = [await uploadFile(kevin, conversation_id, new File(["a"], "a.txt"))];
+  const fault = { method: "PUT", path: `/v1/messages/${id}`, times: 1, ...notReady };
+  await injectFault({ ...fault, headers: { "Retry-After": "1" } });
+  const message = await ok(kevin.PUT("/v1/messages/{id}", { params: { path: { id } }, body: { attachments } }));
+  assert.equal(message.attachments.length, 1);
+  assert.equal((await attempts()).length, 2);
+});
+
+test("a file that would not be scanned within five minutes is an error", async () => {
+  const body = { conversation_id: await newConversation("Malware"), message: "Hello" };
+  await injectFault({ method: "POST", path: "/v1/messages", times: 1, ...notReady, headers: { "Retry-After": "301" } });
+  await assert.rejects(ok(kevin.POST("/v1/messages", { body })), hasStatus(409, "attachment_not_ready"));
+  assert.equal((await attempts()).length, 1);
+});
+
+test("a send whose response is lost with the server is repeated once and stored once", async () => {
+  const conversation_id = await newConversation("Lost");
+  await injectFault({ method: "POST", path: "/v1/messages", times: 1, lose_response: true, kill: true });
+  const sent = await kevin.POST("/v1/messages", { body: { conversation_id, message: "Only once" } });
+  assert.equal(sent.response.headers.get("Idempotent-Replayed"), "true");
+  assert.deepEqual(await texts(conversation_id), ["Only once"]);
+  const keys = await attempts();
+  assert.equal(keys.length, 2);
+  assert.match(keys[0] ?? "", /^[0-9a-f-]{36}$/);
+  assert.equal(keys[1], keys[0]);
+});
+
+test("a request that is not safe to repeat is not repeated", async () => {
+  await injectFault({ method: "POST", path: "/v1/tokens", times: 1, lose_response: true });
+  await assert.rejects(ok(kevin.POST("/v1/tokens", { body: { label: "laptop" } })), TypeError);
+  assert.deepEqual(await attempts(), [null]);
+});
+
+test("a GET, a PUT and a DELETE are repeated", async () => {
+  const path = "/v1/blocks/Buzz0McCallister";
+  const params = { path: { id: "Buzz0McCallister" } };
+  await injectFault({ method: "GET", path: "/v1/me", times: 1, status: 504 });
+  assert.equal((await ok(kevin.GET("/v1/me"))).username, "KevinMcCallister");
+  assert.equal((await attempts()).length, 2);
+  await injectFault({ method: "PUT", path, times: 1, lose_response: true });
+  await ok(kevin.PUT("/v1/blocks/{id}", { params }));
+  assert.equal((await attempts()).length, 2);
+  await injectFault({ method: "DELETE", path, times: 1, status: 429 });
+  await ok(kevin.DELETE("/v1/blocks/{id}", { params }));
+  assert.equal((await attempts()).length, 2);
+});
+
+test("a removal is repeated until it is finished", async () => {
+  const path = { id: await newConversation("Large") };
+  const fault = { method: "DELETE", path: `/v1/conversations/${path.id}`, times: 1, status: 202 };
+  await injectFault({ ...fault, headers: { "Retry-After": "1" } });
+  const { response } = await kevin.DELETE("/v1/conversations/{id}", { params: { path } });
+  assert.equal(response.status, 204);
+  assert.equal((await attempts()).length, 2);
+  await injectFault({ ...fault, headers: { "Retry-After": "301" } });
+  await assert.rejects(ok(kevin.DELETE("/v1/conversations/{id}", { params: { path } })), hasStatus(202));
+});
+
+test("a token whose revocation had no response is revoked", async () => {
+  const { id } = await ok(kevin.POST("/v1/tokens", { body: { label: "laptop" } }));
+  const revoke = () => ok(kevin.DELETE("/v1/tokens/{id}", { params: { path: { id } } }));
+  await injectFault({ method: "DELETE", path: `/v1/tokens/${id}`, times: 1, lose_response: true });
+  await revoke();
+  assert.equal((await attempts()).length, 2);
+  await assert.rejects(revoke(), hasStatus(404, "token_not_found"));
+});
+
+test("a failure that stays is an error after five attempts", async () => {
+  await injectFault({ method: "GET", path: "/v1/me", times: 5, status: 503 });
+  await assert.rejects(ok(kevin.GET("/v1/me")), hasStatus(503));
+  assert.equal((await attempts()).length, 5);
+});
+
+test("the next attempt waits as long as Retry-After says, unless that is long", async () => {
+  const fault = { method: "GET", path: "/v1/me", times: 1, status: 503 };
+  await injectFault({ ...fault, headers: { "Retry-After": "1" } });
+  const start = performance.now();
+  await ok(kevin.GET("/v1/me"));
+  assert.ok(performance.now() - start >= 1000);
+  await injectFault({ ...fault, status: 429, headers: { "Retry-After": "3600" } });
+  await assert.rejects(ok(kevin.GET("/v1/me")), (error: ApiError) => {
+    assert.equal(error.retryAfter, 3600);
+    return hasStatus(429)(error);
+  });
+  assert.equal((await attempts()).length, 1);
+});
+
+test("a request that is cancelled is not repeated", { timeout: 10_000 }, async () => {
+  await injectFault({ method: "GET", path: "/v1/me", times: 1, status: 503, headers: { "Retry-After": "20" } });
+  const signal = AbortSignal.timeout(100);
+  await assert.rejects(ok(kevin.GET("/v1/me", { signal })), { name: "TimeoutError" });
+  assert.equal((await attempts()).length, 1);
+});

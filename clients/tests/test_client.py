@@ -1,0 +1,337 @@
+"""What the client for Python does, against the local stack; `client.test.ts` is the same for TypeScript."""
+
+import asyncio
+import os
+import tempfile
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+from citypay_messages import ApiError, MessagesClient, paginate, paginate_async, upload_file, upload_file_async
+from citypay_messages.api.attachments import download_attachment
+from citypay_messages.api.blocks import block_contact, unblock_contact
+from citypay_messages.api.contacts import list_contacts
+from citypay_messages.api.conversations import (
+    create_conversation,
+    leave_conversation,
+    list_conversations,
+    update_conversation,
+)
+from citypay_messages.api.me import get_me
+from citypay_messages.api.messages import create_message, get_message, list_messages, update_message
+from citypay_messages.api.tokens import create_token, revoke_token
+from citypay_messages.models import (
+    CreateConversation,
+    CreateMessage,
+    CreateToken,
+    ReactionsUpdate,
+    UpdateConversation,
+    UpdateMessage,
+)
+
+URL = os.environ["API_URL"]
+kevin = MessagesClient(URL, token="citypay_demo_kevin")
+kate = MessagesClient(URL, token="citypay_demo_kate")
+NOT_READY: dict[str, Any] = {"status": 409, "code": "attachment_not_ready"}
+
+
+def new_conversation(name: str) -> str:
+    """Creates a conversation of Kevin and Kate."""
+    return create_conversation.sync(client=kevin, body=CreateConversation(["KateMcCallister"], name)).id
+
+
+def texts(conversation_id: str) -> list[str]:
+    return [message.message for message in paginate(list_messages.sync, client=kate, conversation_id=conversation_id)]
+
+
+def inject_fault(method: str, path: str, times: int = 1, **fault: Any) -> None:
+    """Makes the next requests fail: see stack.py."""
+    httpx.post(f"{URL}/proxy/faults", json={"method": method, "path": path, "times": times, **fault}).raise_for_status()
+
+
+def attempts() -> list[str | None]:
+    """Returns the keys of the attempts since the fault, `None` for none."""
+    keys: list[str | None] = httpx.get(f"{URL}/proxy/attempts").json()
+    return keys
+
+
+async def uploads(conversation_id: str, file: Path) -> str:
+    async with MessagesClient(URL, token="citypay_demo_kevin") as client:
+        return await upload_file_async(client, conversation_id, file)
+
+
+def tearDownModule() -> None:
+    kevin.close()
+    kate.close()
+
+
+class ClientTest(unittest.TestCase):
+    def assert_status(self, error: ApiError, status: int, code: str | None = None) -> None:
+        self.assertEqual((error.status, error.code), (status, code))
+
+    def test_a_send_that_is_repeated_under_its_key_is_stored_once(self) -> None:
+        message = CreateMessage(new_conversation("Keys"), "Merry Christmas")
+        first = create_message.sync_detailed(client=kevin, body=message, idempotency_key="merry-christmas-py")
+        second = create_message.sync_detailed(client=kevin, body=message, idempotency_key="merry-christmas-py")
+        self.assertNotIn("Idempotent-Replayed", first.headers)
+        self.assertEqual(second.headers["Idempotent-Replayed"], "true")
+        self.assertEqual(second.parsed.id, first.parsed.id)
+        self.assertEqual(texts(message.conversation_id), ["Merry Christmas"])
+
+    def test_each_send_without_a_key_gets_one_of_its_own(self) -> None:
+        message = CreateMessage(new_conversation("Same text"), "Hello")
+        for _ in range(2):
+            create_message.sync(client=kevin, body=message)
+        self.assertEqual(texts(message.conversation_id), ["Hello", "Hello"])
+
+    def test_paginate_returns_each_of_250_messages_once_newest_first(self) -> None:
+        conversation = new_conversation("Long")
+
+        def send(number: int) -> None:
+            create_message.sync(client=kevin, body=CreateMessage(conversation, str(number)))
+
+        with ThreadPoolExecutor(10) as threads:
+            for first in range(0, 250, 10):
+                list(threads.map(send, range(first, first + 10)))
+        listed = [int(text) for text in texts(conversation)]
+        self.assertEqual(sorted(listed), list(range(250)))
+        # Those of ten were sent at the same time.
+        self.assertEqual([number // 10 for number in listed], [24 - at // 10 for at in range(250)])
+
+    def test_paginate_requests_no_page_before_it_is_needed(self) -> None:
+        conversation = new_conversation("Short")
+        for text in ("first", "second", "third"):
+            create_message.sync(client=kevin, body=CreateMessage(conversation, text))
+        messages = paginate(list_messages.sync, client=kate, conversation_id=conversation, limit=1)
+        self.assertEqual([next(messages).message for _ in range(2)], ["third", "second"])
+
+    def test_paginate_returns_a_conversation_once_that_moves_to_the_top_meanwhile(self) -> None:
+        created = [new_conversation(name) for name in ("Third", "Second", "First")]
+        conversations = paginate(list_conversations.sync, client=kevin, limit=1)
+        found = [next(conversations).id for _ in range(2)]
+        create_message.sync(client=kevin, body=CreateMessage(found[1], "To the top"))
+        found += [conversation.id for conversation in conversations]
+        self.assertEqual(found[:3], created[::-1])
+        self.assertEqual(len(set(found)), len(found))
+
+    def test_a_contact_is_found_by_username(self) -> None:
+        [found] = list_contacts.sync(client=kevin, username="katemccallister").data
+        self.assertEqual(list(paginate(list_contacts.sync, client=kevin, username="katemccallister")), [found])
+        self.assertEqual(found.username, "KateMcCallister")
+
+    def test_paginate_does_not_take_ending_before(self) -> None:
+        with self.assertRaisesRegex(TypeError, "ending_before"):
+            paginate(list_contacts.sync, client=kevin, ending_before="KateMcCallister0")
+        with self.assertRaisesRegex(TypeError, "ending_before"):
+            paginate_async(list_contacts.asyncio, client=kevin, ending_before="KateMcCallister0")
+
+    def test_an_edit_of_an_outdated_version_is_412_and_changes_nothing(self) -> None:
+        message = CreateMessage(new_conversation("Edits"), "frist")
+        sent = create_message.sync_detailed(client=kevin, body=message)
+        etag = sent.headers["ETag"]
+        edited = update_message.sync(sent.parsed.id, client=kevin, body=UpdateMessage("first"), if_match=etag)
+        self.assertEqual(edited.message, "first")
+        with self.assertRaises(ApiError) as raised:
+            update_message.sync(sent.parsed.id, client=kevin, body=UpdateMessage("second"), if_match=etag)
+        self.assert_status(raised.exception, 412, "precondition_failed")
+        self.assertEqual(texts(message.conversation_id), ["first"])
+
+    def test_a_reaction_and_the_read_mark_are_seen_by_the_other(self) -> None:
+        conversation = new_conversation("Reactions")
+        sent = create_message.sync(client=kevin, body=CreateMessage(conversation, "Hi"))
+        heart = UpdateMessage(reactions=ReactionsUpdate.from_dict({"heart": ["KateMcCallister"]}))
+        update_message.sync(sent.id, client=kate, body=heart)
+        update_conversation.sync(conversation, client=kate, body=UpdateConversation(read_up_to=sent.id))
+        message = get_message.sync(sent.id, client=kevin)
+        self.assertEqual([reaction.to_dict() for reaction in message.reactions], [{"heart": ["KateMcCallister"]}])
+        self.assertIsNotNone(message.read_at)
+
+    def test_a_message_that_has_not_changed_is_304(self) -> None:
+        sent = create_message.sync_detailed(client=kevin, body=CreateMessage(new_conversation("Unchanged"), "Hi"))
+        with self.assertRaises(ApiError) as raised:
+            get_message.sync(sent.parsed.id, client=kevin, if_none_match=sent.headers["ETag"])
+        self.assert_status(raised.exception, 304)
+
+    def test_an_unknown_token_is_401_with_everything_that_the_api_says_about_it(self) -> None:
+        with MessagesClient(URL, token="citypay_demo_marv") as stranger, self.assertRaises(ApiError) as raised:
+            get_me.sync(client=stranger)
+        self.assert_status(raised.exception, 401, "token_invalid")
+        self.assertRegex(str(raised.exception), "^401 token_invalid ")
+        self.assertRegex(raised.exception.request_id or "", "^[0-9a-f-]{36}$")
+
+    def test_a_parameter_at_fault_is_named(self) -> None:
+        with self.assertRaises(ApiError) as raised:
+            list_messages.sync(client=kevin, limit=0)
+        self.assert_status(raised.exception, 400, "parameter_invalid")
+        self.assertEqual(raised.exception.param, "limit")
+
+    def test_a_file_is_sent_with_a_message_and_downloaded_by_the_other(self) -> None:
+        conversation = new_conversation("Files")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "tree.jpg"
+            file.write_bytes(os.urandom(200_000))
+            attachments = [upload_file(kevin, conversation, file), asyncio.run(uploads(conversation, file))]
+            create_message.sync(client=kevin, body=CreateMessage(conversation, attachments=attachments))
+            [message] = list_messages.sync(client=kate, conversation_id=conversation).data
+            self.assertEqual([attachment.id for attachment in message.attachments], attachments)
+            for attachment in message.attachments:
+                self.assertEqual((attachment.filename, attachment.file_type), ("tree.jpg", "image/jpeg"))
+                downloaded = download_attachment.sync(attachment.id, client=kate)
+                self.assertEqual(downloaded.payload.read(), file.read_bytes())
+
+    def test_an_upload_whose_response_is_lost_is_repeated_and_sent(self) -> None:
+        conversation = new_conversation("Lost upload")
+        for upload in (upload_file, lambda *arguments: asyncio.run(uploads(*arguments[1:]))):
+            with self.subTest(upload), tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / "a.txt"
+                file.write_text("a" * 300_000)
+                inject_fault("PUT", "/files/", lose_response=True)
+                attachment_id = upload(kevin, conversation, file)
+                self.assertEqual(len(attempts()), 2)
+                body = CreateMessage(conversation, attachments=[attachment_id])
+                [attachment] = create_message.sync(client=kevin, body=body).attachments
+                self.assertEqual(attachment.file_size, 300_000)
+
+    def test_an_upload_that_is_refused_is_an_error(self) -> None:
+        conversation = new_conversation("Refused upload")
+        inject_fault("PUT", "/files/", times=1, status=403)
+        with self.assertRaises(ApiError) as raised:
+            upload_file(kevin, conversation, __file__)
+        self.assert_status(raised.exception, 403)
+        self.assertEqual(len(attempts()), 1)
+
+    def test_an_upload_is_repeated_while_s3_processes_another_attempt_of_it(self) -> None:
+        conversation = new_conversation("Conflicting upload")
+        for upload in (upload_file, lambda *arguments: asyncio.run(uploads(*arguments[1:]))):
+            with self.subTest(upload):
+                inject_fault("PUT", "/files/", status=409)
+                attachment_id = upload(kevin, conversation, Path(__file__))
+                self.assertEqual(len(attempts()), 2)
+                create_message.sync(client=kevin, body=CreateMessage(conversation, attachments=[attachment_id]))
+
+    def test_a_send_waits_until_its_file_has_been_scanned_under_the_same_key(self) -> None:
+        conversation = new_conversation("Scan")
+        body = CreateMessage(conversation, attachments=[upload_file(kevin, conversation, __file__)])
+        inject_fault("POST", "/v1/messages", times=5, **NOT_READY, headers={"Retry-After": "1"})
+        self.assertEqual(len(create_message.sync(client=kevin, body=body).attachments), 1)
+        keys = attempts()
+        self.assertEqual(len(keys), 6)
+        self.assertRegex(keys[0] or "", "^[0-9a-f-]{36}$")
+        self.assertEqual(len(set(keys)), 1)
+
+    def test_an_edit_waits_until_its_file_has_been_scanned(self) -> None:
+        conversation = new_conversation("Scan for an edit")
+        sent = create_message.sync(client=kevin, body=CreateMessage(conversation, "A file follows"))
+        body = UpdateMessage(attachments=[upload_file(kevin, conversation, __file__)])
+        inject_fault("PUT", f"/v1/messages/{sent.id}", **NOT_READY, headers={"Retry-After": "1"})
+        self.assertEqual(len(update_message.sync(sent.id, client=kevin, body=body).attachments), 1)
+        self.assertEqual(len(attempts()), 2)
+
+    def test_a_file_that_would_not_be_scanned_within_five_minutes_is_an_error(self) -> None:
+        message = CreateMessage(new_conversation("Malware"), "Hello")
+        inject_fault("POST", "/v1/messages", **NOT_READY, headers={"Retry-After": "301"})
+        with self.assertRaises(ApiError) as raised:
+            create_message.sync(client=kevin, body=message)
+        self.assert_status(raised.exception, 409, "attachment_not_ready")
+        self.assertEqual(len(attempts()), 1)
+
+    def test_a_send_whose_response_is_lost_with_the_server_is_repeated_once_and_stored_once(self) -> None:
+        message = CreateMessage(new_conversation("Lost"), "Only once")
+        inject_fault("POST", "/v1/messages", lose_response=True, kill=True)
+        sent = create_message.sync_detailed(client=kevin, body=message)
+        self.assertEqual(sent.headers["Idempotent-Replayed"], "true")
+        self.assertEqual(texts(message.conversation_id), ["Only once"])
+        first, second = attempts()
+        self.assertRegex(first or "", "^[0-9a-f-]{36}$")
+        self.assertEqual(second, first)
+
+    def test_a_request_that_is_not_safe_to_repeat_is_not_repeated(self) -> None:
+        inject_fault("POST", "/v1/tokens", lose_response=True)
+        with self.assertRaises(httpx.RemoteProtocolError):
+            create_token.sync(client=kevin, body=CreateToken("laptop"))
+        self.assertEqual(attempts(), [None])
+
+    def test_a_get_a_put_and_a_delete_are_repeated(self) -> None:
+        inject_fault("GET", "/v1/me", status=504)
+        self.assertEqual(get_me.sync(client=kevin).username, "KevinMcCallister")
+        self.assertEqual(len(attempts()), 2)
+        inject_fault("PUT", "/v1/blocks/Buzz0McCallister", lose_response=True)
+        block_contact.sync("Buzz0McCallister", client=kevin)
+        self.assertEqual(len(attempts()), 2)
+        inject_fault("DELETE", "/v1/blocks/Buzz0McCallister", status=429)
+        unblock_contact.sync("Buzz0McCallister", client=kevin)
+        self.assertEqual(len(attempts()), 2)
+
+    def test_a_removal_is_repeated_until_it_is_finished(self) -> None:
+        conversation = new_conversation("Large")
+        inject_fault("DELETE", f"/v1/conversations/{conversation}", status=202, headers={"Retry-After": "1"})
+        self.assertEqual(leave_conversation.sync_detailed(conversation, client=kevin).status, 204)
+        self.assertEqual(len(attempts()), 2)
+        inject_fault("DELETE", f"/v1/conversations/{conversation}", status=202, headers={"Retry-After": "301"})
+        with self.assertRaises(ApiError) as raised:
+            leave_conversation.sync(conversation, client=kevin)
+        self.assert_status(raised.exception, 202)
+
+    def test_a_token_whose_revocation_had_no_response_is_revoked(self) -> None:
+        token = create_token.sync(client=kevin, body=CreateToken("laptop"))
+        inject_fault("DELETE", f"/v1/tokens/{token.id}", lose_response=True)
+        revoke_token.sync(token.id, client=kevin)
+        self.assertEqual(len(attempts()), 2)
+        with self.assertRaises(ApiError) as raised:
+            revoke_token.sync(token.id, client=kevin)
+        self.assert_status(raised.exception, 404, "token_not_found")
+
+    def test_a_failure_that_stays_is_an_error_after_five_attempts(self) -> None:
+        inject_fault("GET", "/v1/me", times=5, status=503)
+        with self.assertRaises(ApiError) as raised:
+            get_me.sync(client=kevin)
+        self.assert_status(raised.exception, 503)
+        self.assertEqual(len(attempts()), 5)
+
+    def test_the_next_attempt_waits_as_long_as_retry_after_says_unless_that_is_long(self) -> None:
+        inject_fault("GET", "/v1/me", status=503, headers={"Retry-After": "1"})
+        start = time.monotonic()
+        get_me.sync(client=kevin)
+        self.assertGreaterEqual(time.monotonic() - start, 1)
+        inject_fault("GET", "/v1/me", status=429, headers={"Retry-After": "3600"})
+        with self.assertRaises(ApiError) as raised:
+            get_me.sync(client=kevin)
+        self.assert_status(raised.exception, 429)
+        self.assertEqual(raised.exception.retry_after, 3600)
+        self.assertEqual(len(attempts()), 1)
+
+
+class AsyncClientTest(unittest.IsolatedAsyncioTestCase):
+    async def test_concurrent_sends_are_each_stored_once_although_a_response_is_lost(self) -> None:
+        async with MessagesClient(URL, token="citypay_demo_kevin") as client:
+            body = CreateConversation(["KateMcCallister"], "Concurrent")
+            conversation = (await create_conversation.asyncio(client=client, body=body)).id
+            inject_fault("POST", "/v1/messages", lose_response=True, kill=True)
+            sends = (CreateMessage(conversation, str(number)) for number in range(20))
+            sent = await asyncio.gather(*(create_message.asyncio(client=client, body=body) for body in sends))
+            listed = paginate_async(list_messages.asyncio, client=client, conversation_id=conversation, limit=7)
+            self.assertEqual({message.id async for message in listed}, {message.id for message in sent})
+            self.assertEqual(len({message.id for message in sent}), 20)
+
+    async def test_a_send_waits_until_its_file_has_been_scanned(self) -> None:
+        async with MessagesClient(URL, token="citypay_demo_kevin") as client:
+            conversation = new_conversation("Asynchronous scan")
+            attachment_id = await upload_file_async(client, conversation, __file__)
+            inject_fault("POST", "/v1/messages", **NOT_READY, headers={"Retry-After": "1"})
+            body = CreateMessage(conversation, attachments=[attachment_id])
+            self.assertEqual(len((await create_message.asyncio(client=client, body=body)).attachments), 1)
+        self.assertEqual(len(attempts()), 2)
+
+    async def test_a_failure_that_stays_is_an_error(self) -> None:
+        inject_fault("GET", "/v1/me", times=5, status=503)
+        async with MessagesClient(URL, token="citypay_demo_kevin") as client:
+            with self.assertRaises(ApiError):
+                await get_me.asyncio(client=client)
+        self.assertEqual(len(attempts()), 5)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
