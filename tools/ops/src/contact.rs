@@ -4,35 +4,46 @@ mod erase;
 
 use clap::{Args, Subcommand};
 use local_stack::Error;
+use serde_json::json;
 use shared::contact::{Contact, Username};
 use shared::id::ContactId;
 use shared::store::Admin;
-use shared::store::NewContact;
-use shared::time::Clock;
+use shared::store::{ContactProfile, NewContact};
+use shared::time::{Clock, Seconds};
+use shared::token::Label;
 
-use crate::print_line;
+use crate::format::Format;
+use crate::target::Target;
+use crate::username::describe;
+use crate::{print_line, timestamp, token};
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Add a contact and print its id
+    /// Add a contact and print its id; with --with-token, also a token
     Add(Add),
     /// List all contacts: id, username, phone number (reads the whole table)
-    List,
+    List(Format),
     /// Show a contact
     Show {
         /// Username or id
         contact: String,
+        #[command(flatten)]
+        format: Format,
     },
     /// Erase a contact with its messages and reactions, and verify that nothing remains (reads whole tables)
     ///
     /// Prints how many items of each kind it deletes, and how many remain. If it is interrupted, run the same
     /// command again to continue; use the id if the username is already deleted.
+    ///
+    /// Its usernames stay taken; `username free` frees them.
+    ///
+    /// Backups are not changed: point-in-time recovery keeps what is erased for 35 days.
     Erase(erase::Erase),
 }
 
 #[derive(Args)]
 pub struct Add {
-    /// 3 to 32 characters of 0-9A-Za-z._-, unique regardless of case
+    /// 3 to 32 characters of 0-9A-Za-z._-, unique regardless of case; may be one that contacts cannot choose
     username: String,
     /// Phone number, visible to contacts who share a conversation with this contact
     #[arg(long)]
@@ -40,51 +51,75 @@ pub struct Add {
     /// URL of the profile picture
     #[arg(long, value_name = "URL")]
     avatar_url: Option<String>,
+    /// Id of the contact in your own system, unique: 1 to 255 visible ASCII characters
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
+    /// Also issue a token that does not expire, and print it below the id
+    #[arg(long)]
+    with_token: bool,
 }
 
-pub async fn run(command: Command, admin: &Admin) -> Result<(), Error> {
+pub async fn run(command: Command, target: &Target) -> Result<(), Error> {
+    let admin = &target.admin;
     match command {
-        Command::Add(add) => add.run(admin).await,
-        Command::List => Ok(admin
-            .list_contacts(|contact| print_line(&format_row(&contact)))
-            .await?),
-        Command::Show { contact } => {
+        Command::Add(add) => add.run(target).await,
+        Command::List(format) => {
+            let mut list = format.list(&["id", "username", "phone number"]);
+            let visit = |contact| list.row(|| json!(contact), || cells(&contact));
+            Ok(admin.list_contacts(visit).await?)
+        }
+        Command::Show { contact, format } => {
             let contact = get(&contact, admin).await?;
-            for (name, value) in fields(&contact) {
-                print_line(&format!("{name:15} {value}"));
-            }
+            format.print(|| json!(contact), || format_fields(&contact));
             Ok(())
         }
-        Command::Erase(erase) => erase.run(admin).await,
+        Command::Erase(erase) => erase.run(target).await,
     }
 }
 
 impl Add {
-    async fn run(self, admin: &Admin) -> Result<(), Error> {
+    async fn run(self, target: &Target) -> Result<(), Error> {
+        let admin = &target.admin;
         let Self {
             username,
             phone_number,
             avatar_url,
+            external_id,
+            with_token,
         } = self;
         let id = ContactId::random();
+        let parsed: Username = parse(&username)?;
         let contact = NewContact {
             id,
-            username: parse(&username)?,
-            phone_number: phone_number.as_deref().map(parse).transpose()?,
-            avatar_url: avatar_url.as_deref().map(parse).transpose()?,
+            profile: ContactProfile {
+                username: parsed.clone(),
+                phone_number: phone_number.as_deref().map(parse).transpose()?,
+                avatar_url: avatar_url.as_deref().map(parse).transpose()?,
+                external_id: external_id.as_deref().map(parse).transpose()?,
+            },
             last_active_at: None,
             created_at: Clock::system().now(),
         };
-        admin
-            .create_contact(contact)
-            .await
-            .map_err(|error| match error {
-                shared::Error::AlreadyExists => {
-                    format!("{username}: this username is already taken").into()
-                }
-                error => Error::from(error),
-            })?;
+        match admin.create_contact(contact).await {
+            Err(shared::Error::ExternalIdTaken) => {
+                let external_id = external_id.unwrap_or_default();
+                return Err(format!("{external_id}: another contact has this external id").into());
+            }
+            Err(shared::Error::AlreadyExists) => {
+                let status = admin.username_status(&parsed).await?;
+                return Err(format!("{username} is {}", describe(&status)).into());
+            }
+            outcome => outcome?,
+        }
         print_line(&id.to_string());
+        if parsed.is_like_id() {
+            eprintln!(
+                "note: {username} has the shape of an id, which takes precedence in mentions"
+            );
+        }
+        if with_token {
+            token::issue(id, Label::default(), None, target).await?;
+        }
         Ok(())
     }
 }
@@ -116,29 +151,30 @@ async fn find(text: &str, admin: &Admin) -> Result<Option<Contact>, Error> {
     })
 }
 
-fn format_row(contact: &Contact) -> String {
+fn cells(contact: &Contact) -> [String; 3] {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    format!(
-        "{}\t{}\t{}",
-        contact.id,
+    [
+        contact.id.to_string(),
         text(&contact.username),
-        text(&contact.phone_number)
-    )
+        text(&contact.phone_number),
+    ]
 }
 
-fn fields(contact: &Contact) -> [(&'static str, String); 6] {
+fn format_fields(contact: &Contact) -> String {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let seconds = |value: Option<shared::time::Seconds>| {
-        value
-            .map(|seconds| seconds.0.to_string())
-            .unwrap_or_default()
-    };
-    [
+    let time = |value: Option<Seconds>| value.map(timestamp).unwrap_or_default();
+    let external_id = contact.external_id.as_ref().map(ToString::to_string);
+    let fields = [
         ("id", contact.id.to_string()),
         ("username", text(&contact.username)),
         ("phone_number", text(&contact.phone_number)),
         ("avatar_url", text(&contact.avatar_url)),
-        ("last_active_at", seconds(contact.last_active_at)),
-        ("created_at", seconds(contact.created_at)),
-    ]
+        ("last_active_at", time(contact.last_active_at)),
+        ("created_at", time(contact.created_at)),
+        ("external_id", external_id.unwrap_or_default()),
+        ("suspended_at", time(contact.suspended_at)),
+    ];
+    fields
+        .map(|(name, value)| format!("{name:15} {value}"))
+        .join("\n")
 }

@@ -4,22 +4,30 @@ mod confirm;
 mod contact;
 mod conversation;
 mod doctor;
+mod format;
+mod key;
+mod smoke;
 mod stack;
+mod target;
 mod token;
+mod username;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use local_stack::Error;
-use local_stack::stack::Stack;
 use shared::error::chain;
-use shared::store::Admin;
+use shared::time::Seconds;
 
-/// Manage contacts, tokens and conversations of CityPay Messages
+use crate::target::Target;
+
+/// Manage contacts, tokens, server keys and conversations of CityPay Messages
 ///
 /// Works on a data file of `cargo dev --data`, or on a deployed stack with the AWS credentials of the
 /// environment.
@@ -48,11 +56,21 @@ enum Command {
     /// Manage bearer tokens: issue, list, revoke
     #[command(subcommand)]
     Token(token::Command),
+    /// Manage server keys, which your own server authenticates with: issue, list, revoke
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Manage usernames that nobody has: show, free
+    #[command(subcommand)]
+    Username(username::Command),
     /// Read conversations: list, show, export
     #[command(subcommand)]
     Conversation(conversation::Command),
     /// Check that the items of all tables are consistent; --repair fixes them (reads all tables)
     Doctor(doctor::Doctor),
+    /// Print what --data, --stack or the environment stand for: account, region, URL and tables, as NAME=VALUE
+    Env,
+    /// Test the API at a URL as a client, and delete again what that creates
+    Smoke(smoke::Smoke),
     /// Print a shell completion script
     ///
     /// The script completes a command named `ops`: the binary that `cargo build --package ops` writes to the
@@ -93,27 +111,48 @@ async fn run(
         print_line(String::from_utf8_lossy(&script).trim_end());
         return Ok(());
     }
-    let store = match (data, stack) {
+    if let Command::Smoke(smoke) = command {
+        return smoke.run().await;
+    }
+    let target = match (data, stack) {
         (Some(path), _) if !path.exists() && !command.may_create_data_file() => {
             return Err(format!("{}: no such file", path.display()).into());
         }
-        (Some(path), _) => Stack::start(Some(&path)).await?.store,
-        (None, Some(name)) => stack::store(&name).await?,
-        (None, None) => stack::store_from_env().await.unwrap_or_else(|error| {
+        (Some(path), _) => Target::data_file(&path).await?,
+        (None, Some(name)) => stack::deployed(&name).await?,
+        (None, None) => stack::from_env().await.unwrap_or_else(|error| {
             let problem =
                 format!("specify --data or --stack, or set the table-name variables: {error}");
             let kind = ErrorKind::MissingRequiredArgument;
             Options::command().error(kind, problem).exit()
         }),
     };
-    let admin = Admin::new(store);
     match command {
-        Command::Contact(command) => contact::run(command, &admin).await,
-        Command::Conversation(command) => conversation::run(command, &admin).await,
-        Command::Token(command) => token::run(command, &admin).await,
-        Command::Doctor(doctor) => doctor.run(&admin).await,
-        Command::Completion { .. } => Ok(()),
+        Command::Contact(command) => contact::run(command, &target).await,
+        Command::Conversation(command) => conversation::run(command, &target.admin).await,
+        Command::Token(command) => token::run(command, &target).await,
+        Command::Key(command) => key::run(command, &target).await,
+        Command::Username(command) => username::run(command, &target).await,
+        Command::Doctor(doctor) => doctor.run(&target).await,
+        Command::Env => {
+            for (name, value) in &target.settings {
+                print_line(&format!("{name}={value}"));
+            }
+            Ok(())
+        }
+        Command::Smoke(_) | Command::Completion { .. } => Ok(()),
     }
+}
+
+/// A time as RFC 3339 has it, in UTC.
+fn timestamp(seconds: Seconds) -> String {
+    let seconds = i64::try_from(seconds.0).unwrap_or(i64::MAX);
+    let formatted = DateTime::from_secs(seconds).fmt(Format::DateTime);
+    formatted.unwrap_or_else(|_| seconds.to_string())
+}
+
+fn or_never(time: Option<Seconds>) -> String {
+    time.map_or_else(|| "never".to_owned(), timestamp)
 }
 
 /// Ignores write errors, unlike `println!`: a reader such as `head` may close the pipe early.

@@ -1,25 +1,34 @@
 //! `cargo ops token …`
 
+use std::io::{self, IsTerminal};
+
 use clap::{Args, Subcommand};
 use local_stack::Error;
-use shared::store::Admin;
+use serde_json::json;
+use shared::id::ContactId;
 use shared::time::{Clock, Seconds};
 use shared::token::{Label, Lifetime, Token};
 
 use crate::confirm::Confirmation;
 use crate::contact::{get, parse};
-use crate::print_line;
+use crate::format::Format;
+use crate::target::Target;
+use crate::{or_never, print_line, timestamp};
 
 #[derive(Subcommand)]
 pub enum Command {
     /// Issue a token and print it (only its hash is stored, so it cannot be printed again)
     Issue(Issue),
-    /// List a contact's tokens: id, label, creation time, expiry time
+    /// List a contact's tokens: id, label, creation time, expiry time, token that issued it, time of last use
+    ///
+    /// A token without an issuing token was issued by an operator. The last use is accurate to an hour.
     List {
         /// Username or id
         contact: String,
+        #[command(flatten)]
+        format: Format,
     },
-    /// Revoke a token immediately
+    /// Revoke a token, and all that were issued with it, immediately
     Revoke(Revoke),
 }
 
@@ -45,22 +54,33 @@ pub struct Issue {
     expires_in: Option<Lifetime>,
 }
 
-pub async fn run(command: Command, admin: &Admin) -> Result<(), Error> {
+pub async fn run(command: Command, target: &Target) -> Result<(), Error> {
+    let admin = &target.admin;
     match command {
-        Command::Issue(issue) => issue.run(admin).await,
-        Command::List { contact } => {
+        Command::Issue(issue) => issue.run(target).await,
+        Command::List { contact, format } => {
             let contact = get(&contact, admin).await?;
+            let columns = [
+                "id",
+                "label",
+                "created at",
+                "expires at",
+                "issued with",
+                "last used at",
+            ];
+            let mut list = format.list(&columns);
             for token in admin.list_tokens(contact.id).await? {
-                print_line(&format_row(&token));
+                list.row(|| json!(token), || cells(&token));
             }
             Ok(())
         }
-        Command::Revoke(revoke) => revoke.run(admin).await,
+        Command::Revoke(revoke) => revoke.run(target).await,
     }
 }
 
 impl Revoke {
-    async fn run(self, admin: &Admin) -> Result<(), Error> {
+    async fn run(self, target: &Target) -> Result<(), Error> {
+        let admin = &target.admin;
         let Self {
             contact,
             id,
@@ -72,34 +92,53 @@ impl Revoke {
         let token = tokens.into_iter().find(|token| token.id.to_string() == id);
         let Token { id, label, .. } = token.ok_or_else(no_token)?;
         let username = contact.username.unwrap_or_default();
-        confirmation.require(&format!("revoke the token {id} {label:?} of {username}"))?;
+        let action = format!(
+            "revoke the token {id} {label:?} of {username} and all that were issued with it"
+        );
+        confirmation.require(&action, target)?;
         Ok(admin.revoke_token(contact.id, id).await?)
     }
 }
 
 impl Issue {
-    async fn run(self, admin: &Admin) -> Result<(), Error> {
-        let contact = get(&self.contact, admin).await?;
-        let now = Seconds::from(Clock::system().now());
-        let expires_at = self.expires_in.map(|lifetime| lifetime.from(now));
+    async fn run(self, target: &Target) -> Result<(), Error> {
+        let contact = get(&self.contact, &target.admin).await?;
         let label = parse::<Label>(&self.label)?;
-        let token = admin.create_token(contact.id, label, expires_at).await?;
-        print_line(&token.secret);
-        Ok(())
+        issue(contact.id, label, self.expires_in, target).await
     }
 }
 
-fn lifetime(text: &str) -> Result<Lifetime, String> {
+/// Issues a token and prints it; on a terminal, also a command that uses it.
+pub async fn issue(
+    contact: ContactId,
+    label: Label,
+    expires_in: Option<Lifetime>,
+    target: &Target,
+) -> Result<(), Error> {
+    let now = Seconds::from(Clock::system().now());
+    let expires_at = expires_in.map(|lifetime| lifetime.from(now));
+    let created = target.admin.create_token(contact, label, expires_at).await;
+    let secret = created?.secret;
+    print_line(&secret);
+    if let Some(url) = target.url.as_ref().filter(|_| io::stdout().is_terminal()) {
+        eprintln!("try: curl {url}/v1/me -H \"Authorization: Bearer {secret}\"");
+    }
+    Ok(())
+}
+
+pub fn lifetime(text: &str) -> Result<Lifetime, String> {
     let seconds: u64 = text.parse().map_err(|_| "must be a whole number")?;
     Lifetime::try_from(seconds).map_err(|error| error.to_string())
 }
 
-fn format_row(token: &Token) -> String {
-    let expires_at = token
-        .expires_at
-        .map_or_else(|| "never".to_owned(), |at| at.0.to_string());
-    format!(
-        "{}\t{}\t{}\t{expires_at}",
-        token.id, token.label, token.created_at.0
-    )
+fn cells(token: &Token) -> [String; 6] {
+    let issued_with = token.issued_with.map(|id| id.to_string());
+    [
+        token.id.to_string(),
+        token.label.clone(),
+        timestamp(token.created_at),
+        or_never(token.expires_at),
+        issued_with.unwrap_or_else(|| "operator".to_owned()),
+        or_never(token.last_used_at),
+    ]
 }

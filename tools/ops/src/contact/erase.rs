@@ -9,6 +9,11 @@ use shared::store::Admin;
 use super::{find, not_found};
 use crate::confirm::Confirmation;
 use crate::print_line;
+use crate::target::Target;
+
+/// How long point-in-time recovery keeps what is deleted.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Point-in-time-recovery.html>
+const RECOVERY_DAYS: u32 = 35;
 
 #[derive(Args)]
 pub struct Erase {
@@ -19,38 +24,36 @@ pub struct Erase {
 }
 
 impl Erase {
-    pub async fn run(self, admin: &Admin) -> Result<(), Error> {
+    /// Says before and after what backups keep, if the stack is deployed: a data file has none.
+    pub async fn run(self, target: &Target) -> Result<(), Error> {
+        let admin = &target.admin;
         let (id, description) = resolve(&self.contact, admin).await?;
-        if admin
-            .count_references(id)
-            .await?
-            .iter()
-            .all(|&(_, count)| count == 0)
-        {
-            return Err(format!("{id}: nothing is stored for a contact with this id").into());
+        if target.is_deployed {
+            eprintln!(
+                "note: backups are not erased: point-in-time recovery can restore the data for {RECOVERY_DAYS} days, \
+                 an on-demand backup until you delete it"
+            );
         }
-        self.confirmation.require(&format!("erase {description}"))?;
-        let erased = admin
-            .erase_contact(id, |what, count| print_line(&format!("{what} {count}")))
-            .await;
-        erased.map_err(|error| {
+        self.confirmation
+            .require(&format!("erase {description}"), target)?;
+        let erased = admin.erase_contact(id).await.map_err(|error| {
             format!("{}; run the same command again to continue", chain(&error))
         })?;
-        let remaining = admin.count_references(id).await?;
-        let total: usize = remaining.iter().map(|(_, count)| count).sum();
-        print_line(&format!("remaining {total}"));
-        if total == 0 {
-            return Ok(());
+        if erased.is_empty() {
+            return Err(format!("{id}: nothing is stored for a contact with this id").into());
         }
-        let remaining = remaining.into_iter().filter(|&(_, count)| count > 0);
-        let remaining: Vec<_> = remaining
-            .map(|(what, count)| format!("{what} {count}"))
-            .collect();
-        let remaining = remaining.join(", ");
-        Err(format!(
-            "items were added while {id} was being erased ({remaining}): run the same command again"
-        )
-        .into())
+        for (kind, count) in erased.counts() {
+            print_line(&format!("{} {count}", kind.replace('_', " ")));
+        }
+        // The last pass has found nothing.
+        print_line("remaining 0");
+        if target.is_deployed {
+            eprintln!(
+                "note: for {RECOVERY_DAYS} days, point-in-time recovery still holds the data: \
+                 if you restore tables to before now, erase {id} again"
+            );
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,13 @@
 //! `cargo ops conversation export`
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use local_stack::Error;
+use shared::error::chain;
 use shared::message::Message;
 use shared::store::Admin;
 use shared::time::Micros;
@@ -20,6 +21,9 @@ pub struct Export {
     /// File to write to, replaced if it exists [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Directory to download the files of attachments to, as `<attachment id>/<filename>`
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
 }
 
 impl Export {
@@ -48,6 +52,9 @@ impl Export {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
                 Err(error) => return Err(format!("cannot write the messages: {error}").into()),
             }
+            if let Some(directory) = &self.files {
+                download_files(&messages, directory, admin).await?;
+            }
             count += messages.len();
             let newest = newest.map_or(from.0, |newest| newest.0);
             bar.set_length(newest.max(from.0) - first);
@@ -66,6 +73,32 @@ impl Export {
         let file = file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         Ok(Box::new(BufWriter::new(file)))
     }
+}
+
+/// Downloads the files of messages. A file that has been downloaded before is replaced.
+async fn download_files(
+    messages: &[Message],
+    directory: &Path,
+    admin: &Admin,
+) -> Result<(), Error> {
+    for attachment in messages.iter().flat_map(|message| &message.attachments) {
+        let content = admin.export_file(attachment.id).await;
+        let content = content.map_err(|error| format!("{}: {}", attachment.id, chain(&error)))?;
+        let Some(mut content) = content else {
+            eprintln!("warning: {} has no file that may be read", attachment.id);
+            continue;
+        };
+        let directory = directory.join(attachment.id.to_string());
+        let path = directory.join(&attachment.filename);
+        let failed = |error: io::Error| format!("cannot write {}: {error}", path.display());
+        fs::create_dir_all(&directory).map_err(failed)?;
+        let mut file = File::create(&path).map_err(failed)?;
+        while let Some(bytes) = content.next().await {
+            let bytes = bytes.map_err(|error| format!("{}: {}", attachment.id, chain(&error)))?;
+            file.write_all(&bytes).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Measures progress by creation time, because the number of messages is not known in advance.

@@ -1,5 +1,7 @@
 //! `cargo ops conversation …`
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use shared::caller::Caller;
 use shared::id::{ConversationId, MessageId};
@@ -37,10 +39,31 @@ async fn list_and_show_print_conversations_with_their_participants() {
 }
 
 #[tokio::test]
+async fn the_conversations_of_a_contact_are_those_in_which_it_participates() {
+    let world = World::new().await;
+    let pair = world.create_conversation("ann", &["bob"], None).await;
+    let listed = |who: &str| {
+        let list = ops(&world.data, &["conversation", "list", "--contact", who]);
+        let ids = list.lines().map(|line| line.split('\t').next().unwrap());
+        ids.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let (house, pair) = (world.house.to_string(), pair.to_string());
+    assert_eq!(listed("ann"), BTreeSet::from([house.clone(), pair]));
+    assert_eq!(
+        listed(&world.id("cat").to_string()),
+        BTreeSet::from([house.clone()])
+    );
+    world.leave("bob", world.house).await;
+    assert!(!listed("bob").contains(&house));
+    assert!(error(&world.data, &["conversation", "list", "--contact", "dan"]).contains("dan"));
+}
+
+#[tokio::test]
 async fn an_export_has_all_messages_oldest_first_in_the_format_of_the_api() {
     let world = World::new().await;
     let first = world.create_message("bob", world.house, "two\nlines").await;
     world.react("cat", first, "heart").await;
+    world.mark_read("cat", first).await;
     let mut expected = vec![first];
     // More messages than one query returns.
     for number in 1..=1100 {
@@ -70,6 +93,7 @@ async fn an_export_has_all_messages_oldest_first_in_the_format_of_the_api() {
         .await;
     assert_eq!(lines[0], serde_json::to_value(message.unwrap()).unwrap());
     assert_eq!(lines[0]["reactions"], json!([{ "heart": ["cat"] }]));
+    assert!(lines[0]["read_at"].is_u64());
     let file = world.data.with_file_name("house.jsonl");
     let name = file.to_str().unwrap();
     let output = ops(
@@ -78,6 +102,37 @@ async fn an_export_has_all_messages_oldest_first_in_the_format_of_the_api() {
     );
     assert_eq!(output, "");
     assert_eq!(std::fs::read_to_string(file).unwrap().trim_end(), export);
+}
+
+#[tokio::test]
+async fn an_export_brings_the_files_of_attachments() {
+    let world = World::new().await;
+    let message = world.create_message("ann", world.house, "Look").await;
+    let ids = [
+        world.add_file("ann", message).await,
+        world.add_file("ann", message).await,
+    ];
+    let of_other = world.create_message("bob", world.house, "Look").await;
+    let lost = world.add_file("bob", of_other).await;
+    std::fs::remove_file(world.file(lost)).unwrap();
+    world.create_attachment("ann", world.house).await;
+    let house = world.house.to_string();
+    let directory = world.data.with_file_name("exported");
+    let arguments = ["conversation", "export", &house, "--files"];
+    let arguments = [&arguments[..], &[directory.to_str().unwrap()]].concat();
+    for _ in 0..2 {
+        let output = crate::harness::run(&world.data, &arguments);
+        assert!(output.status.success());
+        let warning = String::from_utf8(output.stderr).unwrap();
+        assert!(warning.contains(&format!("warning: {lost}")), "{warning}");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(lines.lines().count(), 2);
+        for id in ids {
+            let file = directory.join(id.to_string()).join("house.jpg");
+            assert_eq!(std::fs::read(file).unwrap(), b"x");
+        }
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 2);
+    }
 }
 
 #[tokio::test]

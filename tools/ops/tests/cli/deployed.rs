@@ -1,6 +1,5 @@
 //! `cargo ops --stack …`
 
-use shared::store::Admin;
 use std::process::Command;
 
 use axum::Router;
@@ -9,6 +8,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use local_stack::stack::Stack;
+use serde_json::json;
+use shared::id::ContactId;
+use shared::store::Admin;
 
 /// Starts a fake of CloudFormation, with one stack, that forwards DynamoDB requests to `engine`; returns its URL.
 async fn aws(engine: String) -> String {
@@ -37,19 +39,25 @@ async fn aws(engine: String) -> String {
         }
         let tables = [
             "Messages",
+            "Attachments",
             "Inbox",
             "Conversations",
             "Memberships",
+            "Acquaintances",
             "Contacts",
             "Tokens",
             "TokenIds",
             "Idempotency",
+            "Reads",
         ];
         let outputs = tables.map(|table| {
             format!("<member><OutputKey>{table}Table</OutputKey><OutputValue>{table}Table</OutputValue></member>")
         });
         format!(
             "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>chat</StackName>\
+            <StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/chat/1</StackId>\
+            <Parameters><member><ParameterKey>UsernameReleaseDays</ParameterKey>\
+            <ParameterValue>7</ParameterValue></member></Parameters>\
             <Outputs>{}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
             outputs.concat()
         )
@@ -71,6 +79,8 @@ async fn a_deployed_stack_is_found_by_its_name() {
         command
             .args(arguments)
             .env("AWS_ENDPOINT_URL", &url)
+            // Of a local engine, which has no CloudFormation, and not this stack's tables.
+            .env("DYNAMODB_ENDPOINT", "http://127.0.0.1:1")
             .env("AWS_REGION", "eu-west-1");
         command
             .env("AWS_ACCESS_KEY_ID", "local")
@@ -80,7 +90,7 @@ async fn a_deployed_stack_is_found_by_its_name() {
     };
     let added = run(&["--stack", "chat", "contact", "add", "ann"]);
     assert!(added.status.success(), "{added:?}");
-    let id = String::from_utf8(added.stdout)
+    let id: ContactId = String::from_utf8(added.stdout)
         .unwrap()
         .trim()
         .parse()
@@ -92,6 +102,47 @@ async fn a_deployed_stack_is_found_by_its_name() {
             .unwrap()
             .is_some()
     );
+    let given_up = json!({
+        "TableName": "ContactsTable",
+        "Item": {
+            "id": { "S": "@annie" },
+            "contact_id": { "S": id },
+            "released_at": { "N": "1000000" },
+        },
+    });
+    let given_up = serde_json::from_value(given_up).unwrap();
+    stack.engine.database().put_item(given_up).unwrap();
+    let shown = run(&["--stack", "chat", "username", "show", "annie"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let after_7_days = "from 1970-01-08T00:00:01Z";
+    assert!(shown.contains(after_7_days), "{shown}");
+    let erased = run(&["--stack", "chat", "contact", "erase", "ann", "--yes"]);
+    assert!(erased.status.success(), "{erased:?}");
+    assert!(
+        String::from_utf8(erased.stdout)
+            .unwrap()
+            .ends_with("remaining 0\n")
+    );
+    let notes = String::from_utf8(erased.stderr).unwrap();
+    let [before, after] = notes.lines().collect::<Vec<_>>()[..] else {
+        panic!("{notes}");
+    };
+    assert!(
+        before.contains("can restore the data for 35 days"),
+        "{before}"
+    );
+    assert!(after.contains(&format!("erase {id} again")), "{after}");
+    let settings = run(&["--stack", "chat", "env"]);
+    let settings = String::from_utf8(settings.stdout).unwrap();
+    let settings: Vec<_> = settings.lines().collect();
+    for setting in [
+        "stack=chat",
+        "account=123456789012",
+        "region=eu-west-1",
+        "TOKEN_IDS_TABLE=TokenIdsTable",
+    ] {
+        assert!(settings.contains(&setting), "{settings:?}");
+    }
     let missing = run(&["--stack", "other", "contact", "list"]);
     assert_eq!(missing.status.code(), Some(1));
     let error = String::from_utf8(missing.stderr).unwrap();

@@ -3,9 +3,13 @@
 mod fixture;
 mod inconsistencies;
 
+use std::process::{Command, Output};
+
+use local_stack::template::Template;
 use serde_json::json;
 use shared::caller::Caller;
-use shared::store::Admin;
+use shared::store::{Admin, ConversationList};
+use shared::token::Label;
 
 use crate::harness::{World, error, ops, run, string};
 use fixture::Fixture;
@@ -15,11 +19,15 @@ use inconsistencies::{INCONSISTENCIES, RESOLUTIONS};
 fn found_inconsistencies(world: &World) -> Vec<(String, usize)> {
     let output = run(&world.data, &["doctor"]);
     let text = String::from_utf8(output.stdout).unwrap();
-    let lines = text.lines().skip(7).map(|line| {
+    let lines = text.lines().skip(10);
+    let lines = lines.filter(|&line| line != "no inconsistencies");
+    let lines = lines.map(|line| {
         let (kind, count) = line.rsplit_once(' ').unwrap();
         (kind.to_owned(), count.parse().unwrap())
     });
-    let found: Vec<_> = lines.filter(|&(_, count)| count > 0).collect();
+    let found: Vec<(_, usize)> = lines.collect();
+    assert!(found.iter().all(|&(_, count)| count > 0), "{text}");
+    assert_eq!(text.ends_with("no inconsistencies\n"), found.is_empty());
     assert_eq!(
         output.status.code(),
         Some(i32::from(!found.is_empty())),
@@ -35,18 +43,25 @@ async fn a_store_with_consistent_data_has_no_inconsistencies() {
     let report = ops(&fixture.world.data, &["doctor"]);
     let tables = [
         "messages 2",
+        "attachments 1",
         "inbox 6",
         "conversations 4",
         "memberships 8",
+        "acquaintances 12",
         "contacts 6",
         "tokens 3",
         "token_ids 3",
+        "reads 0",
     ];
-    assert_eq!(report.lines().take(7).collect::<Vec<_>>(), tables);
-    let kinds: Vec<_> = report.lines().skip(7).collect();
-    assert!(kinds.iter().all(|line| line.ends_with(" 0")), "{report}");
+    assert_eq!(report.lines().take(10).collect::<Vec<_>>(), tables);
+    assert_eq!(
+        report.lines().skip(10).collect::<Vec<_>>(),
+        ["no inconsistencies"]
+    );
+    let verbose = ops(&fixture.world.data, &["doctor", "--verbose"]);
     for (kind, _) in INCONSISTENCIES {
-        assert!(kinds.contains(&format!("{kind} 0").as_str()), "{kind}");
+        let line = format!("{kind} 0");
+        assert!(verbose.lines().any(|other| other == line), "{kind}");
     }
     let repaired = ops(&fixture.world.data, &["doctor", "--repair"]);
     assert_eq!(repaired, report, "nothing to confirm");
@@ -60,7 +75,10 @@ async fn every_kind_of_inconsistency_is_found_and_repaired() {
         let found = found_inconsistencies(&fixture.world);
         assert_eq!(found, [(kind.to_owned(), 1)]);
         let repaired = ops(&fixture.world.data, &["doctor", "--repair", "--yes"]);
-        assert!(repaired.ends_with("repaired 1"), "{kind}: {repaired}");
+        assert!(
+            repaired.ends_with("repaired 1\nno inconsistencies"),
+            "{kind}: {repaired}"
+        );
         assert_eq!(found_inconsistencies(&fixture.world), [], "{kind}");
         for message in [fixture.first, fixture.newest] {
             let response = fixture
@@ -97,7 +115,7 @@ async fn repaired_items_work_again() {
     let list = fixture
         .world
         .store
-        .list_conversations(&cat, false, None, limit);
+        .list_conversations(&cat, ConversationList::Open, None, limit);
     let list = list.await.unwrap().data;
     assert_eq!(list[0].id, fixture.world.house);
     assert_eq!(list[0].last_active_at, fixture.newest.created_at().into());
@@ -109,6 +127,103 @@ async fn repaired_items_work_again() {
     );
     fixture.world.leave("cat", fixture.world.house).await;
     assert_eq!(found_inconsistencies(&fixture.world), []);
+}
+
+#[tokio::test]
+async fn an_attachment_that_is_missing_is_restored_with_its_file_or_taken_off_without() {
+    for has_file in [true, false] {
+        let fixture = Fixture::new().await;
+        let Fixture {
+            world, attachment, ..
+        } = &fixture;
+        let kind = INCONSISTENCIES.iter();
+        let mut kind = kind.filter(|(name, _)| *name == "messages with missing attachments");
+        let (_, modify) = kind.nth(usize::from(!has_file)).unwrap();
+        modify(&fixture);
+        ops(&world.data, &["doctor", "--repair", "--yes"]);
+        let bob = Caller::with_token("bob");
+        let message = world.store.get_message(&bob, fixture.first).await.unwrap();
+        assert_eq!(message.attachments.len(), usize::from(has_file));
+        let downloadable = world.store.get_attachment(&bob, *attachment).await;
+        assert_eq!(downloadable.is_ok(), has_file, "{downloadable:?}");
+    }
+}
+
+/// Runs a command on the tables that the environment names, which here are those of the data file, with a bucket or
+/// without.
+fn run_on_tables(world: &World, bucket: Option<&str>, arguments: &[&str]) -> Output {
+    let template = Template::embedded().unwrap();
+    let tables = template.variables.iter();
+    let tables = tables.filter(|(name, _)| name.ends_with("_TABLE"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ops"));
+    command
+        .args(arguments)
+        .envs(tables)
+        .env("DYNAMODB_ENDPOINT", world.stack.engine.url())
+        .env("AWS_REGION", "local")
+        .env("AWS_ACCESS_KEY_ID", "local")
+        .env("AWS_SECRET_ACCESS_KEY", "local");
+    command.envs(bucket.map(|url| ("FILES_URL", url)));
+    command.output().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_bucket_nothing_is_taken_off_a_message() {
+    let fixture = Fixture::new().await;
+    let kind = "messages with missing attachments";
+    let mut modify = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
+    modify.next().unwrap().1(&fixture);
+    let repair = ["doctor", "--repair", "--yes"];
+    let output = run_on_tables(&fixture.world, None, &repair);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("repaired 0"), "{printed}");
+    assert_eq!(
+        found_inconsistencies(&fixture.world),
+        [(kind.to_owned(), 1)]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_may_belong_to_other_tables_are_kept() {
+    let fixture = Fixture::new().await;
+    let kind = "files without attachment";
+    let mut modify = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
+    modify.next().unwrap().1(&fixture);
+    let url = fixture.world.stack.bucket.url();
+    let repair = ["doctor", "--repair", "--yes"];
+    let output = run_on_tables(&fixture.world, Some(&url), &repair);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(notes.contains("may belong to other tables"), "{notes}");
+    assert_eq!(fixture.world.stack.bucket.keys().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_is_missing_is_told_and_cannot_be_repaired() {
+    let fixture = Fixture::new().await;
+    std::fs::remove_file(fixture.world.file(fixture.attachment)).unwrap();
+    let expected = [("sent attachments without file".to_owned(), 1)];
+    assert_eq!(found_inconsistencies(&fixture.world), expected);
+    let repaired = error(&fixture.world.data, &["doctor", "--repair", "--yes"]);
+    assert!(repaired.contains("remaining: 1"), "{repaired}");
+    assert_eq!(found_inconsistencies(&fixture.world), expected);
+}
+
+#[tokio::test]
+async fn all_files_are_listed_although_a_page_has_a_thousand() {
+    const DAYS: u64 = 2 * 24 * 3_600_000_000;
+    let fixture = Fixture::new().await;
+    let world = &fixture.world;
+    for number in 0..2_500 {
+        let created_at = shared::time::Micros(fixture.attachment.created_at().0 - DAYS - number);
+        let id = shared::id::AttachmentId::new(created_at, world.house);
+        world.stack.bucket.put(id, "image/jpeg", b"x").unwrap();
+    }
+    let found = found_inconsistencies(world);
+    assert_eq!(found, [("files without attachment".to_owned(), 2_500)]);
+    ops(&world.data, &["doctor", "--repair", "--yes"]);
+    assert_eq!(world.stack.bucket.keys().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -199,4 +314,35 @@ async fn two_contacts_with_one_username_are_reported_and_not_repaired() {
     assert!(error.contains("inconsistencies remaining: 1"), "{error}");
     let kind = "contacts without username".to_owned();
     assert_eq!(found_inconsistencies(&fixture.world), [(kind, 1)]);
+}
+
+#[tokio::test]
+async fn repair_finishes_a_revocation_that_was_not_repeated() {
+    let world = World::new().await;
+    let issue = async |issuer: &str| {
+        let issuer = Caller::with_token(issuer);
+        let created = world
+            .store
+            .create_token(&issuer, Label::default(), None)
+            .await;
+        created.unwrap()
+    };
+    let parent = issue("ann").await;
+    let child = issue(&parent.secret).await;
+    let grandchild = issue(&child.secret).await;
+    let hash = Caller::with_token(&parent.secret).token_hash().to_owned();
+    world.delete_item("TokensTable", &json!({ "token_hash": string(hash) }));
+    let expected = [
+        ("listed tokens that are not valid".to_owned(), 1),
+        ("tokens without issuing token".to_owned(), 1),
+    ];
+    assert_eq!(found_inconsistencies(&world), expected);
+    ops(&world.data, &["doctor", "--repair", "--yes"]);
+    assert_eq!(found_inconsistencies(&world), []);
+    for token in [&child, &grandchild] {
+        let caller = Caller::with_token(&token.secret);
+        assert!(world.store.authenticate(&caller).await.is_err());
+    }
+    let ann = Caller::with_token("ann");
+    assert!(world.store.authenticate(&ann).await.is_ok());
 }

@@ -8,9 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use local_stack::stack::Stack;
 use serde_json::{Value, json};
 use shared::Store;
+use shared::attachment::{FileType, NewFile};
 use shared::caller::Caller;
-use shared::id::{ContactId, ConversationId, MessageId};
-use shared::store::{Admin, CreatedConversation, MessageUpdate, NewContact, NewConversation};
+use shared::id::{AttachmentId, ContactId, ConversationId, MessageId};
+use shared::message::Text;
+use shared::store::{
+    Admin, ContactProfile, ConversationUpdate, CreatedConversation, MessageUpdate, NewContact,
+    NewConversation, Progress,
+};
 use shared::time::{Clock, Micros};
 use shared::token::Label;
 use tempfile::TempDir;
@@ -83,15 +88,20 @@ impl World {
         let now = AtomicU64::new(Clock::system().now().0 - age);
         let clock = Clock::new(move || Micros(now.fetch_add(10, Ordering::Relaxed)));
         let store = stack.store.clone().with_clock(clock.clone());
+        // The bucket takes no old signatures.
+        let store = store.with_files(stack.store.files().cloned());
         let mut contacts = BTreeMap::new();
         for name in ["ann", "bob", "cat"] {
             let id = ContactId::random();
             contacts.insert(name, id);
             let contact = NewContact {
                 id,
-                username: name.to_owned().try_into().unwrap(),
-                phone_number: None,
-                avatar_url: None,
+                profile: ContactProfile {
+                    username: name.to_owned().try_into().unwrap(),
+                    phone_number: None,
+                    avatar_url: None,
+                    external_id: None,
+                },
                 last_active_at: None,
                 created_at: clock.now(),
             };
@@ -123,6 +133,7 @@ impl World {
         self.contacts[name]
     }
 
+    /// Creates a conversation that the others accept.
     pub async fn create_conversation(
         &self,
         who: &str,
@@ -135,14 +146,24 @@ impl World {
             participants: participants.try_into().unwrap(),
             name: name.map(|name| name.to_owned().try_into().unwrap()),
         };
-        match self
+        let created = self
             .store
             .create_conversation(&Caller::with_token(who), new)
-            .await
-        {
+            .await;
+        let id = match created {
             Ok(CreatedConversation::New(conversation)) => conversation.id,
             other => panic!("{other:?}"),
+        };
+        let accept = ConversationUpdate {
+            accepted: true,
+            ..ConversationUpdate::default()
+        };
+        for other in others {
+            let other = Caller::with_token(other);
+            let accepted = self.store.update_conversation(&other, id, &accept);
+            accepted.await.unwrap();
         }
+        id
     }
 
     pub async fn create_message(
@@ -152,14 +173,48 @@ impl World {
         text: &str,
     ) -> MessageId {
         let key = ConversationId::random().to_string().parse().unwrap();
-        let text = text.to_owned().try_into().unwrap();
+        let text = Text::try_from(text.to_owned()).unwrap();
         let caller = Caller::with_token(who);
         self.store
-            .create_message(&caller, conversation, text, Some(key))
+            .create_message(&caller, conversation, text.into(), Some(key))
             .await
             .unwrap()
             .message
             .id
+    }
+
+    /// Uploads a file to the conversation of a message, and adds it to the message.
+    pub async fn add_file(&self, who: &str, message: MessageId) -> AttachmentId {
+        let id = self.create_attachment(who, message.conversation()).await;
+        self.stack.bucket.put(id, "image/jpeg", b"x").unwrap();
+        let update = MessageUpdate {
+            attachments: vec![id].try_into().unwrap(),
+            ..MessageUpdate::default()
+        };
+        let caller = Caller::with_token(who);
+        let updated = self.store.update_message(&caller, message, &update);
+        updated.await.unwrap();
+        id
+    }
+
+    /// Where the file of an attachment is.
+    pub fn file(&self, id: AttachmentId) -> PathBuf {
+        let folder = PathBuf::from(format!("{}.files", self.data.display()));
+        let folder = folder.join(id.conversation().to_string());
+        folder.join(&id.to_string()[..9])
+    }
+
+    /// Begins an upload.
+    pub async fn create_attachment(&self, who: &str, conversation: ConversationId) -> AttachmentId {
+        let file = NewFile {
+            filename: "house.jpg".to_owned().try_into().unwrap(),
+            file_type: FileType::default(),
+            file_size: 1.try_into().unwrap(),
+            sha256: None,
+        };
+        let caller = Caller::with_token(who);
+        let created = self.store.create_attachment(&caller, conversation, file);
+        created.await.unwrap().attachment.id
     }
 
     pub async fn react(&self, who: &str, message: MessageId, emoji: &str) {
@@ -175,12 +230,23 @@ impl World {
             .unwrap();
     }
 
-    pub async fn leave(&self, who: &str, conversation: ConversationId) {
+    /// Marks a message and all before it as read.
+    pub async fn mark_read(&self, who: &str, message: MessageId) {
+        let update = ConversationUpdate {
+            read_up_to: Some(message),
+            ..ConversationUpdate::default()
+        };
         let caller = Caller::with_token(who);
         self.store
-            .leave_conversation(&caller, conversation)
+            .update_conversation(&caller, message.conversation(), &update)
             .await
             .unwrap();
+    }
+
+    pub async fn leave(&self, who: &str, conversation: ConversationId) {
+        let caller = Caller::with_token(who);
+        let left = self.store.leave_conversation(&caller, conversation).await;
+        assert_eq!(left.unwrap(), Progress::Finished);
     }
 
     /// Returns all items of a table.
@@ -226,14 +292,19 @@ impl World {
     }
 }
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 12] = [
     "MessagesTable",
+    "AttachmentsTable",
     "InboxTable",
     "ConversationsTable",
     "MembershipsTable",
     "ContactsTable",
     "TokensTable",
     "TokenIdsTable",
+    "AcquaintancesTable",
+    "ReadsTable",
+    "ReportsTable",
+    "AuditTable",
 ];
 
 /// A string as a DynamoDB attribute.

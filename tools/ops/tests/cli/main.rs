@@ -6,6 +6,9 @@ mod deployed;
 mod doctor;
 mod erase;
 mod harness;
+mod json;
+mod smoke;
+mod usernames;
 
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! A store with items of every kind, for tests that make it inconsistent.
 
 use serde_json::{Value, json};
-use shared::id::{ConversationId, MessageId};
+use shared::id::{AttachmentId, ConversationId, MessageId};
 
 use crate::harness::{World, string};
 
@@ -10,6 +10,8 @@ pub struct Fixture {
     pub world: World,
     pub pair: ConversationId,
     pub first: MessageId,
+    /// An attachment of the first message.
+    pub attachment: AttachmentId,
     pub newest: MessageId,
 }
 
@@ -25,17 +27,24 @@ impl Fixture {
             .await;
         world.leave("cat", attic).await;
         let first = world.create_message("ann", world.house, "one").await;
+        let attachment = world.add_file("ann", first).await;
         let newest = world.create_message("bob", world.house, "two").await;
         Self {
             world,
             pair,
             first,
+            attachment,
             newest,
         }
     }
 
     pub fn membership_key(&self, name: &str, conversation: ConversationId) -> Value {
         json!({ "contact_id": string(self.world.id(name)), "conversation_id": string(conversation) })
+    }
+
+    pub fn acquaintance_key(&self, name: &str, other: &str) -> Value {
+        let [contact, other] = [name, other].map(|name| string(self.world.id(name)));
+        json!({ "contact_id": contact, "other_id": other })
     }
 
     pub fn inbox_entry(&self, name: &str, message: MessageId) -> Value {
@@ -63,6 +72,14 @@ impl Fixture {
     pub fn is_of_ann(&self) -> impl Fn(&Value) -> bool {
         |item| item["contact_id"] == string(self.world.id("ann"))
     }
+}
+
+/// Returns the key attributes of an attachment.
+pub fn attachment_key(attachment: AttachmentId) -> Value {
+    json!({
+        "conversation_id": string(attachment.conversation()),
+        "created_at": { "N": attachment.created_at().0.to_string() },
+    })
 }
 
 /// Returns the key attributes of a message.
