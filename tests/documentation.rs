@@ -1,13 +1,16 @@
-//! Runs the `curl` commands of the documentation.
+//! Runs the `curl` commands of the documentation, and checks what is generated in it, and its links.
 //!
-//! Does not need curl: parses the lines and sends the requests with reqwest. The parser is strict: a line with an
-//! unknown option fails, so no line is skipped unnoticed.
+//! Does not need curl: parses the lines that begin with `curl`, and sends the requests with reqwest. The parser is strict:
+//! a line with an unknown option fails. Scripts in which the output of a command is used (```` ```bash ````) are not run.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use local_stack::demo;
 use local_stack::stack::{Stack, listen};
+use local_stack::template;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode};
 
 /// How the documents write the base URL of the API; the transcript in README.md spells it out.
@@ -26,19 +29,66 @@ async fn the_curl_commands_of_the_readme_succeed_twice_in_a_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_curl_commands_of_the_api_reference_respond_as_documented() {
-    let samples = samples("docs/api.md");
+async fn the_curl_commands_of_the_endpoints_respond_as_documented() {
+    let samples = samples("docs/endpoints.md");
     let api = start().await;
     for sample in &samples {
         sample.check(&api, "only").await;
     }
-    for endpoint in endpoints() {
-        let (method, path) = &endpoint;
+    for (section, method, path) in endpoints() {
+        let is_for = |sample: &Sample| {
+            sample.section == section && sample.is_for(&method, &path) && sample.status.is_some()
+        };
         assert!(
-            samples.iter().any(|sample| sample.is_for(method, path)),
-            "docs/api.md has no example of {method} {path}"
+            samples.iter().any(is_for),
+            "docs/endpoints.md has no example of {method} {path}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_curl_commands_of_the_api_respond_as_documented() {
+    let samples = samples("docs/api.md");
+    assert!(!samples.is_empty());
+    let api = start().await;
+    for sample in &samples {
+        sample.check(&api, "only").await;
+    }
+}
+
+#[test]
+fn the_endpoints_are_those_of_the_contract() {
+    let generated = reference::endpoints_md(&document("docs/openapi.yaml")).unwrap();
+    assert!(
+        document("docs/endpoints.md") == generated,
+        "docs/endpoints.md is not what docs/openapi.yaml says: run `cargo reference`"
+    );
+}
+
+#[test]
+fn the_links_between_documents_lead_to_sections() {
+    let documents: BTreeMap<_, _> = documents()
+        .map(|name| (name.clone(), document(&name)))
+        .collect();
+    let mut broken = Vec::new();
+    for (name, text) in &documents {
+        let folder = Path::new(name).parent().unwrap();
+        for target in links(text) {
+            let (file, section) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => name.clone(),
+                file => normalized(&folder.join(file)),
+            };
+            let is_section = match documents.get(&file) {
+                Some(text) => section.is_empty() || sections(text).contains(section),
+                None => root().join(&file).exists(),
+            };
+            if !is_section {
+                broken.push(format!("{name}: {target}"));
+            }
+        }
+    }
+    assert_eq!(broken, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +141,7 @@ fn curl_commands_are_parsed_like_a_shell_and_curl_parse_them() {
 /// Starts a stack with the demo data; returns its base URL.
 async fn start() -> String {
     let stack = Stack::start(None).await.unwrap();
-    demo::load(&stack.store).await.unwrap();
+    demo::load(&stack.store, &stack.bucket).await.unwrap();
     let listener = listen("127.0.0.1", 0).await.unwrap();
     let address = listener.local_addr().unwrap();
     let api = stack.api(&stack.store).unwrap();
@@ -102,23 +152,47 @@ async fn start() -> String {
     format!("http://{address}")
 }
 
-/// A documented command, and the status that the document shows after it, if any.
+/// A documented command, the title above it, and the status that the document shows after it, if any.
 struct Sample {
+    section: String,
     line: String,
     request: Result<Request, String>,
     status: Option<StatusCode>,
+    /// The names of the headers, and of the keys in the body, that the document shows.
+    headers: Vec<String>,
+    keys: Vec<String>,
 }
 
 impl Sample {
     fn parse(line: &str) -> Self {
         Self {
+            section: String::new(),
             line: line.to_owned(),
             request: words(line).and_then(Request::from_curl),
             status: None,
+            headers: Vec::new(),
+            keys: Vec::new(),
         }
     }
 
-    /// Sends the request; fails unless the response has the documented status, or any 2xx if none is documented.
+    /// Reads a line of the response that the document shows.
+    fn shows(&mut self, line: &str) {
+        let is_name = |text: &str| {
+            let is_letter = |c: u8| c.is_ascii_alphabetic() || b"-_".contains(&c);
+            !text.is_empty() && text.bytes().all(is_letter)
+        };
+        match line.split_once(": ") {
+            Some((name, _)) if is_name(name) => self.headers.push(name.to_owned()),
+            _ => {
+                let quoted = line.split('"').zip(line.split('"').skip(1));
+                let keys = quoted.filter(|(name, rest)| rest.starts_with(':') && is_name(name));
+                self.keys.extend(keys.map(|(name, _)| name.to_owned()));
+            }
+        }
+    }
+
+    /// Sends the request; fails unless the response has the documented status, or any 2xx if none is documented, with
+    /// the documented headers and keys.
     async fn check(&self, api: &str, pass: &str) {
         let request = match &self.request {
             Ok(request) => request,
@@ -129,10 +203,18 @@ impl Sample {
         let is_expected = self
             .status
             .map_or(status.is_success(), |expected| status == expected);
+        let missing: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|&name| !response.headers().contains_key(name))
+            .cloned()
+            .collect();
         let body = response.text().await.unwrap();
+        let is_missing = |key: &&String| !body.contains(&format!("\"{key}\":"));
+        let missing_keys: Vec<_> = self.keys.iter().filter(is_missing).collect();
         assert!(
-            is_expected,
-            "{status} in the {pass} pass: {}\n{body}",
+            is_expected && missing.is_empty() && missing_keys.is_empty(),
+            "{status} in the {pass} pass, without {missing:?} and {missing_keys:?}: {}\n{body}",
             self.line
         );
     }
@@ -228,7 +310,8 @@ impl Request {
 
     async fn send(&self, api: &str) -> Response {
         let url = format!("{api}{}", self.target);
-        let mut request = Client::new().request(self.method.clone(), url);
+        let client = Client::builder().redirect(Policy::none()).build();
+        let mut request = client.unwrap().request(self.method.clone(), url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -283,10 +366,55 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// Reads a document of this repository.
 fn document(name: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    std::fs::read_to_string(root.join(name)).unwrap()
+    std::fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The names of the Markdown documents in the root, `docs/`, and folders of these.
+fn documents() -> impl Iterator<Item = String> {
+    let folders = ["", "docs/", "docs/decisions/"].into_iter();
+    let files = folders.flat_map(|folder| {
+        let files = std::fs::read_dir(root().join(folder)).unwrap();
+        files.map(move |file| format!("{folder}{}", file.unwrap().file_name().display()))
+    });
+    files.filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "md"))
+}
+
+/// The targets of the links in a document that are not URLs.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1);
+    let targets = targets.filter_map(|rest| rest.split_once(')'));
+    let targets = targets.map(|(target, _)| target);
+    targets.filter(|target| !target.contains("://") && !target.contains(char::is_whitespace))
+}
+
+/// The anchors of the titles in a document, as GitHub makes them.
+fn sections(text: &str) -> BTreeSet<String> {
+    let titles = text.lines().filter(|line| line.starts_with('#'));
+    let anchors = titles.map(|title| {
+        let title = title.trim_start_matches('#').trim().to_lowercase();
+        let title = title.replace(' ', "-");
+        title.replace(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'), "")
+    });
+    anchors.collect()
+}
+
+/// Resolves `..` in a path.
+fn normalized(path: &Path) -> String {
+    let mut parts = Vec::new();
+    for part in path.iter().map(|part| part.to_str().unwrap()) {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
 }
 
 /// Returns the `curl` commands in the code blocks of a document, each with the status that follows it, as in
@@ -294,16 +422,21 @@ fn document(name: &str) -> String {
 fn samples(name: &str) -> Vec<Sample> {
     let text = document(name);
     let (mut samples, mut is_fenced): (Vec<Sample>, bool) = (Vec::new(), false);
+    let (mut section, mut is_response) = ("", false);
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.trim_start().starts_with("```") {
             is_fenced = !is_fenced;
+            is_response = false;
             continue;
         }
         let code = match line.strip_prefix("    ") {
             Some(code) => code,
             None if is_fenced => line,
-            None => continue,
+            None => {
+                section = line.strip_prefix("### ").unwrap_or(section);
+                continue;
+            }
         };
         let mut code = code.strip_prefix("$ ").unwrap_or(code).to_owned();
         if code.starts_with("curl ") {
@@ -311,30 +444,34 @@ fn samples(name: &str) -> Vec<Sample> {
                 let next = lines.next().expect("a line follows a backslash");
                 code = format!("{start}{}", next.trim_start());
             }
-            samples.push(Sample::parse(&code));
+            samples.push(Sample {
+                section: section.to_owned(),
+                ..Sample::parse(&code)
+            });
         } else if let Some(status) = code.strip_prefix("HTTP/1.1 ") {
             let status = status.split(' ').next().and_then(|code| code.parse().ok());
             let sample = samples.last_mut().expect("a response follows a request");
             sample.status = Some(status.expect("a status is a number"));
+            is_response = true;
+        } else if let Some(sample) = samples.last_mut().filter(|_| is_response) {
+            sample.shows(&code);
         }
     }
     samples
 }
 
-/// Returns the method and path of each endpoint in the table at the top of docs/api.md.
-fn endpoints() -> Vec<(String, String)> {
-    let text = document("docs/api.md");
-    let rows = text.lines().filter_map(|line| line.strip_prefix("| [`"));
-    let endpoints = rows.filter_map(|row| {
-        let (endpoint, _) = row.split_once('`')?;
-        let (method, path) = endpoint.split_once(' ')?;
-        Some((method.to_owned(), path.to_owned()))
-    });
-    let endpoints: Vec<_> = endpoints.collect();
-    assert!(
-        endpoints.len() >= 19,
-        "docs/api.md lists {}",
-        endpoints.len()
-    );
+/// Returns the section, method and path of each operation in the contract, with parameters like `:id`.
+fn endpoints() -> Vec<(String, String, String)> {
+    let contract = template::document(&document("docs/openapi.yaml")).unwrap();
+    let mut endpoints = Vec::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if let Some(summary) = operation["summary"].as_str() {
+                let path = path.replace('{', ":").replace('}', "");
+                endpoints.push((summary.to_owned(), method.to_uppercase(), path));
+            }
+        }
+    }
+    assert!(endpoints.len() >= 28, "{}", endpoints.len());
     endpoints
 }

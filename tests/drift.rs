@@ -1,19 +1,31 @@
 //! `template.yaml`, the handlers, the alarms, the routers and the documentation list the same endpoints.
 
+#[path = "drift/alarms.rs"]
+mod alarms;
+#[path = "api/harness/issuer.rs"]
+#[allow(dead_code, reason = "the API tests use the rest")]
+mod issuer;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
+use dynoxide::ImportOptions;
+use dynoxide::types::Item;
 use futures_util::future::try_join_all;
+use issuer::{Issuer, SigningKey};
 use local_stack::demo;
 use local_stack::functions;
 use local_stack::gateway::Gateway;
 use local_stack::stack::Stack;
 use local_stack::template::{self, Template};
 use serde_json::{Value, json};
+use shared::id::{ContactId, MessageId};
+use shared::store::{Budget, Limits};
 use shared::time::{Clock, Micros};
 
 /// The root of the repository.
@@ -77,11 +89,35 @@ fn variables(document: &mut Value) -> &mut Value {
 }
 
 #[test]
-fn a_variable_that_does_not_refer_to_a_table_is_refused() {
+fn a_variable_that_refers_neither_to_a_table_nor_to_a_parameter_is_refused() {
     let mut document = document();
     variables(&mut document)["INBOX_TABLE"] = json!({ "Ref": "OutboxTable" });
     let error = Template::from_document(document).unwrap_err().to_string();
     assert!(error.contains("INBOX_TABLE"), "{error}");
+}
+
+#[test]
+fn update_me_gets_the_rules_for_usernames() {
+    let functions = Template::embedded().unwrap().functions;
+    let update_me = functions
+        .iter()
+        .find(|function| function.binary == "update-me");
+    let default = |variable| &update_me.unwrap().variables[variable].default;
+    let reserved = default("RESERVED_USERNAMES");
+    for name in ["admin", "support", "everyone"] {
+        let is_reserved = reserved.split(',').any(|reserved| reserved == name);
+        assert!(is_reserved, "{name}: {reserved}");
+    }
+    assert_eq!(default("USERNAME_RELEASE_DAYS"), "30");
+}
+
+#[test]
+fn a_variable_of_a_function_that_does_not_refer_to_a_parameter_is_refused() {
+    let mut document = document();
+    let function = &mut document["Resources"]["UpdateMe"]["Properties"];
+    function["Environment"]["Variables"]["RESERVED_USERNAMES"] = json!({ "Ref": "Nothing" });
+    let error = Template::from_document(document).unwrap_err().to_string();
+    assert!(error.contains("RESERVED_USERNAMES"), "{error}");
 }
 
 #[test]
@@ -94,6 +130,34 @@ fn a_missing_or_wrong_dynamodb_endpoint_is_refused() {
     for document in [missing, other] {
         let error = Template::from_document(document).unwrap_err().to_string();
         assert!(error.contains("DYNAMODB_ENDPOINT"), "{error}");
+    }
+}
+
+#[test]
+fn the_functions_that_may_use_files_have_the_url_of_the_bucket_and_no_others() {
+    for function in Template::embedded().unwrap().functions {
+        let mut permissions = function.permissions.iter();
+        let uses_files = permissions.any(|permission| permission.starts_with("s3:"));
+        assert_eq!(function.has_files, uses_files, "{}", function.name);
+    }
+}
+
+#[test]
+fn another_url_of_the_bucket_and_other_resources_of_s3_are_refused() {
+    let mut other_url = document();
+    let function = &mut other_url["Resources"]["GetAttachment"]["Properties"];
+    function["Environment"]["Variables"]["FILES_URL"] =
+        json!({ "Fn::Sub": "https://${FilesBucket}.s3.amazonaws.com" });
+    let error = Template::from_document(other_url).unwrap_err().to_string();
+    assert!(error.contains("FILES_URL"), "{error}");
+    for resource in ["${FilesBucket.Arn}", "${FilesBucket.Arn}/*/*", "*"] {
+        let mut other_resource = document();
+        statements(&mut other_resource, "RemoveFile")[1]["Resource"] =
+            json!({ "Fn::Sub": resource });
+        assert!(
+            Template::from_document(other_resource).is_err(),
+            "{resource}"
+        );
     }
 }
 
@@ -146,8 +210,51 @@ async fn an_unused_grant_is_reported_for_every_statement() {
     );
 }
 
+/// While a deployment runs, the last release serves with the policies of this one.
+#[tokio::test]
+async fn a_right_that_only_the_last_release_uses_is_still_granted_if_it_is_marked() {
+    let mut document = document();
+    let unused = "dynamodb:GetItem on TokensTable";
+    let used = "dynamodb:BatchGetItem on TokensTable";
+    let also = json!({
+        "Effect": "Allow",
+        "Action": "dynamodb:GetItem",
+        "Resource": { "Fn::GetAtt": "TokensTable.Arn" },
+    });
+    let policies = &mut document["Resources"]["GetMe"]["Properties"]["Policies"];
+    policies[0]["Statement"].as_array_mut().unwrap().push(also);
+    let mut marked = async |rights: Value| {
+        document["Resources"]["GetMe"]["Metadata"]["StillGranted"] = rights;
+        violations(document.clone()).await
+    };
+    assert_eq!(
+        marked(json!([])).await,
+        [format!("get-me: unused: {unused}")]
+    );
+    assert_eq!(marked(json!([unused])).await, Vec::<String>::new());
+    let still_used = format!("get-me: used, but in StillGranted: {used}");
+    assert_eq!(marked(json!([unused, used])).await, [still_used]);
+}
+
+#[test]
+fn a_right_that_is_marked_and_not_granted_is_refused() {
+    let mut document = document();
+    document["Resources"]["GetMe"]["Metadata"]["StillGranted"] =
+        json!(["dynamodb:GetItem on TokensTable"]);
+    let error = Template::from_document(document).unwrap_err().to_string();
+    assert!(
+        error.contains("StillGranted has dynamodb:GetItem"),
+        "{error}"
+    );
+}
+
+/// Returns the attributes to which a statement limits updates; null if it does not.
+fn attributes(statement: &mut Value) -> &mut Value {
+    &mut statement["Condition"]["ForAllValues:StringLike"]["dynamodb:Attributes"]
+}
+
 /// Returns variants of the template that grant this function less: one variant without each statement of its
-/// policies, and one without each table of a statement that lists several.
+/// policies, one without each table of a statement that lists several, and one without each attribute.
 fn narrowed(function: &str) -> Vec<Value> {
     let mut all = Vec::new();
     for index in 0..statements(&mut document(), function).len() {
@@ -163,6 +270,19 @@ fn narrowed(function: &str) -> Vec<Value> {
             let resources = &mut statements(&mut without_table, function)[index]["Resource"];
             resources.as_array_mut().unwrap().remove(table);
             all.push(without_table);
+        }
+        let attributes_in_condition = statements(&mut document(), function)[index]
+            .pointer("/Condition/ForAllValues:StringLike/dynamodb:Attributes")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
+        for attribute in 0..attributes_in_condition {
+            let mut without_attribute = document();
+            let statement = statements(&mut without_attribute, function).swap_remove(index);
+            attributes(statement)
+                .as_array_mut()
+                .unwrap()
+                .remove(attribute);
+            all.push(without_attribute);
         }
     }
     all
@@ -193,6 +313,104 @@ async fn a_missing_grant_is_reported() {
     }
 }
 
+/// Otherwise it could put another contact in the place of any.
+#[tokio::test]
+async fn update_me_may_put_usernames_and_no_contacts() {
+    let mut document = document();
+    let statements = statements(&mut document, "UpdateMe");
+    let mut puts = statements
+        .into_iter()
+        .filter(|statement| statement["Action"] == "dynamodb:PutItem")
+        .filter(|statement| statement["Resource"]["Fn::GetAtt"] == "ContactsTable.Arn");
+    let condition = &mut puts.next().unwrap()["Condition"];
+    let keys = &mut condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    assert_eq!(*keys, json!(["@*"]));
+    assert!(puts.next().is_none());
+    *keys = json!(["#*"]);
+    drop(puts);
+    let denied = "update-me: denied: dynamodb:PutItem on ContactsTable".to_owned();
+    assert!(violations(document).await.contains(&denied));
+}
+
+/// Returns the statement of a function that limits updates of contacts.
+fn update_of_contacts<'a>(document: &'a mut Value, function: &str) -> &'a mut Value {
+    let mut statements = statements(document, function).into_iter();
+    let found = statements.find(|statement| statement.get("Condition").is_some());
+    found.unwrap()
+}
+
+#[test]
+fn every_function_may_update_only_some_attributes_of_a_contact() {
+    for function in Template::embedded().unwrap().functions {
+        let all = "dynamodb:UpdateItem on ContactsTable";
+        assert!(!function.permissions.contains(all), "{}", function.name);
+    }
+}
+
+#[tokio::test]
+async fn an_update_of_an_attribute_that_is_not_granted_is_refused() {
+    let mut document = document();
+    let listed = attributes(update_of_contacts(&mut document, "UpdateMe"));
+    listed
+        .as_array_mut()
+        .unwrap()
+        .retain(|attribute| attribute != "avatar_url");
+    let listed = attributes(update_of_contacts(&mut document, "GetMe"));
+    listed
+        .as_array_mut()
+        .unwrap()
+        .retain(|attribute| attribute != "last_active_at");
+    let found = violations(document).await;
+    for expected in [
+        "update-me: denied: dynamodb:UpdateItem on ContactsTable (avatar_url)",
+        "get-me: denied: dynamodb:UpdateItem on ContactsTable (last_active_at)",
+    ] {
+        assert!(
+            found.iter().any(|violation| violation == expected),
+            "{expected}: {found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_attribute_that_is_granted_and_not_updated_is_reported() {
+    let mut document = document();
+    let listed = attributes(update_of_contacts(&mut document, "GetMe"));
+    listed.as_array_mut().unwrap().push(json!("created_at"));
+    let unused = "get-me: unused: dynamodb:UpdateItem on ContactsTable (created_at)";
+    assert_eq!(violations(document).await, [unused]);
+}
+
+#[test]
+fn a_condition_that_the_local_stack_does_not_enforce_is_refused() {
+    let only = json!({ "dynamodb:Attributes": ["id", "last_active_at"] });
+    let returns = |values: Value| json!({ "dynamodb:ReturnValues": values });
+    let updated = json!(["NONE", "UPDATED_NEW"]);
+    for condition in [
+        json!({ "ForAllValues:StringLike": only }),
+        json!({ "ForAllValues:StringLike": only, "StringEqualsIfExists": returns(json!("ALL_OLD")) }),
+        json!({ "ForAllValues:StringLike": only, "StringEqualsIfExists": returns(json!(["NONE", "ALL_OLD"])) }),
+        json!({ "ForAllValues:StringLike": only, "StringEqualsIfExists": returns(json!(["NONE", "ALL_NEW"])) }),
+        json!({ "ForAllValues:StringLike": only, "StringEqualsIfExists": returns(json!(["NONE", "UPDATED_NEW", "ALL_NEW"])) }),
+        json!({ "ForAllValues:StringEquals": only, "StringEqualsIfExists": returns(updated.clone()) }),
+        json!({ "ForAllValues:StringLike": only, "StringEqualsIfExists": returns(updated), "Bool": {} }),
+    ] {
+        let mut document = document();
+        update_of_contacts(&mut document, "GetMe")["Condition"] = condition.clone();
+        assert!(Template::from_document(document).is_err(), "{condition}");
+    }
+}
+
+#[test]
+fn two_statements_that_limit_updates_of_one_table_are_refused() {
+    let mut document = document();
+    let again = update_of_contacts(&mut document, "GetMe").clone();
+    let policies = &mut document["Resources"]["GetMe"]["Properties"]["Policies"];
+    policies[0]["Statement"].as_array_mut().unwrap().push(again);
+    let error = Template::from_document(document).unwrap_err().to_string();
+    assert!(error.contains("is granted twice"), "{error}");
+}
+
 #[test]
 fn a_policy_with_wildcards_is_refused() {
     for (key, value) in [("Action", "dynamodb:*"), ("Resource", "*")] {
@@ -202,13 +420,29 @@ fn a_policy_with_wildcards_is_refused() {
     }
 }
 
-/// A contact who calls the API.
+/// A contact who calls the API, or the operator's server.
 struct Caller<'a> {
     gateway: &'a Gateway,
-    token: &'static str,
+    token: String,
+    /// The contact that the server acts for.
+    on_behalf_of: Option<&'a str>,
 }
 
 impl Caller<'_> {
+    /// Uploads a file to a conversation. Returns the id of its attachment; empty if there is none.
+    async fn uploads(&self, conversation: &str) -> String {
+        let form = format!("conversation_id={conversation}&filename=a&file_size=1");
+        let created = self.calls("POST /v1/attachments", &form).await;
+        if let Some(url) = created["upload"]["url"].as_str() {
+            let upload = reqwest::Client::new().put(url).body("x");
+            let upload = upload
+                .header("content-type", "application/octet-stream")
+                .header("if-none-match", "*");
+            upload.send().await.unwrap().error_for_status().unwrap();
+        }
+        id(&created)
+    }
+
     /// Sends a request; returns the JSON of the response, or null if the body is empty or not JSON.
     async fn calls(&self, route: &str, form: &str) -> Value {
         let (method, path) = route.split_once(' ').unwrap();
@@ -218,44 +452,165 @@ impl Caller<'_> {
             .header("host", "localhost")
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/x-www-form-urlencoded")
-            .header("idempotency-key", form)
-            .body(Body::from(form.to_owned()))
-            .unwrap();
+            .header("idempotency-key", form);
+        let request = match self.on_behalf_of {
+            None => request,
+            Some(contact) => request.header("on-behalf-of", contact),
+        };
+        let request = request.body(Body::from(form.to_owned())).unwrap();
         let response = self.gateway.handle(request).await;
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         serde_json::from_slice(&body.unwrap()).unwrap_or_default()
     }
 }
 
-/// Calls every function so that it uses all of its DynamoDB operations, under the policies of this template.
-/// Returns the permissions that were denied, and those that were granted and not used.
+/// Makes all messages of a conversation older than its recent reads, of which there is no room for more.
+fn set_recent_reads(stack: &Stack, conversation: &str, from: u64) {
+    let reads: Vec<_> = (from..from + 16)
+        .map(|moment| {
+            let [after, up_to] =
+                [moment, moment + 1].map(|moment| MessageId::prefix(Micros(moment)));
+            json!({"S": format!("1{after}{up_to}{up_to}{}", ContactId::random())})
+        })
+        .collect();
+    set_in_conversation(stack, conversation, "read_log", &json!({ "L": reads }));
+}
+
+/// Sets an attribute of a conversation.
+fn set_in_conversation(stack: &Stack, conversation: &str, attribute: &str, value: &Value) {
+    let update = json!({
+        "TableName": "ConversationsTable",
+        "Key": {"id": {"S": conversation}},
+        "UpdateExpression": format!("SET {attribute} = :value"),
+        "ConditionExpression": "attribute_exists(id)",
+        "ExpressionAttributeValues": {":value": value},
+    });
+    let update = serde_json::from_value(update).unwrap();
+    // Ignores the error if a narrowed policy prevented the creation of the conversation.
+    let _ = stack.engine.database().update_item(update);
+}
+
+/// Marks a conversation as closed and deletes a membership, but keeps the participants: the state that a send sees
+/// whose author, the last participant, leaves meanwhile.
+fn close_in_flight(stack: &Stack, conversation: &str, participant: &str) {
+    set_in_conversation(
+        stack,
+        conversation,
+        "closed_by",
+        &json!({ "S": participant }),
+    );
+    let key = json!({"contact_id": {"S": participant}, "conversation_id": {"S": conversation}});
+    let delete = json!({"TableName": "MembershipsTable", "Key": key});
+    let delete = serde_json::from_value(delete).unwrap();
+    let _ = stack.engine.database().delete_item(delete);
+}
+
+/// Puts an attachment with this time of creation into its table, and deletes it.
+fn remove_attachment(stack: &Stack, created_at: u64) {
+    let key = json!({
+        "conversation_id": {"S": demo::CONVERSATION_ID},
+        "created_at": {"N": created_at.to_string()},
+    });
+    let put = json!({"TableName": "AttachmentsTable", "Item": key});
+    let put = serde_json::from_value(put).unwrap();
+    stack.engine.database().put_item(put).unwrap();
+    let delete = json!({"TableName": "AttachmentsTable", "Key": key});
+    let delete = serde_json::from_value(delete).unwrap();
+    stack.engine.database().delete_item(delete).unwrap();
+}
+
+/// Returns the id in a response; empty if there is none.
+fn id(response: &Value) -> String {
+    response["id"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Creates a conversation with messages and reads, which first Kevin and then the last one leave through this
+/// collection.
+async fn leave_as_the_last(
+    stack: &Stack,
+    kevin: &Caller<'_>,
+    (collection, last): (&str, &Caller<'_>),
+) {
+    let temporary = last.calls("POST /v1/conversations", "participants[]=KevinMcCallister");
+    let temporary = id(&temporary.await);
+    let hello = format!("conversation_id={temporary}&message=hello");
+    last.calls("POST /v1/messages", &hello).await;
+    let reads = json!({"TableName": "ReadsTable", "Item": {
+        "conversation_id": {"S": if temporary.is_empty() { "none" } else { &temporary }},
+        "up_to": {"S": "1000000001"},
+        "intervals": {"L": []},
+    }});
+    let reads = serde_json::from_value(reads).unwrap();
+    stack.engine.database().put_item(reads).unwrap();
+    let attachment = json!({"TableName": "AttachmentsTable", "Item": {
+        "conversation_id": {"S": if temporary.is_empty() { "none" } else { &temporary }},
+        "created_at": {"N": "1"},
+        "contact_id": {"S": "none"},
+    }});
+    let attachment = serde_json::from_value(attachment).unwrap();
+    stack.engine.database().put_item(attachment).unwrap();
+    for person in [kevin, last] {
+        let me = id(&person.calls("GET /v1/me", "").await);
+        let route = match collection {
+            "conversations" => format!("DELETE /v1/conversations/{temporary}"),
+            _ => format!("DELETE /v1/conversations/{temporary}/participants/{me}"),
+        };
+        person.calls(&route, "").await;
+    }
+}
+
+/// Returns the permissions that were denied, and those that were granted and not used, when every function is called.
 async fn violations(document: Value) -> Vec<String> {
+    call_everything(document).await.violations()
+}
+
+/// Calls every function so that it uses all of its DynamoDB operations, under the policies of this template.
+#[expect(clippy::too_many_lines, reason = "it calls every endpoint")]
+async fn call_everything(document: Value) -> Gateway {
     let stack = Stack::start(None).await.unwrap();
-    demo::load(&stack.store).await.unwrap();
+    demo::load(&stack.store, &stack.bucket).await.unwrap();
     let template = Template::from_document(document).unwrap();
     // The clock advances two minutes each time it is read, so every request records that its caller is active.
     let moment = AtomicU64::new(Clock::system().now().0);
     let clock = Clock::new(move || Micros(moment.fetch_add(120_000_000, Ordering::Relaxed)));
-    let store = stack.store.clone().with_clock(clock);
-    let gateway = &Gateway::new(&template, functions::all(), &store).unwrap();
+    // So small that every request flushes what it has spent, in a window that has ended before the next one.
+    let budget = Budget {
+        units: 100,
+        window: Duration::from_mins(1),
+    };
+    let limits = Limits {
+        budget,
+        key_budget: budget,
+        conversations_per_day: 1_000,
+        participants_per_day: 1_000,
+        uploads_per_day: 1_000,
+        ..Limits::default()
+    };
+    // S3 refuses signatures of the future.
+    let files = stack.store.files().cloned();
+    let store = stack.store.clone().with_clock(clock).with_limits(limits);
+    let store = store.with_files(files);
+    let signing_key = SigningKey::es256("key");
+    let issuer = Issuer::start(&[&signing_key]).await;
+    let store = store.with_identity_provider(Some(issuer.provider(true)));
+    let all = Gateway::new(&template, functions::all(), &store).unwrap();
+    let gateway = &all;
     let [kevin, kate, buzz] = ["kevin", "kate", "buzz"].map(|name| Caller {
         gateway,
-        token: match name {
-            "kevin" => "citypay_demo_kevin",
-            "kate" => "citypay_demo_kate",
-            _ => "citypay_demo_buzz",
-        },
+        token: format!("citypay_demo_{name}"),
+        on_behalf_of: None,
     });
-    let id = |response: &Value| response["id"].as_str().unwrap_or_default().to_owned();
     let conversation = demo::CONVERSATION_ID;
     let [message, unread] = demo::message_ids().unwrap();
 
     kevin.calls("GET /v1/messages", "").await;
-    let list = format!("GET /v1/messages?conversation_id={conversation}");
-    kevin.calls(&list, "").await;
     let hello = format!("conversation_id={conversation}&message=hello");
     kevin.calls("POST /v1/messages", &hello).await;
+    let year = |number: u64| Clock::system().now().0 + number * 31_536_000_000_000;
+    set_recent_reads(&stack, conversation, year(1));
     kevin.calls("POST /v1/messages", &hello).await; // replayed, under the same key
+    let list = format!("GET /v1/messages?conversation_id={conversation}");
+    kevin.calls(&list, "").await;
     kevin
         .calls(&format!("GET /v1/messages/{message}"), "")
         .await;
@@ -264,42 +619,102 @@ async fn violations(document: Value) -> Vec<String> {
         .calls(&format!("PUT /v1/messages/{message}"), change)
         .await;
 
+    let file = kevin.uploads(conversation).await;
+    let with_file = format!("conversation_id={conversation}&attachments[]={file}");
+    kevin.calls("POST /v1/messages", &with_file).await;
+    kevin
+        .calls(&format!("GET /v1/attachments/{file}"), "")
+        .await;
+    kevin
+        .calls(&format!("GET /v1/attachments/{file}/file"), "")
+        .await;
+    let added = kevin.uploads(conversation).await;
+    let change = format!("attachments[]={added}");
+    kevin
+        .calls(&format!("PUT /v1/messages/{message}"), &change)
+        .await;
+    let list = format!("GET /v1/attachments?conversation_id={conversation}");
+    kevin.calls(&list, "").await;
+    kevin
+        .calls(&format!("DELETE /v1/attachments/{added}"), "")
+        .await;
+    remove_attachment(&stack, year(1));
+    // Fails if a narrowed policy prevents the removal.
+    let _ = stack.handle_changes(gateway).await;
+
+    // Kevin does not know Buzz, who accepts one by request, one by sending, and one by reacting.
+    let mut groups = Vec::new();
+    for form in ["name=A", "name=B", "name=C"] {
+        let form = format!("participants[]=BuzzMcCallister&{form}");
+        let group = id(&kevin.calls("POST /v1/conversations", &form).await);
+        let hello = format!("conversation_id={group}&message=hello");
+        let sent = id(&kevin.calls("POST /v1/messages", &hello).await);
+        groups.push((group, sent));
+    }
+    let [(group, _), (second, _), (_, sent)] = &groups[..] else {
+        unreachable!("three groups")
+    };
+    let accept = format!("PUT /v1/conversations/{group}");
+    buzz.calls(&accept, "accepted=true").await;
+    buzz.calls(&accept, "accepted=true").await; // nothing is left to do
+    let there = format!("conversation_id={group}&message=hello");
+    buzz.calls("POST /v1/messages", &there).await;
+    let there = format!("conversation_id={second}&message=hello");
+    buzz.calls("POST /v1/messages", &there).await;
+    let react = format!("PUT /v1/messages/{sent}");
+    buzz.calls(&react, "reactions[heart][]=BuzzMcCallister")
+        .await;
     let pair = kevin.calls("POST /v1/conversations", "participants[]=BuzzMcCallister");
     let pair = id(&pair.await);
-    kevin
-        .calls("POST /v1/conversations", "participants[]=BuzzMcCallister")
-        .await;
+    // Messages of others are counted; the pair has none yet.
+    kate.calls("POST /v1/messages", &hello).await;
+    set_recent_reads(&stack, conversation, year(2));
     kevin.calls("GET /v1/conversations", "").await;
     kevin
         .calls(&format!("GET /v1/conversations?starting_after={pair}"), "")
+        .await;
+    let hello = format!("conversation_id={pair}&message=hello");
+    buzz.calls("POST /v1/messages", &hello).await;
+    set_recent_reads(&stack, &pair, year(2));
+    kevin
+        .calls("POST /v1/conversations", "participants[]=BuzzMcCallister")
         .await;
     kevin
         .calls(&format!("GET /v1/conversations/{conversation}"), "")
         .await;
     kevin
-        .calls(&format!("PUT /v1/conversations/{pair}"), "name=Brothers")
+        .calls(&format!("PUT /v1/conversations/{group}"), "name=Brothers")
         .await;
     let read = format!("read_up_to={unread}");
     kevin
         .calls(&format!("PUT /v1/conversations/{conversation}"), &read)
         .await;
-    let others = format!("POST /v1/conversations/{pair}/participants");
+    set_recent_reads(&stack, group, year(1));
+    let others = format!("POST /v1/conversations/{group}/participants");
     kevin.calls(&others, "participants[]=KateMcCallister").await;
+    // What is stored after the last participant has left is deleted again.
+    let form = "participants[]=KevinMcCallister&name=D";
+    let closed = id(&buzz.calls("POST /v1/conversations", form).await);
+    let me = id(&buzz.calls("GET /v1/me", "").await);
+    close_in_flight(&stack, &closed, &me);
+    let hello = format!("conversation_id={closed}&message=hello");
+    buzz.calls("POST /v1/messages", &hello).await;
     // The last participant to leave, or to be removed, deletes the messages.
-    for (collection, last) in [("conversations", &buzz), ("participants", &kate)] {
-        let temporary = last.calls("POST /v1/conversations", "participants[]=KevinMcCallister");
-        let temporary = id(&temporary.await);
-        let hello = format!("conversation_id={temporary}&message=hello");
-        last.calls("POST /v1/messages", &hello).await;
-        for person in [&kevin, last] {
-            let me = id(&person.calls("GET /v1/me", "").await);
-            let route = match collection {
-                "conversations" => format!("DELETE /v1/conversations/{temporary}"),
-                _ => format!("DELETE /v1/conversations/{temporary}/participants/{me}"),
-            };
-            person.calls(&route, "").await;
-        }
-    }
+    leave_as_the_last(&stack, &kevin, ("conversations", &buzz)).await;
+    leave_as_the_last(&stack, &kevin, ("participants", &kate)).await;
+
+    // An author may delete a message after having left.
+    let left = id(&kate
+        .calls(
+            "POST /v1/conversations",
+            "participants[]=LinnieMcCallister&name=E",
+        )
+        .await);
+    let hello = format!("conversation_id={left}&message=hello");
+    let sent = id(&kate.calls("POST /v1/messages", &hello).await);
+    kate.calls(&format!("DELETE /v1/conversations/{left}"), "")
+        .await;
+    kate.calls(&format!("DELETE /v1/messages/{sent}"), "").await;
 
     // Listing the inbox deletes entries of conversations that no longer exist.
     let temporary = id(&buzz
@@ -318,18 +733,202 @@ async fn violations(document: Value) -> Vec<String> {
     kevin
         .calls("GET /v1/contacts?username=KateMcCallister", "")
         .await;
-    let kate_id = id(&kate.calls("PUT /v1/me", "username=Kate").await);
+    let profile = "username=Kate&phone_number=1&avatar_url=https://example.com/kate.jpg";
+    let kate_id = id(&kate.calls("PUT /v1/me", profile).await);
     kevin
         .calls(&format!("GET /v1/contacts/{kate_id}"), "")
         .await;
+    // Kevin's acquaintances are searched if they are not known to be complete.
+    let key = serde_json::json!({
+        "TableName": "AcquaintancesTable",
+        "Key": {"contact_id": {"S": demo::CONTACTS[0].id}, "other_id": {"S": "*"}},
+    });
+    let delete = serde_json::from_value(key).unwrap();
+    let _ = stack.engine.database().delete_item(delete);
+    kevin.calls("GET /v1/contacts", "").await;
+    kevin
+        .calls(&format!("GET /v1/contacts/{kate_id}"), "")
+        .await;
+    kevin
+        .calls("POST /v1/conversations", "participants[]=Kate&name=D")
+        .await;
+    kevin
+        .calls(&others, "participants[]=LinnieMcCallister")
+        .await;
+    kevin.calls(&format!("PUT /v1/blocks/{kate_id}"), "").await;
+    kevin.calls("GET /v1/blocks", "").await;
+    kevin
+        .calls(&format!("DELETE /v1/blocks/{kate_id}"), "")
+        .await;
+    // Creating a token deletes those that have expired once the list is long.
+    import_expired_tokens(&stack, demo::CONTACTS[0].id);
     let token = id(&kevin.calls("POST /v1/tokens", "label=laptop").await);
     kevin.calls("GET /v1/tokens", "").await;
     kevin.calls(&format!("DELETE /v1/tokens/{token}"), "").await;
+    // A token that was created with another counts as an operator's afterwards.
+    let child = buzz.calls("POST /v1/tokens", "").await;
+    let child = child["token"].as_str().unwrap_or_default().to_owned();
+    let child = Caller {
+        gateway,
+        token: child,
+        on_behalf_of: None,
+    };
+    child.calls("DELETE /v1/tokens", "").await;
+    Box::pin(call_as_server(gateway)).await;
+    let newcomer = Caller {
+        gateway,
+        token: signing_key.signs(&issuer.claims("newcomer")),
+        on_behalf_of: None,
+    };
+    newcomer.calls("GET /v1/me", "").await;
+    // This message has an attachment.
     kevin
         .calls(&format!("DELETE /v1/messages/{message}"), "")
         .await;
     kevin.calls("GET /", "").await;
-    gateway.violations()
+    erase_kevin(&stack, &kevin, &kate).await;
+    all
+}
+
+/// Calls the endpoints for server keys, and others on behalf of a contact, which reads that contact.
+async fn call_as_server(gateway: &Gateway) {
+    let mut server = Caller {
+        gateway,
+        token: demo::SERVER_KEY.to_owned(),
+        on_behalf_of: None,
+    };
+    server
+        .calls("POST /v1/contacts", "username=Marv&external_id=marv")
+        .await;
+    let marv = "/v1/contacts/external:marv";
+    server.calls(&format!("POST {marv}/tokens"), "").await;
+    server.calls(&format!("DELETE {marv}/tokens"), "").await;
+    server.calls(&format!("POST {marv}/tokens"), "").await;
+    let message = demo::message_ids().unwrap()[1];
+    let linnie = Caller {
+        token: demo::CONTACTS[2].token.to_owned(),
+        ..server
+    };
+    let report = format!("POST /v1/messages/{message}/report");
+    let report = linnie.calls(&report, "").await;
+    linnie
+        .calls(&format!("POST /v1/messages/{message}/report"), "")
+        .await;
+    server.calls("GET /v1/reports", "").await;
+    let resolve = format!("PUT /v1/reports/{}", id(&report));
+    server.calls(&resolve, "resolution=done").await;
+    let update = "username=Harry&phone_number=1&avatar_url=https://example.com&external_id=harry&suspended=true";
+    server.calls(&format!("PUT {marv}"), update).await;
+    let conversation = demo::CONVERSATION_ID;
+    for route in [
+        "GET /v1/audit",
+        &format!("GET /v1/messages?conversation_id={conversation}"),
+        &format!("GET /v1/messages/{message}"),
+        &format!("GET /v1/conversations/{conversation}"),
+    ] {
+        server.calls(route, "").await;
+    }
+    server.on_behalf_of = Some(demo::CONTACTS[2].id);
+    let attachments = format!("GET /v1/attachments?conversation_id={conversation}");
+    let message = format!("DELETE /v1/messages/000000000{conversation}");
+    for route in [
+        &attachments,
+        &message,
+        "POST /v1/messages",
+        "PUT /v1/messages/x",
+        "POST /v1/messages/x/report",
+        "POST /v1/attachments",
+        "POST /v1/conversations",
+        "PUT /v1/conversations/x",
+        "POST /v1/conversations/x/participants",
+        "PUT /v1/blocks/x",
+        "GET /v1/audit",
+        "GET /v1/reports",
+        "PUT /v1/reports/x",
+        "GET /v1/attachments/x",
+        "GET /v1/attachments/x/file",
+        "DELETE /v1/attachments/x",
+        "DELETE /v1/conversations/x",
+        "DELETE /v1/conversations/x/participants/x",
+        "DELETE /v1/blocks/x",
+        "GET /v1/me",
+        "PUT /v1/me",
+        "GET /v1/tokens",
+        "POST /v1/tokens",
+        "DELETE /v1/tokens",
+        "DELETE /v1/tokens/x",
+    ] {
+        server.calls(route, "").await;
+    }
+}
+
+/// Erases Kevin, after he and Kate have done what refers to Kevin in each table.
+async fn erase_kevin(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
+    let demo = demo::CONVERSATION_ID;
+    let kevins_id = demo::CONTACTS[0].id;
+    kevin.uploads(demo).await;
+    // Reactions to messages of others, and what he has read long ago.
+    let list = format!("GET /v1/messages?conversation_id={demo}&limit=100");
+    let page = kevin.calls(&list, "").await;
+    let messages = page["data"].as_array().into_iter().flatten();
+    for message in messages.filter(|message| message["contact"]["id"] != kevins_id) {
+        let react = format!("PUT /v1/messages/{}", id(message));
+        let form = "reactions[heart][]=KevinMcCallister&read=true";
+        kevin.calls(&react, form).await;
+        let report = format!("POST /v1/messages/{}/report", id(message));
+        kevin.calls(&report, "").await;
+    }
+    // A conversation of which he is the last participant, with a message of Kate.
+    let form = "participants[]=Kate&name=Last";
+    let alone = id(&kevin.calls("POST /v1/conversations", form).await);
+    let hello = format!("conversation_id={alone}&message=hello");
+    kate.calls("POST /v1/messages", &hello).await;
+    kate.calls(&format!("DELETE /v1/conversations/{alone}"), "")
+        .await;
+    kate.calls(&format!("PUT /v1/blocks/{kevins_id}"), "").await;
+    let alone = if alone.is_empty() { "none" } else { &alone };
+    for (conversation, reader) in [(demo, kevins_id), (alone, "")] {
+        let reads = json!({"TableName": "ReadsTable", "Item": {
+            "conversation_id": {"S": conversation},
+            "up_to": {"S": "1000000001"},
+            "intervals": {"L": [{"S": format!("1000000000000000001000000001{reader}")}]},
+        }});
+        let reads = serde_json::from_value(reads).unwrap();
+        stack.engine.database().put_item(reads).unwrap();
+    }
+    let server = Caller {
+        gateway: kevin.gateway,
+        token: demo::SERVER_KEY.to_owned(),
+        on_behalf_of: None,
+    };
+    let external_id = format!("PUT /v1/contacts/{kevins_id}");
+    server.calls(&external_id, "external_id=kevin").await;
+    // Narrowed policies can prevent that it ends.
+    for _ in 0..5 {
+        let route = format!("DELETE /v1/contacts/{kevins_id}");
+        if server.calls(&route, "").await["remaining"] == 0 {
+            break;
+        }
+    }
+}
+
+/// Puts a hundred expired tokens of a contact into the table that lists them.
+fn import_expired_tokens(stack: &Stack, contact: &str) {
+    let tokens = (0..100).map(|number| {
+        let item = json!({
+            "contact_id": {"S": contact},
+            "id": {"S": format!("{number:016}")},
+            "token_hash": {"S": number.to_string()},
+            "label": {"S": ""},
+            "created_at": {"N": "1"},
+            "expires_at": {"N": "1"},
+        });
+        serde_json::from_value::<Item>(item).unwrap()
+    });
+    let database = stack.engine.database();
+    let options = ImportOptions::default();
+    let imported = database.import_items("TokenIdsTable", tokens.collect(), options);
+    assert_eq!(imported.unwrap().items_imported, 100);
 }
 
 #[test]
@@ -345,9 +944,34 @@ fn permissions_outside_of_function_policies_are_refused() {
 }
 
 #[test]
+fn only_a_role_that_no_function_can_assume_may_be_outside_of_a_function() {
+    let role = |service: Value| {
+        let principal = json!({ "Service": service });
+        json!({ "AssumeRolePolicyDocument": { "Statement": [{ "Principal": principal }] } })
+    };
+    for (properties, is_allowed) in [
+        (role(json!("guardduty.amazonaws.com")), true),
+        (role(json!("lambda.amazonaws.com")), false),
+        (
+            role(json!(["guardduty.amazonaws.com", "lambda.amazonaws.com"])),
+            false,
+        ),
+        (json!({}), false),
+    ] {
+        let mut document = document();
+        document["Resources"]["Another"] =
+            json!({ "Type": "AWS::IAM::Role", "Properties": properties });
+        let parsed = Template::from_document(document);
+        assert_eq!(parsed.is_ok(), is_allowed, "{properties}");
+    }
+}
+
+#[test]
 fn the_template_has_a_variable_for_every_table_and_the_keys_of_messages() {
     let template = Template::embedded().unwrap();
-    let named: BTreeSet<_> = template.variables.values().collect();
+    let variables = template.variables.iter();
+    let tables = variables.filter(|(name, _)| name.ends_with("_TABLE"));
+    let named: BTreeSet<_> = tables.map(|(_, table)| table).collect();
     assert_eq!(template.tables.keys().collect::<BTreeSet<_>>(), named);
     let keys = template.tables["MessagesTable"].key_schema.to_string();
     assert!(
@@ -385,7 +1009,11 @@ impl Mentions {
         }
         Self {
             document: document(),
-            mounted: functions::all().into_keys().map(str::to_owned).collect(),
+            mounted: functions::all()
+                .into_keys()
+                .chain(functions::of_streams().into_keys())
+                .map(str::to_owned)
+                .collect(),
             router: router.map(str::to_owned).collect(),
             known: known.collect(),
             pages,
@@ -423,8 +1051,8 @@ impl Mentions {
                     omit(format!("no {metric} alarm in template.yaml lists {id}"));
                 }
             }
-            if function.routes.is_empty() {
-                omit("it has no route in template.yaml".to_owned());
+            if function.routes.is_empty() && function.stream.is_none() {
+                omit("it has no route and no stream in template.yaml".to_owned());
             }
             for route in function.routes.iter().filter(|route| *route != "$default") {
                 let (method, path) = route.split_once(' ').unwrap();
@@ -575,7 +1203,8 @@ fn a_function_missing_from_alarms_routers_and_documentation_is_reported() {
     mentions.known.remove("POST /v1/messages");
     mentions.pages = mentions
         .pages
-        .replace("POST /v1/messages", "POST /v1/messages/batch");
+        .replace("POST /v1/messages", "POST /v1/messages/batch")
+        .replace("POST /v1/messages/batch/:id", "POST /v1/messages/:id");
     for alarm in [
         "MessageFunctionErrorsAlarm",
         "MessageFunctionThrottlesAlarm",
@@ -620,6 +1249,22 @@ fn every_table_has_alarms_on_throttled_reads_and_writes() {
         let listed = listed(&document, "AWS/DynamoDB", metric, "TableName");
         for table in Template::embedded().unwrap().tables.into_keys() {
             assert!(listed.contains(&table), "no {metric} alarm lists {table}");
+        }
+    }
+}
+
+#[test]
+fn the_parameters_cap_the_throughput_of_every_table_and_global_index() {
+    let document = document();
+    for table in Template::embedded().unwrap().tables.into_keys() {
+        let properties = &document["Resources"][&table]["Properties"];
+        let indexes = properties["GlobalSecondaryIndexes"].as_array();
+        for capped in indexes.into_iter().flatten().chain([properties]) {
+            let cap = &capped["OnDemandThroughput"];
+            for parameter in ["MaxReadUnits", "MaxWriteUnits"] {
+                let reference = json!({ "Ref": parameter }).to_string();
+                assert!(cap.to_string().contains(&reference), "{table}: {capped}");
+            }
         }
     }
 }

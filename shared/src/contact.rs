@@ -1,6 +1,8 @@
 //! A contact: a person who sends, reads and reacts.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,46 +16,178 @@ const MAX_PHONE_NUMBER: usize = 32;
 /// The longest avatar URL, in characters.
 const MAX_AVATAR_URL: usize = 1024;
 
-/// A contact as other contacts see it.
-///
-/// An erased contact has an id only; all other fields are null.
+/// The most contacts that a contact can block. They are part of its item, which every response reads that
+/// shows it.
+pub const MAX_BLOCKS: u64 = 100;
+
+/// The most usernames that stay taken at a time because a contact gave them up.
+pub const MAX_RELEASED_USERNAMES: usize = 5;
+
+/// The most bytes that a contact takes in a response; a page of contacts is never too large.
+pub const MAX_JSON_LEN: usize = 2300;
+
+/// A contact as a response shows it. What it contains depends on the viewer: see [`Profile::shown_to`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Contact {
     /// Its id, which never changes.
     pub id: ContactId,
     /// Its username, which is unique and may change.
     pub username: Option<String>,
-    /// Its phone number as the contact wrote it.
+    /// Its phone number as the contact wrote it. Private.
     pub phone_number: Option<String>,
     /// The URL of its avatar.
     pub avatar_url: Option<String>,
-    /// When it made its latest authenticated request, to the minute.
+    /// When it made its latest authenticated request, accurate to two minutes. Private.
     pub last_active_at: Option<Seconds>,
     /// When it was created.
     pub created_at: Option<Seconds>,
+    /// Its id in the operator's system, which is unique. Only the operator sees it.
+    pub external_id: Option<ExternalId>,
+    /// Since when it can have no tokens, if it is suspended. Only the operator sees it.
+    pub suspended_at: Option<Seconds>,
 }
 
-impl Contact {
-    /// A contact that has been erased.
+/// Everything that is stored of a contact. It is not serializable: [`Profile::shown_to`] decides what a
+/// response shows of it.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    contact: Contact,
+    blocks: BTreeSet<ContactId>,
+}
+
+/// How a viewer and a contact know each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Relation {
+    /// The viewer is the operator.
+    Operator,
+    /// They share a conversation, or are the same.
+    Acquainted,
+    /// They do not share a conversation.
+    Stranger,
+}
+
+impl Profile {
+    /// A profile with everything that is stored, and the contacts that this one has blocked.
+    #[must_use]
+    pub fn new(contact: Contact, blocks: BTreeSet<ContactId>) -> Self {
+        Self { contact, blocks }
+    }
+
+    /// The profile of an erased contact, which has an id only.
     #[must_use]
     pub fn erased(id: ContactId) -> Self {
-        Self {
+        let contact = Contact {
             id,
             username: None,
             phone_number: None,
             avatar_url: None,
             last_active_at: None,
             created_at: None,
-        }
+            external_id: None,
+            suspended_at: None,
+        };
+        Self::new(contact, BTreeSet::new())
     }
 
-    /// What contacts see that share no conversation with it.
+    /// Its username, which everyone may see; none if the contact has been erased.
     #[must_use]
-    pub fn public_profile(self) -> Self {
-        Self {
-            phone_number: None,
-            last_active_at: None,
-            ..self
+    pub fn username(&self) -> Option<&str> {
+        self.contact.username.as_deref()
+    }
+
+    /// The contacts that this one has blocked.
+    #[must_use]
+    pub fn blocks(&self) -> &BTreeSet<ContactId> {
+        &self.blocks
+    }
+
+    /// Whether this contact has blocked another.
+    #[must_use]
+    pub fn has_blocked(&self, other: ContactId) -> bool {
+        self.blocks.contains(&other)
+    }
+
+    /// The contact as a viewer sees it. Phone number and last activity are private: strangers do not see
+    /// them. Only the operator sees its external id, and whether it is suspended.
+    #[must_use]
+    pub fn shown_to(self, viewer: Relation) -> Contact {
+        match viewer {
+            Relation::Operator => self.contact,
+            Relation::Acquainted => Contact {
+                external_id: None,
+                suspended_at: None,
+                ..self.contact
+            },
+            Relation::Stranger => Contact {
+                phone_number: None,
+                last_active_at: None,
+                external_id: None,
+                suspended_at: None,
+                ..self.contact
+            },
+        }
+    }
+}
+
+/// The id of a contact in the operator's system: 1 to 255 visible ASCII characters, unique with regard to case.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String")]
+pub struct ExternalId(String);
+
+/// The text is not an external id.
+#[derive(Debug, thiserror::Error)]
+#[error("must be an external id: 1 to 255 visible ASCII characters, without spaces")]
+pub struct InvalidExternalId;
+
+impl TryFrom<String> for ExternalId {
+    type Error = InvalidExternalId;
+
+    fn try_from(text: String) -> Result<Self, InvalidExternalId> {
+        if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidExternalId)
+        }
+    }
+}
+
+impl ExternalId {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a request with a server key names a contact: by its id, or `external:` and its external id.
+#[derive(Clone, Debug)]
+pub enum ContactRef {
+    /// By its id.
+    Id(ContactId),
+    /// By its id in the operator's system.
+    External(ExternalId),
+}
+
+/// The text names no contact.
+#[derive(Debug, thiserror::Error)]
+#[error("must be the id of a contact, or external: and its external id")]
+pub struct InvalidContactRef;
+
+impl FromStr for ContactRef {
+    type Err = InvalidContactRef;
+
+    fn from_str(text: &str) -> Result<Self, InvalidContactRef> {
+        match text.strip_prefix("external:") {
+            Some(external) => ExternalId::try_from(external.to_owned())
+                .map(Self::External)
+                .map_err(|_| InvalidContactRef),
+            None => text.parse().map(Self::Id).map_err(|_| InvalidContactRef),
         }
     }
 }
@@ -68,6 +202,12 @@ impl Username {
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
+    }
+
+    /// Whether it could be the id of a contact.
+    #[must_use]
+    pub fn is_like_id(&self) -> bool {
+        self.0.parse::<ContactId>().is_ok()
     }
 }
 
@@ -111,6 +251,8 @@ pub struct Mention {
     pub id: Option<ContactId>,
     /// The text as a username, if it is valid as one.
     pub username: Option<Username>,
+    /// The external id, if the text is `external:` and one. Only a server key may mention contacts so.
+    pub external_id: Option<ExternalId>,
 }
 
 /// The text is neither an id nor a username.
@@ -122,12 +264,21 @@ impl TryFrom<String> for Mention {
     type Error = InvalidMention;
 
     fn try_from(text: String) -> Result<Self, InvalidMention> {
-        let id = text.parse().ok();
         let username = Username::try_from(text.clone()).ok();
-        if id.is_none() && username.is_none() {
+        let (id, external_id) = match text.parse() {
+            Ok(ContactRef::Id(id)) => (Some(id), None),
+            Ok(ContactRef::External(external_id)) => (None, Some(external_id)),
+            Err(_) => (None, None),
+        };
+        if id.is_none() && username.is_none() && external_id.is_none() {
             return Err(InvalidMention);
         }
-        Ok(Self { text, id, username })
+        Ok(Self {
+            text,
+            id,
+            username,
+            external_id,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::characters::{InvalidLine, parse_line};
 use crate::contact::{Contact, Mention};
 use crate::id::ConversationId;
 use crate::message::Message;
@@ -27,6 +28,8 @@ pub struct Conversation {
     pub name: Option<String>,
     /// The participants, sorted by id.
     pub contacts: Vec<Contact>,
+    /// Whether the participant has not accepted it yet.
+    pub is_pending: bool,
     /// Whether the participant has pinned it.
     pub is_pinned: bool,
     /// Whether the participant has muted it.
@@ -44,6 +47,8 @@ pub struct Conversation {
     pub archived_at: Option<Seconds>,
     /// When it was created.
     pub created_at: Seconds,
+    /// When the operator closed it to new messages and changes.
+    pub closed_at: Option<Seconds>,
 }
 
 /// New participants of a conversation: 1 to [`MAX_PARTICIPANTS`] usernames or ids.
@@ -76,26 +81,16 @@ impl TryFrom<Vec<Mention>> for Participants {
     }
 }
 
-/// The name of a conversation: 1 to 100 characters, not only white space, no control characters.
+/// The name of a conversation: 1 to 100 characters in one line, in Unicode NFC and not all invisible.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
 pub struct Name(String);
 
-/// The text is not a name.
-#[derive(Debug, thiserror::Error)]
-#[error("must be a name: 1 to {MAX_NAME} characters, not only white space, no control characters")]
-pub struct InvalidName;
-
 impl TryFrom<String> for Name {
-    type Error = InvalidName;
+    type Error = InvalidLine;
 
-    fn try_from(text: String) -> Result<Self, InvalidName> {
-        let is_long = text.chars().nth(MAX_NAME).is_some();
-        if is_long || text.trim().is_empty() || text.contains(char::is_control) {
-            Err(InvalidName)
-        } else {
-            Ok(Self(text))
-        }
+    fn try_from(text: String) -> Result<Self, InvalidLine> {
+        parse_line(&text, MAX_NAME).map(Self)
     }
 }
 
@@ -110,11 +105,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_1_to_100_characters_and_is_not_only_white_space() {
+    fn a_name_has_1_to_100_characters_in_one_line() {
         for (text, is_name) in [
             ("Family", true),
-            (" ü ", true),
             (&"é".repeat(100), true),
+            (&"e\u{301}".repeat(100), true),
             ("", false),
             ("\u{3000}", false),
             ("two\nlines", false),

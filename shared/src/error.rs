@@ -2,9 +2,14 @@
 
 use std::fmt;
 
+use crate::attachment::MAX_ATTACHMENTS;
+use crate::contact::{MAX_BLOCKS, MAX_RELEASED_USERNAMES};
 use crate::conversation::MAX_PARTICIPANTS;
+use crate::id::{AttachmentId, MessageId};
+use crate::key::Scope;
 use crate::message::{Emoji, MAX_EMOJI};
 use crate::page::Direction;
+use crate::token::MAX_TOKENS;
 
 /// The result of every fallible step.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,6 +29,40 @@ pub enum Error {
     /// The message does not exist, or the caller is not a participant of its conversation.
     #[error("no such message, or you are not a participant of its conversation")]
     MessageNotFound,
+    /// The attachment does not exist, or the caller may not use it.
+    #[error("{}", no_such_attachment(.id.as_ref()))]
+    AttachmentNotFound {
+        /// The id, if the request names several.
+        id: Option<AttachmentId>,
+    },
+    /// The attachment has been sent with a message.
+    #[error("{id} has been sent already: an attachment belongs to one message")]
+    AttachmentAttached {
+        /// The attachment.
+        id: AttachmentId,
+        /// The message.
+        message: MessageId,
+    },
+    /// The message would have too many attachments.
+    #[error("a message has at most {MAX_ATTACHMENTS} attachments")]
+    TooManyAttachments,
+    /// The message has no text and no other attachment.
+    #[error("this is all that its message has: delete the message instead")]
+    LastAttachment,
+    /// The file of the attachment has not been uploaded yet, or not been scanned.
+    #[error(
+        "the file of {id} is not available yet: it has not been uploaded, or is still being scanned"
+    )]
+    AttachmentNotReady {
+        /// The attachment.
+        id: AttachmentId,
+    },
+    /// The file is larger than the operator allows.
+    #[error("must be at most {limit} bytes")]
+    FileTooLarge {
+        /// The largest file, in bytes.
+        limit: u64,
+    },
     /// The message that an earlier request with the same idempotency key created has been deleted.
     #[error("the message sent with this Idempotency-Key has been deleted")]
     IdempotentMessageDeleted,
@@ -39,6 +78,12 @@ pub enum Error {
         /// The first emoji that is too many.
         emoji: Emoji,
     },
+    /// The report does not exist.
+    #[error("no such report")]
+    ReportNotFound,
+    /// The operator has closed the conversation.
+    #[error("the operator has closed this conversation: it can be read, but not written to")]
+    ConversationClosed,
     /// The conversation does not exist, or the caller is not a participant.
     #[error("no such conversation, or you are not a participant")]
     ConversationNotFound,
@@ -60,9 +105,18 @@ pub enum Error {
         /// The mention as it was sent.
         mention: String,
     },
+    /// The contact is the caller.
+    #[error("you cannot block yourself")]
+    OwnContact,
+    /// The caller has blocked as many contacts as possible.
+    #[error("you have blocked {MAX_BLOCKS} contacts: unblock one first")]
+    TooManyBlocks,
     /// The caller has no such token.
     #[error("you have no token with this id")]
     TokenNotFound,
+    /// The contact has as many valid tokens as it may have.
+    #[error("you have {MAX_TOKENS} tokens: revoke one first")]
+    TooManyTokens,
     /// A new token would expire after the one it is created with.
     #[error("must be at most {max_seconds}: a token cannot outlive the one that creates it")]
     LifetimeTooLong {
@@ -75,14 +129,70 @@ pub enum Error {
     /// The username belongs to another contact.
     #[error("this username is taken")]
     UsernameTaken,
+    /// The operator has reserved the username.
+    #[error("this username is reserved: choose another")]
+    UsernameReserved,
+    /// The username has the shape of an id.
+    #[error("must not be 16 letters and digits, which is the shape of an id")]
+    UsernameLikeId,
+    /// The caller has given up as many usernames as can stay taken.
+    #[error(
+        "you have given up {MAX_RELEASED_USERNAMES} usernames, which stay taken for a while: \
+         take one of them back, or try again in {retry_after} seconds"
+    )]
+    TooManyReleasedUsernames {
+        /// When the first of them becomes available to all, in seconds from now.
+        retry_after: u64,
+    },
     /// The participants of a conversation without a name cannot be changed.
     #[error("this conversation has no name: set one before you change its participants")]
     ConversationUnnamed,
+    /// The conversation belongs to two contacts and cannot become a group.
+    #[error(
+        "a conversation of two cannot be named, and its participants stay: create one with a name instead"
+    )]
+    ConversationOfTwo(CreatorOnly),
+    /// The caller has not accepted the conversation yet.
+    #[error("accept this conversation first: send accepted=true")]
+    ConversationPending,
+    /// Another contact refuses the caller: it has blocked the caller, declined or left within a day, or accepts
+    /// nobody that it does not know. Which of these is not disclosed.
+    #[error("{} not accept messages from you", .username.as_deref().map_or_else(|| "this contact does".to_owned(), |name| format!("{name} does")))]
+    NotAcceptingMessages {
+        /// The contact's username, if the request named several.
+        username: Option<String>,
+    },
+    /// The endpoint is for contacts, and a server key acts for none.
+    #[error(
+        "a server key is not a contact: send \"On-Behalf-Of: <contact>\" with it, or a contact's token"
+    )]
+    ContactRequired,
+    /// The endpoint, or the header `On-Behalf-Of`, is for server keys.
+    #[error("this takes a server key with the scope {scope}, which acts for itself")]
+    KeyRequired {
+        /// The scope.
+        scope: Scope,
+    },
+    /// The server key lacks a scope.
+    #[error("the server key lacks the scope {scope}")]
+    ScopeMissing {
+        /// The scope.
+        scope: Scope,
+    },
+    /// The contact that a server key creates a token for is suspended.
+    #[error("the contact is suspended")]
+    ContactSuspended,
+    /// Another contact has the external id.
+    #[error("another contact has this external id")]
+    ExternalIdTaken,
+    /// The contact that a server key would act for does not exist, or is suspended.
+    #[error("no such contact, or it is suspended")]
+    OnBehalfOfRefused,
     /// Only the creator of the conversation may do this.
     #[error("only the creator of a conversation may name it or change its participants")]
     NotTheCreator(CreatorOnly),
     /// Only the author of the message may do this.
-    #[error("only the author of a message may edit or delete it")]
+    #[error("only the author may edit or delete a message, and add or remove its attachments")]
     NotTheAuthor(AuthorOnly),
     /// The reaction would be another contact's.
     #[error("you can only react as yourself: send your own username")]
@@ -91,7 +201,7 @@ pub enum Error {
         emoji: Emoji,
     },
     /// No endpoint has this path.
-    #[error("no endpoint has this path")]
+    #[error("no endpoint has this path; paths begin with /v1/ and have no slash at the end")]
     RouteNotFound,
     /// No endpoint with this path has this method.
     #[error("this path supports only {allow}")]
@@ -102,9 +212,22 @@ pub enum Error {
     /// What was to be created exists.
     #[error("already exists")]
     AlreadyExists,
-    /// The request has taken effect, but its cleanup takes longer than one request.
-    #[error("done, but the cleanup takes longer than one request: repeat it to continue")]
-    Unfinished,
+    /// The requests of the caller have consumed the capacity units of a window of time.
+    #[error("your requests have used up their budget: try again in {retry_after} seconds")]
+    BudgetExceeded {
+        /// When the window ends, in seconds from now.
+        retry_after: u64,
+    },
+    /// The caller would create or add more than one may in a day.
+    #[error("{}: try again in {retry_after} seconds", quota.sentence(*limit))]
+    QuotaExceeded {
+        /// Which quota.
+        quota: Quota,
+        /// How many are allowed.
+        limit: u64,
+        /// When the day ends, in seconds from now.
+        retry_after: u64,
+    },
     /// DynamoDB throttles or is unavailable after all retries, or the request took too long. A transaction is
     /// written entirely or not at all; an operation of several steps may be partly done and can be repeated.
     #[error("the service is busy; try again shortly")]
@@ -119,6 +242,8 @@ pub enum Error {
 pub enum AuthorOnly {
     /// Its text.
     Text,
+    /// Which attachments are added to it.
+    Attachments,
     /// Whether it exists.
     Deletion,
 }
@@ -132,6 +257,33 @@ pub enum CreatorOnly {
     Participants,
 }
 
+/// What a contact may do only so often a day.
+#[derive(Clone, Copy, Debug)]
+pub enum Quota {
+    /// Creating conversations.
+    Conversations,
+    /// Adding participants to conversations, or creating conversations with them.
+    Participants,
+    /// Beginning uploads.
+    Uploads,
+    /// Uploading bytes.
+    UploadBytes,
+}
+
+impl Quota {
+    /// The quota as a sentence: "you can create at most 500 conversations a day".
+    fn sentence(self, limit: u64) -> String {
+        match self {
+            Self::Conversations => {
+                format!("you can create at most {limit} conversations a day (UTC)")
+            }
+            Self::Participants => format!("you can add at most {limit} participants a day (UTC)"),
+            Self::Uploads => format!("you can begin at most {limit} uploads a day (UTC)"),
+            Self::UploadBytes => format!("you can upload at most {limit} bytes a day (UTC)"),
+        }
+    }
+}
+
 /// Why the caller is not authenticated.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Unauthenticated {
@@ -141,6 +293,50 @@ pub enum Unauthenticated {
     /// The token is not valid, or not any more.
     #[error("the bearer token is malformed, unknown, expired or revoked")]
     TokenInvalid,
+    /// The JSON Web Token is not valid. Why is logged, and not sent to clients.
+    #[error("the bearer token is malformed, unknown, expired or revoked")]
+    JsonWebTokenInvalid(TokenProblem),
+}
+
+/// Why a JSON Web Token is not valid.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TokenProblem {
+    /// It is larger than any token has to be.
+    #[error("it is too large")]
+    TooLarge,
+    /// Header or claims are not base64url or not JSON.
+    #[error("it is malformed")]
+    Malformed,
+    /// The algorithm is not allowed, or not the one of the key.
+    #[error("its algorithm is not that of its key, or not allowed")]
+    Algorithm,
+    /// The identity provider has no such key.
+    #[error("its key is unknown")]
+    KeyUnknown,
+    /// The key has not signed it.
+    #[error("its signature is wrong")]
+    Signature,
+    /// `exp` is in the past.
+    #[error("it has expired")]
+    Expired,
+    /// `nbf` is in the future.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// `iss` is not the identity provider.
+    #[error("its issuer is another")]
+    Issuer,
+    /// `aud` does not contain this API.
+    #[error("its audience is another")]
+    Audience,
+    /// A claim that it must have is missing or malformed.
+    #[error("iss, aud, exp or sub is missing or malformed")]
+    Claims,
+    /// No contact has its `sub` as external id.
+    #[error("its subject is not the external id of a contact")]
+    ContactUnknown,
+    /// The contact is suspended.
+    #[error("its contact is suspended")]
+    ContactSuspended,
 }
 
 /// Why a request cannot be parsed.
@@ -217,32 +413,64 @@ impl Error {
         match self {
             Self::Invalid(_)
             | Self::MessageNotFound
+            | Self::AttachmentNotFound { .. }
+            | Self::AttachmentAttached { .. }
+            | Self::TooManyAttachments
+            | Self::LastAttachment
+            | Self::AttachmentNotReady { .. }
+            | Self::FileTooLarge { .. }
             | Self::IdempotentMessageDeleted
             | Self::IdempotencyKeyReused
             | Self::PreconditionFailed
             | Self::TooManyEmoji { .. }
+            | Self::ReportNotFound
+            | Self::ConversationClosed
             | Self::ConversationNotFound
             | Self::InvalidParticipantCount { .. }
             | Self::ContactNotFound
             | Self::ParticipantNotFound
             | Self::MentionNotFound { .. }
+            | Self::OwnContact
+            | Self::TooManyBlocks
             | Self::TokenNotFound
+            | Self::TooManyTokens
             | Self::LifetimeTooLong { .. }
             | Self::CursorNotFound(_)
             | Self::UsernameTaken
+            | Self::UsernameReserved
+            | Self::UsernameLikeId
+            | Self::TooManyReleasedUsernames { .. }
             | Self::ConversationUnnamed
+            | Self::ConversationOfTwo(_)
+            | Self::ConversationPending
+            | Self::NotAcceptingMessages { .. }
+            | Self::ContactRequired
+            | Self::KeyRequired { .. }
+            | Self::ScopeMissing { .. }
+            | Self::ContactSuspended
+            | Self::ExternalIdTaken
+            | Self::OnBehalfOfRefused
             | Self::NotTheCreator(_)
             | Self::NotTheAuthor(_)
             | Self::NotOwnReaction { .. }
-            | Self::AlreadyExists
-            | Self::Unfinished => true,
+            | Self::QuotaExceeded { .. }
+            | Self::AlreadyExists => true,
             Self::Unauthenticated(_)
+            | Self::BudgetExceeded { .. }
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
             | Self::Unavailable(_)
             | Self::Internal(_) => false,
         }
     }
+}
+
+fn no_such_attachment(id: Option<&AttachmentId>) -> String {
+    let which = id.map_or_else(
+        || "no such attachment".to_owned(),
+        |id| format!("no attachment {id}"),
+    );
+    format!("{which}: it does not exist, has expired, or you may not use it")
 }
 
 /// The message of an error and of all its causes: that of an SDK error alone says nothing.

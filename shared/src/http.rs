@@ -25,10 +25,12 @@ pub use event::sanitize_event;
 pub use request::{PathId, Request};
 pub use response::Response;
 
+use crate::audit;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::log::{self, Meter};
-use crate::store::Store;
+use crate::origin;
+use crate::store::{Files, Store};
 
 /// Runs `handle` as the Lambda function `operation` until Lambda ends it. Connects to DynamoDB first.
 ///
@@ -42,6 +44,26 @@ where
 {
     log::init();
     let (store, pool) = Store::from_env()?;
+    pool.connect().await;
+    run(operation, store, handle).await
+}
+
+/// The same for a function that uses the bucket.
+///
+/// # Errors
+///
+/// As [`serve`], and if the environment lacks a variable that [`Files::from_env`] needs.
+pub async fn serve_with_files<H, F>(
+    operation: &'static str,
+    handle: H,
+) -> Result<(), lambda_http::Error>
+where
+    H: Fn(Store, Request) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = Result<Response>> + Send + 'static,
+{
+    log::init();
+    let (store, pool) = Store::from_env()?;
+    let store = store.with_files(Files::from_env()?);
     pool.connect().await;
     run(operation, store, handle).await
 }
@@ -102,6 +124,8 @@ where
     let request = Request::new(event);
     let conversation_param = request.conversation_param();
     let caller = request.caller().ok().cloned();
+    let origin = request.origin();
+    let audited = request.audited(operation, &request_id);
     let meter = Meter::start();
 
     let work = async {
@@ -115,9 +139,15 @@ where
             None => catch_panic(handled).await,
         }
     };
+    let work = Box::pin(audit::scope(audited, origin::scope(origin, work)));
     let work = meter.measure(work);
     let outcome = tokio::time::timeout(store.request_timeout(), work).await;
     let outcome = outcome.unwrap_or_else(|timeout| Err(Error::Unavailable(timeout.into())));
+    let identity = caller.and_then(|caller| caller.identity());
+    let is_over_budget = matches!(outcome, Err(Error::BudgetExceeded { .. }));
+    if let Some(identity) = identity.filter(|_| !is_over_budget) {
+        store.record_units(identity, &meter).await;
+    }
 
     let error = outcome.as_ref().err().map(response::describe);
     let response = match outcome {
@@ -128,7 +158,8 @@ where
         request_id: &request_id,
         operation,
         status: response.status(),
-        contact: caller.and_then(|caller| caller.contact()),
+        contact: identity.and_then(|identity| identity.contact()),
+        key: identity.and_then(|identity| identity.key()),
         cold_start,
         error,
     }
@@ -144,7 +175,7 @@ async fn authenticate_first(
 ) -> Result<Response> {
     match handled.await {
         Err(error) if error.requires_authentication() => {
-            store.authenticate(caller).await.and(Err(error))
+            store.identify(caller).await.and(Err(error))
         }
         outcome => outcome,
     }

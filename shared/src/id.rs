@@ -1,5 +1,5 @@
 //! Ids. Contacts and conversations have 16 random characters of `0-9A-Za-z`, tokens the same but beginning
-//! with the time; a message's id is its key.
+//! with the time; the ids of messages and attachments are their keys.
 
 use std::fmt;
 use std::str::FromStr;
@@ -90,13 +90,29 @@ random_id! {
     TokenId
 }
 
+random_id! {
+    /// The id of a report. Ids sort by the time of the report.
+    ReportId
+}
+
+random_id! {
+    /// The id of an entry of the audit trail. Ids sort by time.
+    AuditEntryId
+}
+
+impl AuditEntryId {
+    /// The id of an entry written at this moment: the time, then 41 random bits.
+    #[must_use]
+    pub fn new(created_at: Micros) -> Self {
+        Self(random_since(created_at))
+    }
+}
+
 impl TokenId {
     /// The id of a token issued at this moment: the time, then 41 random bits.
     #[must_use]
     pub fn new(issued_at: Micros) -> Self {
-        let mut id = random();
-        id[..MICROS_LEN].copy_from_slice(MessageId::prefix(issued_at).as_bytes());
-        Self(id)
+        Self(random_since(issued_at))
     }
 
     /// When the token was issued.
@@ -106,38 +122,119 @@ impl TokenId {
     }
 }
 
-/// The id of a message, which is its key: the time, then the conversation.
-///
-/// Ids sort by time, so an id is a cursor, which stays valid after the message is deleted.
-#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct MessageId {
-    created_at: u64,
-    conversation: ConversationId,
+impl ReportId {
+    /// The id of a report made at this moment: the time, then 41 random bits.
+    #[must_use]
+    pub fn new(created_at: Micros) -> Self {
+        Self(random_since(created_at))
+    }
+}
+
+/// Random characters, of which the first are the time.
+fn random_since(moment: Micros) -> [u8; RANDOM_LEN] {
+    let mut id = random();
+    id[..MICROS_LEN].copy_from_slice(MessageId::prefix(moment).as_bytes());
+    id
+}
+
+macro_rules! key_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name {
+            created_at: u64,
+            conversation: ConversationId,
+        }
+
+        impl $name {
+            /// The id of what was created in `conversation` at `created_at`.
+            #[must_use]
+            pub fn new(created_at: Micros, conversation: ConversationId) -> Self {
+                Self {
+                    created_at: created_at.0.min(Micros::MAX.0),
+                    conversation,
+                }
+            }
+
+            /// When it was created: its sort key.
+            #[must_use]
+            pub fn created_at(&self) -> Micros {
+                Micros(self.created_at)
+            }
+
+            /// The conversation it belongs to: its partition key.
+            #[must_use]
+            pub fn conversation(&self) -> ConversationId {
+                self.conversation
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let invalid = InvalidId {
+                    expected: MICROS_LEN + RANDOM_LEN,
+                };
+                let Some((time, conversation)) = text.split_at_checked(MICROS_LEN) else {
+                    return Err(invalid);
+                };
+                let Ok(conversation) = conversation.parse() else {
+                    return Err(invalid);
+                };
+                match micros(time.as_bytes()) {
+                    Some(created_at) => Ok(Self {
+                        created_at,
+                        conversation,
+                    }),
+                    None => Err(invalid),
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let moment = MessageId::prefix(self.created_at());
+                write!(f, "{moment}{}", self.conversation)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+    };
+}
+
+key_id! {
+    /// The id of a message, which is its key: the time, then the conversation.
+    ///
+    /// Ids sort by time, so an id is a cursor, which stays valid after the message is deleted.
+    MessageId
+}
+
+key_id! {
+    /// The id of an attachment, which is its key: the time, then the conversation.
+    AttachmentId
 }
 
 impl MessageId {
-    /// The id of the message sent to `conversation` at `created_at`.
-    #[must_use]
-    pub fn new(created_at: Micros, conversation: ConversationId) -> Self {
-        Self {
-            created_at: created_at.0.min(Micros::MAX.0),
-            conversation,
-        }
-    }
-
-    /// When the message was sent: its sort key.
-    #[must_use]
-    pub fn created_at(&self) -> Micros {
-        Micros(self.created_at)
-    }
-
-    /// The conversation it was sent to: its partition key.
-    #[must_use]
-    pub fn conversation(&self) -> ConversationId {
-        self.conversation
-    }
-
     /// A text that sorts before all ids of this moment or later, and after all earlier ids.
     #[must_use]
     pub fn prefix(moment: Micros) -> String {
@@ -149,59 +246,12 @@ impl MessageId {
         }
         digits.iter().collect()
     }
-}
 
-impl FromStr for MessageId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let invalid = InvalidId {
-            expected: MICROS_LEN + RANDOM_LEN,
-        };
-        let Some((time, conversation)) = text.split_at_checked(MICROS_LEN) else {
-            return Err(invalid);
-        };
-        let Ok(conversation) = conversation.parse() else {
-            return Err(invalid);
-        };
-        match micros(time.as_bytes()) {
-            Some(created_at) => Ok(Self {
-                created_at,
-                conversation,
-            }),
-            None => Err(invalid),
-        }
-    }
-}
-
-impl TryFrom<String> for MessageId {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<MessageId> for String {
-    fn from(id: MessageId) -> Self {
-        id.to_string()
-    }
-}
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}",
-            Self::prefix(self.created_at()),
-            self.conversation
-        )
-    }
-}
-
-impl fmt::Debug for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MessageId({self})")
+    /// The moment of a [`MessageId::prefix`].
+    #[must_use]
+    pub fn moment(prefix: &str) -> Option<Micros> {
+        let digits: [u8; MICROS_LEN] = prefix.as_bytes().try_into().ok()?;
+        micros(&digits).map(Micros)
     }
 }
 

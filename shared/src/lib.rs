@@ -3,11 +3,17 @@
 //! Values that are valid by construction, and that know nothing of HTTP or DynamoDB:
 //!
 //! - [`caller`]: the caller of a request, before and after authentication.
+//! - `characters`: which characters texts, names and labels may consist of.
+//! - [`attachment`]: a file that is attached to a message.
 //! - [`message`]: a message, its text and its reactions.
 //! - [`contact`]: a contact: a person who sends, reads and reacts.
 //! - [`conversation`]: a conversation, as one of its participants sees it.
 //! - [`token`]: a bearer token, without its secret.
+//! - [`key`]: a server key, without its secret, and what it may do.
+//! - [`audit`]: what server keys did.
+//! - [`report`]: a report of a message, for moderators.
 //! - [`id`]: the ids of all of these; a message's id is its key.
+//! - [`username_rules`]: which usernames contacts may choose.
 //! - [`version`]: versions of a message, for conditional requests.
 //! - [`idempotency`]: idempotency keys.
 //! - [`page`]: pages of a list, and cursors.
@@ -17,24 +23,34 @@
 //!
 //! - [`error`]: everything that can go wrong.
 //! - [`http`]: from an API Gateway event to a store call, and from its result to a response.
-//! - [`store`]: DynamoDB, one file per operation.
+//! - [`store`]: DynamoDB and the bucket, one file per operation.
 //! - [`log`]: one JSON log line per request.
+//! - `origin`: where the client reaches the API, for URLs in responses.
+//! - [`stream`]: from an event of a table's stream to a store call.
 //!
 //! `docs/architecture.md` follows one request through these modules.
 
+pub mod attachment;
+pub mod audit;
 pub mod caller;
+mod characters;
 pub mod contact;
 pub mod conversation;
 pub mod error;
 pub mod http;
 pub mod id;
 pub mod idempotency;
+pub mod key;
 pub mod log;
 pub mod message;
+mod origin;
 pub mod page;
+pub mod report;
 pub mod store;
+pub mod stream;
 pub mod time;
 pub mod token;
+pub mod username_rules;
 pub mod version;
 
 pub use error::{Error, Result};

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use unicode_properties::UnicodeEmoji;
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::attachment::Attachment;
+use crate::characters::is_invisible;
 use crate::contact::Contact;
 use crate::id::{ConversationId, MessageId};
 use crate::time::Seconds;
@@ -22,12 +24,14 @@ pub struct Message {
     pub conversation_id: ConversationId,
     /// The sender with its current profile.
     pub contact: Contact,
-    /// The text.
+    /// Whether the sender sent it, or the operator's server on its behalf.
+    pub sent_by: SentBy,
+    /// The text; empty if it was sent with attachments only.
     pub message: String,
     /// The reactions.
     pub reactions: Reactions,
-    /// Always empty: attachments are not supported yet.
-    pub attachments: [(); 0],
+    /// The attachments, in the order in which they were sent.
+    pub attachments: Vec<Attachment>,
     /// When a participant other than the sender first read it.
     pub read_at: Option<Seconds>,
     /// When it was sent.
@@ -39,12 +43,22 @@ pub struct Message {
     pub version: Version,
 }
 
+/// Who sent a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentBy {
+    /// The contact, with a token.
+    Contact,
+    /// The operator's server, with a server key, on behalf of the contact.
+    Key,
+}
+
 /// The most different emoji on a message, so that its item stays far below DynamoDB's limit of 400 KB.
 ///
 /// Checked before the update: concurrent requests may exceed it slightly.
 pub const MAX_EMOJI: usize = 50;
 
-/// The text of a message: 1 byte to 32 KiB of UTF-8, not only white space.
+/// The text of a message: 1 byte to 32 KiB of UTF-8, as it was sent, with at least one visible character.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
 pub struct Text(String);
@@ -63,9 +77,9 @@ impl Text {
 /// Why a text is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidText {
-    /// It is empty or only white space.
-    #[error("must not be empty or only white space")]
-    Blank,
+    /// Nobody would see it.
+    #[error("must not be empty, or only white space or invisible characters")]
+    Invisible,
     /// It is longer than [`Text::MAX_LEN`].
     #[error("must be at most {max} bytes of UTF-8, was {len}", max = Text::MAX_LEN)]
     TooLong {
@@ -80,8 +94,8 @@ impl TryFrom<String> for Text {
     fn try_from(text: String) -> Result<Self, InvalidText> {
         if text.len() > Self::MAX_LEN {
             Err(InvalidText::TooLong { len: text.len() })
-        } else if text.trim().is_empty() {
-            Err(InvalidText::Blank)
+        } else if is_invisible(&text) {
+            Err(InvalidText::Invisible)
         } else {
             Ok(Self(text))
         }
@@ -193,8 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_has_1_byte_to_32_kib_and_is_not_only_white_space() {
-        for good in ["a", " a ", "\0", &"a".repeat(32 * 1024)] {
+    fn a_text_has_1_byte_to_32_kib_and_a_visible_character() {
+        for good in [
+            "a",
+            " a ",
+            "\0a",
+            "e\u{301}\u{202E}",
+            &"a".repeat(32 * 1024),
+        ] {
             assert!(
                 Text::try_from(good.to_owned()).is_ok(),
                 "{} bytes",
@@ -205,6 +225,8 @@ mod tests {
             "",
             " ",
             "\u{3000}\n",
+            "\0",
+            "\u{200B}",
             &"a".repeat(32 * 1024 + 1),
             &"é".repeat(16 * 1024 + 1),
         ] {

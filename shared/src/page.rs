@@ -1,5 +1,8 @@
 //! Pages of a list, and cursors.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::MessageId;
@@ -19,6 +22,15 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The page with each item replaced.
+    #[must_use]
+    pub fn map<U>(self, replace: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            has_more: self.has_more,
+            data: self.data.into_iter().map(replace).collect(),
+        }
+    }
+
     /// The page of these items, which start next to the cursor; one more than the limit if there are more.
     ///
     /// It ends before the limit if the items, with their `max_json_len` in bytes, would not fit into one
@@ -45,6 +57,29 @@ impl<T> Page<T> {
             has_more,
             data: found,
         }
+    }
+}
+
+impl<T: Copy + Ord> Page<T> {
+    /// The page of a sorted list that is known as a whole.
+    #[must_use]
+    pub fn of_sorted(
+        all: &BTreeSet<T>,
+        cursor: Option<Cursor<T>>,
+        limit: Limit,
+        max_json_len: usize,
+    ) -> Self {
+        let direction = Cursor::direction(cursor.as_ref());
+        let wanted = limit.get() + 1;
+        let found = match cursor {
+            None => all.iter().take(wanted).copied().collect(),
+            Some(Cursor::StartingAfter(id)) => {
+                let after = (Bound::Excluded(id), Bound::Unbounded);
+                all.range(after).take(wanted).copied().collect()
+            }
+            Some(Cursor::EndingBefore(id)) => all.range(..id).rev().take(wanted).copied().collect(),
+        };
+        Self::of(found, limit, direction, |_| max_json_len)
     }
 }
 

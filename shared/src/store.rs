@@ -1,41 +1,67 @@
-//! The store: DynamoDB. Each operation of the API is one method, or two where a list has two forms, in a
+//! The store: DynamoDB, and the bucket. Each operation of the API is one method, or two where a list has two forms, in a
 //! file of its own.
 //!
-//! - `messages/`, `conversations/`, `contacts/`, `tokens/`: the operations.
-//! - `memberships`, `idempotency_records`, `activity`, `participant_cache`, `key_range`: what several
-//!   operations share.
+//! - `messages/`, `attachments/`, `conversations/`, `contacts/`, `tokens/`, `reports/`: the operations.
+//! - `audit/`: the audit trail of server keys.
+//! - `moderation/`: what server keys can do in all conversations.
+//! - `memberships`, `idempotency_records`, `activity`, `spending`, `quotas`, `participant_cache`, `key_range`,
+//!   `cleanup`, `erasure`, `reads`, `on_behalf`: what several operations share.
 //! - `items/`: what the tables hold: items and keys.
 //! - `dynamodb/`: DynamoDB without our tables: connections, batches, updates, transactions.
+//! - `files/`: the bucket: signed URLs of S3.
+//! - `identity_provider/`: the JSON Web Tokens of the operator's identity provider.
 //! - [`Admin`]: what operators do.
 //!
 //! Rules:
 //!
-//! - A method that acts for a caller takes the [`Caller`] first, and reads its token together with the
-//!   other data or before. Nothing that was read is returned before the token and the membership are
-//!   verified.
-//! - All reads are strongly consistent. All writes state their condition. No endpoint scans.
-//! - The documentation of each method counts its sequential round trips; `‖` separates calls that run in
-//!   parallel. `cost.rs` of the API tests asserts them, and the capacity units, for every operation.
+//! - A method that acts for a caller takes the [`Caller`] first. Nothing is returned before the token and
+//!   the participation are verified, and nothing else is read before, unless this instance verified both
+//!   within the last minute (`access_cache`).
+//! - What a response shows of a contact is decided in one place (`viewer`).
+//! - All reads are strongly consistent, except for unread counts. All writes state their condition. No
+//!   endpoint scans, except for erasing a contact.
+//! - The documentation of each method counts its sequential round trips for a caller in the access cache;
+//!   `‖` separates calls that run in parallel. For any other caller, token and conversation are a round trip
+//!   each. `cost.rs` of the API tests asserts them, and the capacity units, for every operation.
 //!
-//! Every method that takes a caller fails with [`Error::Unauthenticated`] without a valid token, and with
-//! [`Error::Unavailable`] if DynamoDB throttles or is unavailable.
+//! Every method that takes a caller fails with [`Error::Unauthenticated`] without a valid token, with
+//! [`Error::BudgetExceeded`] if the contact has spent its budget, and with [`Error::Unavailable`] if DynamoDB
+//! throttles or is unavailable.
 //!
 //! [`Caller`]: crate::caller::Caller
+//! [`Error::BudgetExceeded`]: crate::Error::BudgetExceeded
 //! [`Error::Unauthenticated`]: crate::Error::Unauthenticated
 //! [`Error::Unavailable`]: crate::Error::Unavailable
 
+mod access_cache;
+mod acquaintances;
 mod activity;
 mod admin;
+mod attachments;
+mod audit;
+mod cleanup;
+mod consent;
 mod contacts;
 mod conversations;
 mod dynamodb;
+mod erasure;
+mod files;
 mod idempotency_records;
+mod identity_provider;
 mod items;
 mod key_range;
+mod limits;
 mod memberships;
 mod messages;
+mod moderation;
+mod on_behalf;
 mod participant_cache;
+mod quotas;
+mod reads;
+mod reports;
+mod spending;
 mod tokens;
+mod viewer;
 
 use std::env;
 use std::sync::Arc;
@@ -44,29 +70,53 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Intercept;
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
-pub use admin::{Admin, ConversationRecord, Inconsistency, NewContact, Report};
-pub use contacts::ContactUpdate;
+pub use admin::{Admin, ConversationRecord, Inconsistency, Report, UsernameStatus};
+pub use attachments::{AttachmentWithDownload, CreatedAttachment};
+pub use cleanup::Progress;
+pub use consent::WhoMayBegin;
+pub use contacts::{
+    ContactProfile, ContactUpdate, CreatedContact, ErasedContact, ErasureProof, NewContact,
+    UpdatedContact,
+};
 pub use conversations::{ConversationUpdate, CreatedConversation, NewConversation};
 pub use dynamodb::connection::{Pool, Timeouts};
-pub use messages::{CreatedMessage, MessageUpdate};
+pub use erasure::Erased;
+pub use files::{FileAction, FileObserver, Files, Upload};
+pub use identity_provider::IdentityProvider;
+pub use items::membership::ConversationList;
+pub use limits::{Budget, Limits};
+pub use messages::{CreatedMessage, MessageUpdate, NewMessage};
+pub use reports::CreatedReport;
 
+use access_cache::AccessCache;
 use activity::ActivityCache;
 use dynamodb::connection;
 use dynamodb::metering::Metering;
+use dynamodb::transaction::{self, Transaction};
 use participant_cache::ParticipantCache;
+use spending::Spending;
 
 use crate::error::{Cause, Result};
 use crate::time::Clock;
+use crate::username_rules::UsernameRules;
 
 /// Access to all data. Clones share their connections and caches.
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Client,
     tables: Arc<Tables>,
+    files: Option<Files>,
     timeouts: Timeouts,
     clock: Clock,
+    who_may_begin: WhoMayBegin,
+    username_rules: Arc<UsernameRules>,
+    limits: Limits,
+    identity_provider: Option<IdentityProvider>,
+    access_cache: Arc<AccessCache>,
     activity_cache: Arc<ActivityCache>,
+    spending: Arc<Spending>,
     participant_cache: Arc<ParticipantCache>,
 }
 
@@ -74,13 +124,18 @@ pub struct Store {
 #[derive(Clone, Debug)]
 pub struct Tables {
     messages: String,
+    attachments: String,
     inbox: String,
     conversations: String,
     memberships: String,
+    acquaintances: String,
     contacts: String,
     tokens: String,
     token_ids: String,
     idempotency: String,
+    reads: String,
+    reports: String,
+    audit: String,
 }
 
 impl Tables {
@@ -95,36 +150,53 @@ impl Tables {
         };
         Ok(Self {
             messages: name("MESSAGES_TABLE")?,
+            attachments: name("ATTACHMENTS_TABLE")?,
             inbox: name("INBOX_TABLE")?,
             conversations: name("CONVERSATIONS_TABLE")?,
             memberships: name("MEMBERSHIPS_TABLE")?,
+            acquaintances: name("ACQUAINTANCES_TABLE")?,
             contacts: name("CONTACTS_TABLE")?,
             tokens: name("TOKENS_TABLE")?,
             token_ids: name("TOKEN_IDS_TABLE")?,
             idempotency: name("IDEMPOTENCY_TABLE")?,
+            reads: name("READS_TABLE")?,
+            reports: name("REPORTS_TABLE")?,
+            audit: name("AUDIT_TABLE")?,
         })
     }
 }
 
 impl Store {
-    /// The store that the environment of a Lambda function describes: table names, region, credentials and
-    /// `DYNAMODB_ENDPOINT`. Returns its connection pool, too, which is empty.
+    /// The store that the environment of a Lambda function describes: table names, limits, region,
+    /// credentials, `DYNAMODB_ENDPOINT`, the rules for usernames and the identity provider. Returns its connection pool, too, which
+    /// is empty.
     ///
     /// # Errors
     ///
     /// Names the variable that is missing or invalid.
     pub fn from_env() -> Result<(Self, Pool), Cause> {
-        let tables = Tables::from_vars(|name| env::var(name).ok())?;
+        let var = |name: &str| env::var(name).ok();
+        let tables = Tables::from_vars(var)?;
+        let limits = Limits::from_vars(var)?;
         let (config, pool) = connection::from_env()?;
-        Ok((Self::new(&config, tables), pool))
+        let rules = UsernameRules::from_vars(var)?;
+        let store = Self::new(&config, tables)
+            .with_limits(limits)
+            .with_username_rules(rules)
+            .with_identity_provider(IdentityProvider::from_vars(var)?);
+        let store = match var("WHO_MAY_BEGIN") {
+            Some(text) => store.with_who_may_begin(text.parse()?),
+            None => store,
+        };
+        Ok((store, pool))
     }
 
-    /// A store with these tables and this SDK configuration.
+    /// A store with these tables and this SDK configuration, and without limits.
     #[must_use]
     pub fn new(config: &SdkConfig, tables: Tables) -> Self {
         let timeouts = Timeouts::default();
         let config = aws_sdk_dynamodb::config::Builder::from(config)
-            .interceptor(Metering)
+            .interceptor(Metering::new(&tables.contacts))
             .timeout_config(timeouts.config())
             .retry_config(connection::retries())
             .retry_partition(connection::retry_quota())
@@ -132,10 +204,43 @@ impl Store {
         Self {
             db: Client::from_conf(config),
             tables: Arc::new(tables),
+            files: None,
             timeouts,
             clock: Clock::system(),
+            who_may_begin: WhoMayBegin::default(),
+            username_rules: Arc::default(),
+            limits: Limits::default(),
+            identity_provider: None,
+            access_cache: Arc::default(),
             activity_cache: Arc::default(),
+            spending: Arc::default(),
             participant_cache: Arc::default(),
+        }
+    }
+
+    /// The same store with these limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        let spending = Arc::new(Spending::new(limits.budget, limits.key_budget));
+        Self {
+            limits,
+            spending,
+            ..self
+        }
+    }
+
+    /// Writes all items or none. Returns whether all conditions held.
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<bool> {
+        let outcome = transaction::transact(&self.db, items).await?;
+        Ok(matches!(outcome, Transaction::Committed))
+    }
+
+    /// The same store with these rules for usernames, instead of the default.
+    #[must_use]
+    pub fn with_username_rules(self, rules: UsernameRules) -> Self {
+        Self {
+            username_rules: Arc::new(rules),
+            ..self
         }
     }
 
@@ -164,18 +269,36 @@ impl Store {
         self.timeouts.request
     }
 
-    /// The same store as another function instance sees it: with an empty participant cache.
+    /// The same store as another function instance sees it: without what this one has read before, except
+    /// when contacts were last active.
     #[must_use]
     pub fn as_new_instance(&self) -> Self {
         Self {
+            identity_provider: self.new_identity_provider(),
+            access_cache: Arc::default(),
+            spending: Arc::new(self.spending.as_new_instance()),
             participant_cache: Arc::default(),
             ..self.clone()
+        }
+    }
+
+    /// The same store of a deployment with another rule for beginning conversations.
+    #[must_use]
+    pub fn with_who_may_begin(self, who_may_begin: WhoMayBegin) -> Self {
+        Self {
+            who_may_begin,
+            ..self
         }
     }
 
     /// The same store on a host with another clock, for tests.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
-        Self { clock, ..self }
+        let files = self.files.map(|files| files.with_clock(clock.clone()));
+        Self {
+            files,
+            clock,
+            ..self
+        }
     }
 }

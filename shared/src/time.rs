@@ -23,6 +23,13 @@ impl Micros {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         Self(self.0.saturating_sub(micros))
     }
+
+    /// The moment that is `duration` later.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(micros))
+    }
 }
 
 /// Unix seconds, which clients see and send.
@@ -39,6 +46,39 @@ impl From<Seconds> for Micros {
     /// The first microsecond of the second; at most [`Micros::MAX`].
     fn from(seconds: Seconds) -> Self {
         Self(seconds.0.saturating_mul(1_000_000).min(Micros::MAX.0))
+    }
+}
+
+/// A moment that a list is limited to: Unix seconds until the end of the year 9999.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct TimeBound(Seconds);
+
+impl TimeBound {
+    /// The last second of the year 9999, UTC.
+    const MAX: u64 = 253_402_300_799;
+}
+
+/// The number is not such a moment. It may be in milliseconds.
+#[derive(Debug, thiserror::Error)]
+#[error("must be Unix seconds, at most {max} (the end of the year 9999)", max = TimeBound::MAX)]
+pub struct InvalidTimeBound;
+
+impl TryFrom<u64> for TimeBound {
+    type Error = InvalidTimeBound;
+
+    fn try_from(seconds: u64) -> Result<Self, InvalidTimeBound> {
+        if seconds <= Self::MAX {
+            Ok(Self(Seconds(seconds)))
+        } else {
+            Err(InvalidTimeBound)
+        }
+    }
+}
+
+impl From<TimeBound> for Micros {
+    fn from(bound: TimeBound) -> Self {
+        bound.0.into()
     }
 }
 

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::characters::{InvalidLine, parse_line};
 use crate::id::TokenId;
 use crate::time::Seconds;
+
+/// The most valid tokens of a contact. Those that operators create count, but are not limited.
+pub const MAX_TOKENS: usize = 100;
 
 /// The longest label, in characters.
 const MAX_LABEL: usize = 100;
@@ -19,6 +23,10 @@ pub struct Token {
     pub created_at: Seconds,
     /// When it expires, if it does.
     pub expires_at: Option<Seconds>,
+    /// The token that it was created with; none if an operator created it.
+    pub issued_with: Option<TokenId>,
+    /// When it was last used, accurate to an hour; none before the first request.
+    pub last_used_at: Option<Seconds>,
 }
 
 /// A token that has just been created.
@@ -32,37 +40,37 @@ pub struct NewToken {
     pub secret: String,
 }
 
-/// Generates a secret: 256 random bits, in characters that RFC 6750 allows.
+/// What the secret of a token begins with, so that tools that search for leaked secrets find it.
+pub const TOKEN_PREFIX: &str = "citypay_";
+
+/// What the secret of a server key begins with.
+pub const KEY_PREFIX: &str = "citypay_sk_";
+
+/// Generates a secret: the prefix and 256 random bits, in characters that RFC 6750 allows.
 ///
 /// # Panics
 ///
 /// If the operating system has no random bytes.
 #[must_use]
-pub fn generate_secret() -> String {
+pub fn generate_secret(prefix: &str) -> String {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-    format!("citypay_{}", base16ct::lower::encode_string(&bytes))
+    format!("{prefix}{}", base16ct::lower::encode_string(&bytes))
 }
 
-/// The label of a token: up to 100 characters, no control characters.
+/// The label of a token: empty, or up to 100 characters in one line, in Unicode NFC and not all invisible.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Label(String);
 
-/// The text is not a label.
-#[derive(Debug, thiserror::Error)]
-#[error("must be at most {MAX_LABEL} characters, no control characters")]
-pub struct InvalidLabel;
-
 impl TryFrom<String> for Label {
-    type Error = InvalidLabel;
+    type Error = InvalidLine;
 
-    fn try_from(text: String) -> Result<Self, InvalidLabel> {
-        if text.chars().nth(MAX_LABEL).is_some() || text.contains(char::is_control) {
-            Err(InvalidLabel)
-        } else {
-            Ok(Self(text))
+    fn try_from(text: String) -> Result<Self, InvalidLine> {
+        if text.is_empty() {
+            return Ok(Self::default());
         }
+        parse_line(&text, MAX_LABEL).map(Self)
     }
 }
 

@@ -18,7 +18,12 @@ async fn a_new_participant_sees_earlier_messages_and_receives_later_ones() {
         0
     );
     assert_eq!(buzz.lists_messages("").await.texts(), ["before"]);
+    let before = buzz.lists_messages("").await.ids().remove(0);
+    let read = format!("read_up_to={before}");
+    let marked = buzz.updates_conversation(&read).await.is(200).json();
+    assert!(marked["last_message"]["read_at"].is_u64());
     assert!(buzz.lists_inbox("").await.texts().is_empty());
+    buzz.accepts().await;
     kevin.sends("after").await;
     assert_eq!(buzz.lists_messages("").await.texts(), ["after", "before"]);
     assert_eq!(buzz.lists_inbox("").await.texts(), ["after"]);
@@ -107,6 +112,9 @@ async fn concurrent_adds_are_all_applied() {
             .len(),
         22
     );
+    for one in &crowd {
+        one.within(kevin.conversation).accepts().await;
+    }
     kevin.sends("welcome").await;
     for one in &crowd {
         assert!(

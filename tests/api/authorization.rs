@@ -13,15 +13,23 @@ enum MessageOperation {
     MarkRead,
     EditMessage,
     DeleteMessage,
+    CreateAttachment,
+    GetAttachment,
+    DownloadAttachment,
+    AddAttachment,
+    DeleteAttachment,
+    ListAttachments,
 }
 
 use MessageOperation::{
-    AddReaction, CreateMessage, DeleteMessage, EditMessage, GetMessage, ListInbox, ListMessages,
-    MarkRead, RemoveReaction,
+    AddAttachment, AddReaction, CreateAttachment, CreateMessage, DeleteAttachment, DeleteMessage,
+    DownloadAttachment, EditMessage, GetAttachment, GetMessage, ListAttachments, ListInbox,
+    ListMessages, MarkRead, RemoveReaction,
 };
 
 impl MessageOperation {
-    async fn by(self, person: &Person, world: &World, id: &str) -> Response {
+    /// `file` is the id of an attachment of the message.
+    async fn by(self, person: &Person, world: &World, id: &str, file: &str) -> Response {
         let person = person.within(world.conversation);
         match self {
             ListMessages => person.lists_messages("").await,
@@ -33,13 +41,23 @@ impl MessageOperation {
             MarkRead => person.updates_message(id, "read=true").await,
             EditMessage => person.updates_message(id, "message=edited").await,
             DeleteMessage => person.deletes_message(id).await,
+            CreateAttachment => {
+                let form = "filename=a&file_size=1";
+                person.tries_to_create_attachment(form).await
+            }
+            GetAttachment => person.gets_attachment(file).await,
+            DownloadAttachment => person.gets_file(file).await,
+            // It is on the message already.
+            AddAttachment => person.adds_attachments(id, &[file]).await,
+            DeleteAttachment => person.deletes_attachment(file).await,
+            ListAttachments => person.lists_attachments("").await,
         }
     }
 }
 
 #[tokio::test]
 async fn message_operations_return_the_documented_status_for_each_role() {
-    const TABLE: [(MessageOperation, u16, u16, u16, u16); 9] = [
+    const TABLE: [(MessageOperation, u16, u16, u16, u16); 15] = [
         // operation, author, participant, outsider, anonymous
         (ListMessages, 200, 200, 404, 401),
         (ListInbox, 200, 200, 200, 401), // their own
@@ -50,6 +68,12 @@ async fn message_operations_return_the_documented_status_for_each_role() {
         (MarkRead, 200, 200, 404, 401),
         (EditMessage, 200, 403, 404, 401),
         (DeleteMessage, 204, 403, 404, 401),
+        (CreateAttachment, 201, 201, 404, 401),
+        (GetAttachment, 200, 200, 404, 401),
+        (DownloadAttachment, 302, 302, 404, 401),
+        (AddAttachment, 200, 403, 404, 401),
+        (DeleteAttachment, 204, 403, 404, 401),
+        (ListAttachments, 200, 200, 404, 401),
     ];
     let world = World::new().await;
     for (operation, author, participant, outsider, anonymous) in TABLE {
@@ -59,8 +83,10 @@ async fn message_operations_return_the_documented_status_for_each_role() {
             (&world.kate, participant),
             (&world.kevin, author),
         ] {
-            let id = world.kevin.sends("It’s mine").await;
-            let response = operation.by(person, &world, &id).await;
+            let file = world.kevin.uploads("a", b"x").await;
+            let sent = world.kevin.tries_to_send_files("It’s mine", &[&file]).await;
+            let id = sent.is(201).json()["id"].as_str().unwrap().to_owned();
+            let response = operation.by(person, &world, &id, &file).await;
             assert_eq!(
                 response.status.as_u16(),
                 status,
@@ -89,7 +115,9 @@ async fn message_operations_return_the_documented_status_for_each_role() {
 #[tokio::test]
 async fn a_non_participant_gets_the_same_404_for_existing_and_unknown_messages() {
     let world = World::new().await;
-    let id = world.kevin.sends("secret").await;
+    let file = world.kevin.uploads("secret", b"x").await;
+    let sent = world.kevin.tries_to_send_files("secret", &[&file]).await;
+    let id = sent.is(201).json()["id"].as_str().unwrap().to_owned();
     let never = format!("000000000{}", world.conversation);
     for operation in [
         GetMessage,
@@ -97,10 +125,19 @@ async fn a_non_participant_gets_the_same_404_for_existing_and_unknown_messages()
         MarkRead,
         EditMessage,
         DeleteMessage,
+        GetAttachment,
+        DownloadAttachment,
+        DeleteAttachment,
     ] {
         let mut bodies = Vec::new();
-        for id in [&id, &never, "0000000000000000000000000", "nonsense"] {
-            let mut body = operation.by(&world.buzz, &world, id).await.is(404).json();
+        for (id, file) in [
+            (id.as_str(), file.as_str()),
+            (&never, &never),
+            ("0000000000000000000000000", "0000000000000000000000000"),
+            ("nonsense", "nonsense"),
+        ] {
+            let response = operation.by(&world.buzz, &world, id, file).await;
+            let mut body = response.is(404).json();
             body["request_id"].take();
             bodies.push(body);
         }
@@ -173,12 +210,14 @@ enum OtherOperation {
     ListTokens,
     CreateToken,
     RevokeToken,
+    RevokeTokens,
 }
 
 use OtherOperation::{
     AddParticipant, CreateConversation, CreateToken, FindContact, GetContact, GetConversation,
     GetMe, LeaveConversation, ListContacts, ListConversations, ListTokens, MuteConversation,
-    ReadUpTo, RemoveParticipant, RemoveSelf, RenameConversation, RevokeToken, UpdateMe,
+    ReadUpTo, RemoveParticipant, RemoveSelf, RenameConversation, RevokeToken, RevokeTokens,
+    UpdateMe,
 };
 
 impl OtherOperation {
@@ -224,13 +263,14 @@ impl OtherOperation {
             ListTokens => person.gets("/v1/tokens").await,
             CreateToken => person.posts("/v1/tokens", "label=a").await,
             RevokeToken => person.revokes_token(token).await,
+            RevokeTokens => person.revokes_other_tokens().await,
         }
     }
 }
 
 #[tokio::test]
 async fn other_operations_return_the_documented_status_for_each_role() {
-    const TABLE: [(OtherOperation, u16, u16, u16, u16); 18] = [
+    const TABLE: [(OtherOperation, u16, u16, u16, u16); 19] = [
         // operation, creator, participant, outsider, anonymous
         (ListConversations, 200, 200, 200, 401), // their own
         (CreateConversation, 201, 201, 201, 401),
@@ -250,16 +290,24 @@ async fn other_operations_return_the_documented_status_for_each_role() {
         (ListTokens, 200, 200, 200, 401), // their own
         (CreateToken, 201, 201, 201, 401),
         (RevokeToken, 204, 404, 404, 401),
+        (RevokeTokens, 204, 204, 204, 401), // their own
     ];
-    let world = World::new().await;
-    let outsider = world.new_person("outsider").await;
-    for (operation, creator, participant, outsider_status, anonymous) in TABLE {
-        for (person, status) in [
-            (&world.anonymous, anonymous),
-            (&outsider, outsider_status),
-            (&world.kate, participant),
-            (&world.kevin, creator),
+    for (operation, creator, participant, outsider, anonymous) in TABLE {
+        for (role, status) in [
+            ("anonymous", anonymous),
+            ("outsider", outsider),
+            ("participant", participant),
+            ("creator", creator),
         ] {
+            // Another world each time: who has left cannot be asked again.
+            let world = World::new().await;
+            let outsider = world.new_person("outsider").await;
+            let person = match role {
+                "anonymous" => &world.anonymous,
+                "outsider" => &outsider,
+                "participant" => &world.kate,
+                _ => &world.kevin,
+            };
             let kevin = world
                 .kevin
                 .creates_conversation(&[&world.kate, &world.linnie], "name=Home")
@@ -273,11 +321,10 @@ async fn other_operations_return_the_documented_status_for_each_role() {
                 kevin.gets("/v1/tokens").await.ids(),
             );
             let response = operation.by(person, &world, &kevin, &message, token).await;
-            let who = &person.username;
             assert_eq!(
                 response.status.as_u16(),
                 status,
-                "{operation:?} by {who}: {response:?}"
+                "{operation:?} by {role}: {response:?}"
             );
             if status >= 400 {
                 let mut after = (
@@ -287,7 +334,7 @@ async fn other_operations_return_the_documented_status_for_each_role() {
                 // A rejected request updates `last_active_at` of the caller, too.
                 after.0["contacts"] = before.0["contacts"].clone();
                 after.0["last_message"]["contact"] = before.0["last_message"]["contact"].clone();
-                assert_eq!(after, before, "{operation:?} by {who} changed something");
+                assert_eq!(after, before, "{operation:?} by {role} changed something");
             }
         }
     }

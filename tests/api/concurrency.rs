@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
-use crate::harness::World;
+use crate::harness::{Person, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_concurrent_reactions_are_all_stored() {
@@ -214,4 +214,81 @@ async fn a_send_marks_earlier_messages_as_read_despite_concurrent_sends() {
         let unread = world.kate.gets_conversation().await.json()["unread_count"].clone();
         assert!(unread == 0 || unread == 1, "{unread}");
     }
+}
+
+/// Issues tokens in a chain until one is refused. Returns them.
+async fn issues_a_chain(token: &Person) -> Vec<Person> {
+    let mut issued = Vec::new();
+    while issued.len() < 10 {
+        let latest = issued.last().unwrap_or(token);
+        let response = latest.posts("/v1/tokens", "").await;
+        if response.status == 401 || response.status == 409 {
+            break;
+        }
+        let secret = response.is(201).json()["token"].clone();
+        issued.push(token.with_token(secret.as_str().unwrap()));
+    }
+    issued
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_survives_the_revocation_of_the_one_that_issued_it() {
+    let world = World::new().await;
+    let mut interrupted = 0;
+    for round in 0..api_tests::cases(20, 100) {
+        let (id, parent) = world.kevin.creates_token("").await;
+        let (_, child) = parent.creates_token("").await;
+        let chains = join_all([&parent, &child, &child].map(issues_a_chain));
+        let revoke = async {
+            // It begins at different times.
+            for _ in 0..round % 20 {
+                world.kevin.gets("/v1/nothing").await.is(404);
+            }
+            if round % 2 == 0 {
+                world.kevin.revokes_token(&id).await
+            } else {
+                world.kevin.revokes_other_tokens().await
+            }
+        };
+        let (chains, revoked) = tokio::join!(chains, revoke);
+        revoked.is(204);
+        let issued: Vec<_> = chains.into_iter().flatten().collect();
+        if (1..30).contains(&issued.len()) {
+            interrupted += 1;
+        }
+        for token in issued.iter().chain([&parent, &child]) {
+            token.gets("/v1/me").await.fails(401, "token_invalid", ());
+        }
+        let left = world.kevin.gets("/v1/tokens?limit=100").await.ids();
+        assert_eq!(left.len(), 1, "round {round}");
+    }
+    assert!(
+        interrupted > 0,
+        "the revocations come too late or too early"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_requests_exceed_the_number_of_tokens_at_most_by_their_own_number() {
+    const CONCURRENT: usize = 20;
+    let world = World::new().await;
+    for _ in 1..95 {
+        world.kevin.creates_token("").await;
+    }
+    let requests = (0..CONCURRENT).map(|_| world.kevin.posts("/v1/tokens", ""));
+    let responses = join_all(requests).await;
+    let statuses: Vec<_> = responses.iter().map(|response| response.status).collect();
+    let created = statuses.iter().filter(|status| **status == 201).count();
+    assert!((5..=CONCURRENT).contains(&created), "{statuses:?}");
+    assert!(
+        statuses
+            .iter()
+            .all(|status| [201, 409].contains(&status.as_u16())),
+        "{statuses:?}"
+    );
+    world
+        .kevin
+        .posts("/v1/tokens", "")
+        .await
+        .fails(409, "too_many_tokens", ());
 }

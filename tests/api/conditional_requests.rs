@@ -63,6 +63,23 @@ async fn every_change_of_a_message_changes_its_etag() {
 }
 
 #[tokio::test]
+async fn read_up_to_changes_the_etag_but_not_the_version() {
+    let world = World::active().await;
+    let sent = world.kevin.tries_to_send("hello").await.is(201);
+    let id = sent.json()["id"].as_str().unwrap().to_owned();
+    let tag = sent.header("etag");
+    let read = format!("read_up_to={id}");
+    world.kate.updates_conversation(&read).await.is(200);
+    let response = gets_if_none_match(&world.kevin, &id, tag).await.is(200);
+    assert!(response.json()["read_at"].is_u64());
+    let edited = world
+        .kevin
+        .updates_message_if_match(&id, tag, "message=edited")
+        .await;
+    edited.is(200);
+}
+
+#[tokio::test]
 async fn a_profile_update_of_the_author_changes_the_etag_but_not_the_version() {
     let world = World::active().await;
     let id = world.kevin.sends("hello").await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Json, World};
+use crate::harness::{Json, Person, World};
 
 #[tokio::test]
 async fn a_new_conversation_has_the_creator_and_the_given_participants() {
@@ -28,10 +28,12 @@ async fn a_new_conversation_has_the_creator_and_the_given_participants() {
         .collect();
     let expected = [
         "archived_at",
+        "closed_at",
         "contacts",
         "created_at",
         "id",
         "is_muted",
+        "is_pending",
         "is_pinned",
         "last_active_at",
         "last_message",
@@ -51,7 +53,12 @@ async fn a_new_conversation_has_the_creator_and_the_given_participants() {
         .map(|contact| contact["id"].clone())
         .collect();
     assert_eq!(json!(ids), json!(participants));
-    for person in [kevin, &world.kate, &world.buzz] {
+    // Kevin knows Kate, and does not know Buzz.
+    for (person, list) in [
+        (kevin, ""),
+        (&world.kate, ""),
+        (&world.buzz, "pending=true"),
+    ] {
         let seen = person
             .within(id.parse().unwrap())
             .gets_conversation()
@@ -59,9 +66,10 @@ async fn a_new_conversation_has_the_creator_and_the_given_participants() {
             .is(200)
             .json();
         assert_eq!((&seen["id"], &seen["name"]), (&json!(id), &json!("Home")));
+        assert_eq!(seen["is_pending"], json!(!list.is_empty()));
         assert!(
             person
-                .lists_conversations("")
+                .lists_conversations(list)
                 .await
                 .ids()
                 .contains(&id.to_owned())
@@ -75,7 +83,7 @@ async fn participants_are_given_by_username_in_any_case_or_by_id_in_a_form_or_js
     let name = world.kate.username.to_uppercase();
     let form = format!(
         "participants[]={name}&participants[]={}&name=a",
-        world.buzz.id
+        world.linnie.id
     );
     let by_form = world
         .kevin
@@ -83,7 +91,8 @@ async fn participants_are_given_by_username_in_any_case_or_by_id_in_a_form_or_js
         .await
         .is(201)
         .json();
-    let object = json!({"participants": [name, world.buzz.id, world.kevin.username], "name": "a"});
+    let object =
+        json!({"participants": [name, world.linnie.id, world.kevin.username], "name": "a"});
     let by_json = world
         .kevin
         .posts("/v1/conversations", Json(object))
@@ -155,27 +164,53 @@ async fn concurrent_requests_of_two_contacts_create_one_conversation() {
 }
 
 #[tokio::test]
-async fn two_contacts_get_a_new_conversation_after_one_left_or_the_first_was_named() {
+async fn after_leaving_a_conversation_of_two_a_contact_can_begin_a_new_one() {
     let world = World::new().await;
     let first = world.kevin.creates_conversation(&[&world.kate], "").await;
-    world
-        .kate
-        .within(first.conversation)
-        .leaves_conversation()
-        .await
-        .is(204);
-    let second = world.kevin.creates_conversation(&[&world.kate], "").await;
+    let kate = world.kate.within(first.conversation);
+    kate.leaves_conversation().await.is(204);
+    let second = world.kate.creates_conversation(&[&world.kevin], "").await;
     assert_ne!(first.conversation, second.conversation);
-    second
-        .updates_conversation("name=Now with a name")
+    let again = world
+        .kevin
+        .tries_to_create_conversation(&[&world.kate], "")
         .await
-        .is(200);
-    let third = world.kate.creates_conversation(&[&world.kevin], "").await;
-    assert_ne!(second.conversation, third.conversation);
-    assert_eq!(
-        second.gets_conversation().await.is(200).json()["name"],
-        "Now with a name"
-    );
+        .is(200)
+        .json();
+    assert_eq!(again["id"], json!(second.conversation));
+}
+
+#[tokio::test]
+async fn a_conversation_of_two_cannot_become_a_group() {
+    let world = World::new().await;
+    let kevin = world.kevin.creates_conversation(&[&world.kate], "").await;
+    let kate = world.kate.within(kevin.conversation);
+    let stranger = world.new_person("stranger").await;
+    let pending = stranger.creates_conversation(&[&world.kate], "").await;
+    let asked = world.kate.within(pending.conversation);
+    let stay_two = async |people: &[&Person]| {
+        for person in people {
+            let named = person.updates_conversation("name=Group").await;
+            named.fails(403, "conversation_of_two", "name");
+            for response in [
+                person.adds_participant(&world.linnie).await,
+                person.removes_participant(&world.kate).await,
+            ] {
+                response.fails(403, "conversation_of_two", ());
+            }
+        }
+    };
+    // Neither by the creator, nor by the other, nor before having accepted, nor after one of the two has left.
+    stay_two(&[&kevin, &pending]).await;
+    for person in [&kate, &asked] {
+        let named = person.updates_conversation("name=Group").await;
+        named.fails(403, "conversation_of_two", "name");
+        let added = person.adds_participant(&world.linnie).await;
+        added.fails(403, "conversation_of_two", ());
+    }
+    kate.sends("private").await;
+    kate.leaves_conversation().await.is(204);
+    stay_two(&[&kevin]).await;
 }
 
 #[tokio::test]
@@ -190,6 +225,50 @@ async fn a_conversation_with_only_the_creator_is_allowed() {
             .len(),
         1
     );
+}
+
+#[tokio::test]
+async fn a_name_that_is_invisible_or_affects_what_is_next_to_it_returns_400() {
+    let world = World::new().await;
+    for (name, culprit) in [
+        ("%00", "U+0000"),
+        ("a%0Ab", "U+000A"),
+        ("a%E2%80%AEb", "U+202E"),
+        ("a%E2%81%A7b", "U+2067"),
+        ("a%E2%80%A8b", "U+2028"),
+        ("a%E2%80%A9b", "U+2029"),
+        ("a%EE%80%80b", "U+E000"),
+        ("a%CD%B8b", "U+0378"),
+        ("%E2%80%8B", "invisible"),
+        ("%E3%85%A4+", "invisible"),
+    ] {
+        let form = format!("name={name}");
+        let others = [&world.kate];
+        let created = world
+            .kevin
+            .tries_to_create_conversation(&others, &form)
+            .await;
+        let refused = created.fails(400, "parameter_invalid", "name").json();
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.contains(culprit), "{name}: {message}");
+        let renamed = world.kevin.updates_conversation(&form).await;
+        renamed.fails(400, "parameter_invalid", "name");
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_stored_in_nfc() {
+    let world = World::new().await;
+    let others = [&world.kate];
+    let kevin = world
+        .kevin
+        .creates_conversation(&others, "name=Cafe%CC%81")
+        .await;
+    assert_eq!(kevin.gets_conversation().await.json()["name"], "Café");
+    let renamed = kevin
+        .updates_conversation("name=%E1%84%92%E1%85%A1%E1%86%AB")
+        .await;
+    assert_eq!(renamed.is(200).json()["name"], "한");
 }
 
 #[tokio::test]

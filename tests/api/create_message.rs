@@ -54,7 +54,9 @@ async fn a_text_is_returned_unchanged() {
     for text in [
         " spaces ",
         "a+b&c=d%20",
-        "\u{0}\u{1}\n\t",
+        "a\u{0}\u{1}\n\t",
+        "e\u{301}",
+        "\u{202E}a\u{2028}\u{E000}",
         "‘quotes’ \"quotes\" \\",
         "👩‍👩‍👧‍👦",
         "<script>",
@@ -68,9 +70,17 @@ async fn a_text_is_returned_unchanged() {
 }
 
 #[tokio::test]
-async fn a_blank_text_returns_400() {
+async fn an_invisible_text_returns_400() {
     let world = World::new().await;
-    for text in ["", " ", "\n\t", "\u{3000}"] {
+    for text in [
+        "",
+        " ",
+        "\n\t",
+        "\u{3000}",
+        "\0",
+        "\u{200B}\u{2060}",
+        "\u{3164}",
+    ] {
         world
             .kevin
             .tries_to_send(text)
@@ -95,7 +105,7 @@ async fn a_missing_conversation_or_text_returns_400() {
         .kevin
         .posts("/v1/messages", Json(null))
         .await
-        .fails(400, "parameter_invalid", "message");
+        .fails(400, "parameter_missing", "message");
     world
         .kevin
         .posts("/v1/messages", ())
@@ -104,7 +114,7 @@ async fn a_missing_conversation_or_text_returns_400() {
 }
 
 #[tokio::test]
-async fn attachments_return_400() {
+async fn attachments_that_are_no_ids_return_400() {
     let world = World::new().await;
     let form = format!(
         "conversation_id={}&message=hi&attachments[]=x",
@@ -114,7 +124,7 @@ async fn attachments_return_400() {
         .kevin
         .posts("/v1/messages", form)
         .await
-        .fails(400, "parameter_unknown", "attachments");
+        .fails(400, "parameter_invalid", "attachments[]");
 }
 
 #[tokio::test]

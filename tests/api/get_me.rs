@@ -20,9 +20,11 @@ async fn the_callers_contact_is_returned_with_its_phone_number() {
     let expected = [
         "avatar_url",
         "created_at",
+        "external_id",
         "id",
         "last_active_at",
         "phone_number",
+        "suspended_at",
         "username",
     ];
     assert_eq!(keys, BTreeSet::from(expected));

@@ -1,31 +1,49 @@
 //! The test fixture: an API, a conversation of three participants, and a contact outside of it.
 
 mod chaos;
+pub mod contract;
 mod forward;
-mod host;
+pub mod host;
+pub mod issuer;
 mod logs;
 mod person;
 mod proxy;
 mod response;
+pub mod s3;
+mod s3_chaos;
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
+use std::time::Duration;
 
+use dynoxide::ImportOptions;
 use dynoxide::types::AttributeValue;
+use local_stack::client::Client;
 use local_stack::stack::Stack;
+use serde_json::{Value, json};
 use shared::Store;
 use shared::caller::Caller;
-use shared::id::{ContactId, ConversationId};
+use shared::id::{AttachmentId, ContactId, ConversationId};
+use shared::key::Scope;
 use shared::message::Text;
-use shared::store::{Admin, NewContact};
+use shared::store::{Admin, ContactProfile, Inconsistency, NewContact};
 use shared::time::{Clock, Micros};
 use shared::token::Label;
 
 pub use chaos::Chaos;
-use host::{Host, serve};
+pub use host::Host;
+pub use host::serve;
 pub use logs::all as whole_log;
 pub use person::{Body, Json, Person};
 pub use proxy::{Fault, Proxy};
 pub use response::{Cost, Response};
+pub use s3_chaos::S3Chaos;
+
+/// The HTTP client of everybody. A connection must not outlive the runtime of its test.
+fn client() -> &'static Client {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(|| Client::new(0).unwrap())
+}
 
 /// An API per test, or the one at `API_URL`.
 pub struct World {
@@ -64,11 +82,16 @@ impl World {
     }
 
     /// A world in which every contact was active within the last minute, so that requests do not write
-    /// `last_active_at`.
+    /// `last_active_at`, and used the functions for messages (except for sending), so that these read data in
+    /// parallel with token and conversation.
     pub async fn active() -> Self {
         let world = Self::new().await;
         for person in [&world.kevin, &world.kate, &world.linnie, &world.buzz] {
-            person.gets("/v1/me").await.is(200);
+            let unknown = format!("000000000{}", person.conversation);
+            person.lists_messages("").await.is(200);
+            person.gets_message(&unknown).await.is(404);
+            person.updates_message(&unknown, "read=true").await.is(404);
+            person.deletes_message(&unknown).await.is(204);
         }
         world
     }
@@ -111,10 +134,103 @@ impl World {
         &self.stack().engine
     }
 
-    fn stack(&self) -> &Stack {
+    /// The files of attachments.
+    pub fn bucket(&self) -> &local_stack::bucket::Bucket {
+        &self.stack().bucket
+    }
+
+    /// The local stack.
+    pub fn stack(&self) -> &Stack {
         self.stack
             .as_ref()
             .expect("only tests in local:: use the local stack")
+    }
+
+    /// Handles all changes of tables, and deletes what has expired.
+    pub async fn settles(&self) {
+        self.settles_with(&self.store).await.unwrap();
+    }
+
+    /// The same while S3 is unavailable.
+    pub async fn settles_without_s3(&self) -> Result<(), local_stack::Error> {
+        self.settles_with(&host::without_s3(self.store.clone()))
+            .await
+    }
+
+    async fn settles_with(&self, store: &Store) -> Result<(), local_stack::Error> {
+        let stack = self.stack();
+        stack.handle_changes(&stack.gateway(store)?).await
+    }
+
+    /// Deletes all attachments directly, and their files.
+    pub async fn removes_all_files(&self) {
+        for item in self.items("AttachmentsTable") {
+            let id = AttachmentId::new(
+                Micros(item["created_at"]["N"].as_str().unwrap().parse().unwrap()),
+                item["conversation_id"]["S"]
+                    .as_str()
+                    .unwrap()
+                    .parse()
+                    .unwrap(),
+            );
+            self.deletes_attachment(id);
+        }
+        self.settles().await;
+        assert!(self.files().is_empty());
+    }
+
+    /// Deletes an attachment directly.
+    pub fn deletes_attachment(&self, id: AttachmentId) {
+        let key = [
+            (
+                "conversation_id",
+                AttributeValue::S(id.conversation().to_string()),
+            ),
+            (
+                "created_at",
+                AttributeValue::N(id.created_at().0.to_string()),
+            ),
+        ];
+        self.delete_item("AttachmentsTable", &key);
+    }
+
+    /// All items of a table.
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let request = serde_json::from_value(json!({ "TableName": table })).unwrap();
+        let found = self.engine().database().scan(request).unwrap();
+        let found = serde_json::to_value(found).unwrap()["Items"].take();
+        found.as_array().unwrap().clone()
+    }
+
+    /// Puts items into a table directly.
+    pub fn import_items(&self, table: &str, items: Vec<Value>) {
+        let count = items.len();
+        let items = items.into_iter().map(serde_json::from_value);
+        let items = items.collect::<Result<_, _>>().unwrap();
+        let database = self.engine().database();
+        let imported = database.import_items(table, items, ImportOptions::default());
+        assert_eq!(imported.unwrap().items_imported, count);
+    }
+
+    /// Updates an attachment directly.
+    pub fn updates_attachment(&self, id: AttachmentId, expression: &str, values: &Value) {
+        let update = json!({
+            "TableName": "AttachmentsTable",
+            "Key": {
+                "conversation_id": {"S": id.conversation()},
+                "created_at": {"N": id.created_at().0.to_string()},
+            },
+            "UpdateExpression": expression,
+            "ConditionExpression": "attribute_exists(contact_id)",
+            "ExpressionAttributeValues": values,
+        });
+        let update = serde_json::from_value(update).unwrap();
+        self.engine().database().update_item(update).unwrap();
+    }
+
+    /// The keys of all files.
+    pub fn files(&self) -> Vec<String> {
+        self.bucket().keys().unwrap()
     }
 
     /// Deletes an item from a table directly.
@@ -138,13 +254,28 @@ impl World {
         Host::new(self.stack())
     }
 
+    /// What `cargo ops doctor` finds in an hour, when nothing is in flight anymore.
+    pub async fn inconsistencies(&self) -> Vec<Inconsistency> {
+        self.inconsistencies_in(Duration::from_hours(1)).await
+    }
+
+    /// What `cargo ops doctor` finds later.
+    pub async fn inconsistencies_in(&self, time: Duration) -> Vec<Inconsistency> {
+        let later = Clock::system().now().after(time);
+        let store = self.store.clone().with_clock(Clock::new(move || later));
+        // S3 keeps its own time.
+        let store = store.with_files(self.store.files().cloned());
+        let report = Admin::new(store).check().await.unwrap();
+        report.inconsistencies().cloned().collect()
+    }
+
     /// Sends a message with this time as `created_at`. Returns its id.
     pub async fn message_sent_at(&self, person: &Person, moment: Micros, text: &str) -> String {
         let store = self.store.clone().with_clock(Clock::new(move || moment));
         let text = Text::try_from(text.to_owned()).unwrap();
         let caller = Caller::with_token(&person.token);
         store
-            .create_message(&caller, person.conversation, text, None)
+            .create_message(&caller, person.conversation, text.into(), None)
             .await
             .unwrap()
             .message
@@ -152,9 +283,25 @@ impl World {
             .to_string()
     }
 
+    /// Issues a server key with these scopes.
+    pub async fn new_server(&self, scopes: &[Scope]) -> Person {
+        let admin = Admin::new(self.store().clone());
+        let scopes = scopes.iter().copied().collect();
+        let issued = admin.issue_key(Label::default(), scopes, None).await;
+        self.anonymous.with_token(&issued.unwrap().secret)
+    }
+
     /// Creates a contact that participates in no conversation.
     pub async fn new_person(&self, name: &str) -> Person {
         let person = Person::new(&self.kevin.url, name, self.conversation);
+        self.create_contact(&person).await;
+        person
+    }
+
+    /// Creates a contact with this username.
+    pub async fn new_person_named(&self, username: &str) -> Person {
+        let mut person = Person::new(&self.kevin.url, username, self.conversation);
+        username.clone_into(&mut person.username);
         self.create_contact(&person).await;
         person
     }
@@ -184,9 +331,12 @@ impl World {
     async fn create_contact(&self, person: &Person) {
         let contact = NewContact {
             id: person.id,
-            username: person.username.clone().try_into().unwrap(),
-            phone_number: Some(person.phone_number().try_into().unwrap()),
-            avatar_url: None,
+            profile: ContactProfile {
+                username: person.username.clone().try_into().unwrap(),
+                phone_number: Some(person.phone_number().try_into().unwrap()),
+                avatar_url: None,
+                external_id: None,
+            },
             last_active_at: None,
             created_at: Clock::system().now(),
         };

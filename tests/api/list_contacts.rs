@@ -20,11 +20,15 @@ async fn contacts_are_the_other_participants_of_the_callers_conversations() {
             .ids()
             .is_empty()
     );
-    world.kevin.creates_conversation(&[&world.buzz], "").await;
-    world
+    let two = world.kevin.creates_conversation(&[&world.buzz], "").await;
+    let three = world
         .kevin
         .creates_conversation(&[&world.kate, &world.buzz], "")
         .await;
+    assert!(world.buzz.gets("/v1/contacts").await.ids().is_empty());
+    for conversation in [two.conversation, three.conversation] {
+        world.buzz.within(conversation).accepts().await;
+    }
     assert_eq!(world.buzz.gets("/v1/contacts").await.ids().len(), 2);
     let first = world.kevin.gets("/v1/contacts?limit=2").await.is(200);
     assert_eq!(first.json()["has_more"], true);

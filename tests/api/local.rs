@@ -3,17 +3,34 @@
 //! If `API_URL` names an API that runs elsewhere, skip them with `--skip local::`.
 
 mod activity;
+mod attachment_faults;
+mod attachments;
+mod budget;
 mod cleanup;
 mod clock_skew;
+mod consent;
+mod contract;
 mod cost;
 mod demo_data;
 mod dynamodb_errors;
-mod fault_injection;
+mod erase_contact;
 mod gateway;
+mod jwt;
+mod last_release;
 mod leaving;
 mod log;
+mod membership_faults;
+mod message_faults;
 mod model;
 mod paging;
+mod presigned_urls;
 mod properties;
+mod quotas;
+mod reads;
 mod reference;
+mod refusals;
 mod retry_quota;
+mod seeds;
+mod tokens;
+mod unread_counts;
+mod usernames;

@@ -242,3 +242,22 @@ async fn a_body_on_get_and_a_query_on_post_return_400() {
         .await;
     query_on_post.fails(400, "malformed_request", ());
 }
+
+/// To JSON Schema, 3600.0 is an integer.
+#[tokio::test]
+async fn a_whole_number_in_json_may_be_written_with_a_fraction_of_zero() {
+    let world = World::new().await;
+    for (seconds, is_whole) in [("3600.0", true), ("36e2", true), ("3600.5", false)] {
+        let body = format!(r#"{{"expires_in": {seconds}}}"#);
+        let body = ("application/json", body.as_bytes());
+        let response = world.kevin.posts("/v1/tokens", body).await;
+        if is_whole {
+            let token = response.is(201).json();
+            let lifetime =
+                token["expires_at"].as_u64().unwrap() - token["created_at"].as_u64().unwrap();
+            assert_eq!(lifetime, 3600, "{seconds}");
+        } else {
+            response.fails(400, "parameter_invalid", "expires_in");
+        }
+    }
+}

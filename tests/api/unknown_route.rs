@@ -35,6 +35,7 @@ async fn an_unsupported_method_returns_405_with_allow() {
         (Method::DELETE, "/v1/messages", "GET, POST"),
         (Method::PATCH, "/v1/messages/x", "GET, PUT, DELETE"),
         (Method::POST, "/v1/messages/x", "GET, PUT, DELETE"),
+        (Method::PUT, "/v1/tokens", "GET, POST, DELETE"),
     ] {
         let response = world.kevin.requests(method, path, &[], ()).await;
         assert_eq!(

@@ -45,6 +45,63 @@ async fn read_up_to_marks_earlier_messages_of_others_as_read_once() {
 }
 
 #[tokio::test]
+async fn read_up_to_a_deleted_message_marks_those_before_it() {
+    let world = World::new().await;
+    let first = world.kevin.sends("1").await;
+    let deleted = world.kevin.sends("2").await;
+    let third = world.kevin.sends("3").await;
+    world.kevin.deletes_message(&deleted).await.is(204);
+    let read = format!("read_up_to={deleted}");
+    let marked = world.kate.updates_conversation(&read).await.is(200).json();
+    assert_eq!(marked["unread_count"], 1);
+    assert_eq!(marked["last_message"]["read_at"], Value::Null);
+    let read_at = async |id: &str| world.kevin.gets_message(id).await.json()["read_at"].clone();
+    assert!(read_at(&first).await.is_u64());
+    assert_eq!(read_at(&third).await, Value::Null);
+    let before_all = format!("000000000{}", world.conversation);
+    let read = format!("read_up_to={before_all}");
+    let nothing = world.linnie.updates_conversation(&read).await.is(200);
+    assert_eq!(nothing.json()["unread_count"], 2);
+}
+
+#[tokio::test]
+async fn read_up_to_shows_on_the_message_wherever_it_is_returned() {
+    let world = World::new().await;
+    let sent = world.kevin.sends_with_key("key", "hello").await.is(201);
+    let id = sent.json()["id"].as_str().unwrap().to_owned();
+    let read = format!("read_up_to={id}");
+    let marked = world.kate.updates_conversation(&read).await.is(200).json();
+    let message = marked["last_message"].clone();
+    assert!(message["read_at"].is_u64());
+    assert_eq!(message["updated_at"], message["read_at"]);
+    let kevin = &world.kevin;
+    for other in [
+        kevin.gets_message(&id).await.is(200).json(),
+        kevin.lists_messages("").await.is(200).json()["data"][0].clone(),
+        kevin.lists_inbox("").await.is(200).json()["data"][0].clone(),
+        kevin.gets_conversation().await.is(200).json()["last_message"].clone(),
+        kevin.lists_conversations("").await.is(200).json()["data"][0]["last_message"].clone(),
+        kevin.sends_with_key("key", "hello").await.is(201).json(),
+        kevin
+            .updates_message(&id, "message=hello")
+            .await
+            .is(200)
+            .json(),
+        world
+            .linnie
+            .updates_message(&id, "read=true")
+            .await
+            .is(200)
+            .json(),
+    ] {
+        assert_eq!(other["read_at"], message["read_at"], "{other}");
+        assert_eq!(other["updated_at"], message["updated_at"], "{other}");
+    }
+    let edited = kevin.updates_message(&id, "message=edited").await.is(200);
+    assert_eq!(edited.json()["read_at"], message["read_at"]);
+}
+
+#[tokio::test]
 async fn read_up_to_does_not_cover_messages_sent_later() {
     let world = World::new().await;
     let id = world.kevin.sends("1").await;

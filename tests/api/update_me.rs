@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use shared::id::ContactId;
+
 use crate::harness::{Json, World};
 
 #[tokio::test]
@@ -99,7 +101,7 @@ async fn a_new_username_appears_immediately_in_messages_and_reactions() {
 }
 
 #[tokio::test]
-async fn a_username_in_use_returns_409_in_any_case_until_it_is_released() {
+async fn a_username_in_use_or_given_up_returns_409_in_any_case() {
     let world = World::new().await;
     let name = format!("Shared.{}", world.kevin.id);
     world
@@ -127,9 +129,69 @@ async fn a_username_in_use_returns_409_in_any_case_until_it_is_released() {
         .is(200)
         .json();
     assert_eq!(cased["username"], name.to_uppercase());
-    let free = format!("username={}", world.kevin.username);
-    world.kevin.puts("/v1/me", free).await.is(200);
-    world.kate.puts("/v1/me", upper).await.is(200);
+    let old = format!("username={}", world.kevin.username);
+    let given_up = world.kate.puts("/v1/me", old.as_str()).await;
+    given_up.fails(409, "username_taken", "username");
+    world.kevin.puts("/v1/me", old).await.is(200);
+    let given_up = world.kate.puts("/v1/me", upper).await;
+    given_up.fails(409, "username_taken", "username");
+}
+
+#[tokio::test]
+async fn a_reserved_username_or_one_of_the_shape_of_an_id_returns_400() {
+    let world = World::new().await;
+    let like_id = world.kate.id.to_string();
+    for (username, reason) in [
+        ("admin", "reserved"),
+        ("Support", "reserved"),
+        ("EVERYONE", "reserved"),
+        (like_id.as_str(), "shape of an id"),
+        ("0000000000000000", "shape of an id"),
+    ] {
+        let form = format!("username={username}&phone_number=1");
+        let refused = world.kevin.puts("/v1/me", form).await;
+        let error = refused.fails(400, "parameter_invalid", "username").json();
+        assert!(
+            error["message"].as_str().unwrap().contains(reason),
+            "{error}"
+        );
+    }
+    let kevin = world.kevin.gets("/v1/me").await.json();
+    assert_eq!(
+        kevin["phone_number"],
+        world.kevin.phone_number(),
+        "unchanged"
+    );
+    for username in ["admin.", "16-characters-no"] {
+        let form = format!("username={username}{}", &like_id[..4]);
+        world.kevin.puts("/v1/me", form).await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn a_contact_keeps_a_username_that_could_not_be_chosen() {
+    let world = World::new().await;
+    let person = world
+        .new_person_named(&ContactId::random().to_string())
+        .await;
+    let lower = person.username.to_lowercase();
+    person
+        .puts("/v1/me", format!("username={lower}&phone_number=1"))
+        .await
+        .is(200);
+    let query = format!("/v1/contacts?username={}", person.username);
+    assert_eq!(
+        world.kevin.gets(&query).await.is(200).ids(),
+        [person.id.to_string()]
+    );
+    let created = world
+        .kevin
+        .tries_to_create_conversation(&[&person], "")
+        .await;
+    assert_eq!(
+        created.is(201).json()["contacts"].as_array().unwrap().len(),
+        2
+    );
 }
 
 #[tokio::test]

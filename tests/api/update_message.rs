@@ -227,7 +227,12 @@ async fn a_body_without_a_valid_change_returns_400() {
         .kevin
         .updates_message(&id, "attachments[]=x")
         .await
-        .fails(400, "parameter_unknown", "attachments");
+        .fails(400, "parameter_invalid", "attachments[]");
+    world
+        .kevin
+        .updates_message(&id, "files[]=x")
+        .await
+        .fails(400, "parameter_unknown", "files");
 }
 
 #[tokio::test]

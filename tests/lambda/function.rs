@@ -18,7 +18,7 @@ impl Function {
     /// Starts a binary with these environment variables and those that Lambda sets.
     pub async fn start(binary: &str, variables: Vec<(&str, &str)>) -> Self {
         let api = RuntimeApi::start().await.unwrap();
-        let process = Command::new(binary_path(binary))
+        let process = command(binary)
             .env_clear()
             .envs(variables)
             .envs(api.variables(binary))
@@ -70,9 +70,28 @@ impl Function {
     }
 }
 
-/// Returns the path of a binary. Builds all binaries on the first call.
+/// Returns the command that runs a binary: the binary itself, or the emulator that `EMULATOR` names.
+fn command(binary: &str) -> Command {
+    let path = binary_path(binary);
+    let emulator = std::env::var("EMULATOR").unwrap_or_default();
+    let mut words = emulator.split_whitespace();
+    match words.next() {
+        None => Command::new(path),
+        Some(program) => {
+            let mut command = Command::new(program);
+            command.args(words).arg(path);
+            command
+        }
+    }
+}
+
+/// Returns the path of a binary: in the folder that `FUNCTIONS_FOLDER` names, or in that of the test, where the first
+/// call builds all.
 fn binary_path(binary: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(folder) = std::env::var_os("FUNCTIONS_FOLDER") {
+        return PathBuf::from(folder).join(binary);
+    }
     let folder = BUILT.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         let profile = test.ancestors().nth(2).unwrap();

@@ -5,6 +5,9 @@
 #[path = "../api/harness/forward.rs"]
 mod forward;
 mod function;
+#[path = "../api/harness/issuer.rs"]
+#[allow(dead_code, reason = "the API tests use the rest")]
+mod issuer;
 mod kill_points;
 mod malformed_events;
 mod tls_trust;
@@ -26,7 +29,7 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let stack = Stack::start(None).await.unwrap();
-        demo::load(&stack.store).await.unwrap();
+        demo::load(&stack.store, &stack.bucket).await.unwrap();
         Self {
             stack,
             message: demo::message_ids().unwrap()[0].to_string(),
@@ -51,13 +54,15 @@ impl Fixture {
         endpoint: &str,
         more: &[(&str, &str)],
     ) -> Function {
-        let variables = self.stack.variables().chain(more.iter().copied());
-        let variables = variables.chain([
+        let files_url = self.stack.bucket.url();
+        let variables = self.stack.variables().chain([
             ("DYNAMODB_ENDPOINT", endpoint),
+            ("FILES_URL", &files_url),
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
         ]);
+        let variables = variables.chain(more.iter().copied());
         Function::start(binary, variables.collect()).await
     }
 }
@@ -184,6 +189,58 @@ async fn every_binary_runs_the_operation_of_its_name() {
         let lines = function.stop().await;
         assert_eq!(lines[0]["operation"], binary, "{lines:?}");
     }
+}
+
+#[tokio::test]
+async fn remove_file_removes_the_files_of_removed_attachments() {
+    let fixture = Fixture::new().await;
+    let mut function = fixture.function("remove-file").await;
+    let record = |name: &str, created_at: &str| {
+        json!({
+            "eventID": "1",
+            "eventName": name,
+            "eventSource": "aws:dynamodb",
+            "dynamodb": {
+                "Keys": {
+                    "conversation_id": {"S": demo::CONVERSATION_ID},
+                    "created_at": {"N": created_at},
+                },
+                "SequenceNumber": format!("10000000000000000{created_at}"),
+                "StreamViewType": "KEYS_ONLY",
+            },
+        })
+    };
+    // So old that they cannot be uploaded anymore.
+    let records = [
+        record("INSERT", "1"),
+        record("REMOVE", "2"),
+        record("REMOVE", "3"),
+    ];
+    let response = function.invoke(&json!({ "Records": records })).await;
+    assert_eq!(response, json!({ "batchItemFailures": [] }));
+    let lines = function.stop().await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(
+        (&lines[0]["operation"], &lines[0]["count"]),
+        (&json!("remove-file"), &json!(2))
+    );
+    // Without S3, Lambda is told to repeat from the first that failed.
+    let nowhere = [("FILES_URL", "http://127.0.0.1:1/files")];
+    let endpoint = fixture.stack.engine.url();
+    let mut function = fixture
+        .function_with_variables("remove-file", &endpoint, &nowhere)
+        .await;
+    let response = function.invoke(&json!({ "Records": records })).await;
+    let failed = |created_at| json!({"itemIdentifier": format!("10000000000000000{created_at}")});
+    assert_eq!(
+        response,
+        json!({ "batchItemFailures": [failed(2), failed(3)] })
+    );
+    let lines = function.stop().await;
+    assert_eq!(
+        (&lines[0]["level"], &lines[0]["failed"]),
+        (&json!("ERROR"), &json!(2))
+    );
 }
 
 #[tokio::test]

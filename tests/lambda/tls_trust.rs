@@ -1,10 +1,11 @@
-//! Which certificates a function accepts from DynamoDB.
+//! Which certificates a function accepts from DynamoDB, and from the identity provider.
 
 use std::time::Duration;
 
 use local_stack::tls::TlsProxy;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::issuer::{AUDIENCE, Issuer, SigningKey};
 use crate::{Fixture, event, with_id};
 
 /// Starts a TLS proxy in front of the engine of `fixture`.
@@ -53,4 +54,50 @@ async fn a_certificate_from_a_root_in_the_bundle_is_accepted_for_its_host_name_o
     assert_eq!(response["statusCode"], 503, "{response}");
     let error = log["error"].as_str().unwrap();
     assert!(error.contains("not valid for name"), "{error}");
+}
+
+/// Invokes `get-me` with a JSON Web Token of an identity provider behind TLS, whose root is in this file; returns its
+/// response and its last log line.
+async fn get_me_from(
+    proxy: &TlsProxy,
+    issuer: &Issuer,
+    key: &SigningKey,
+    roots: &str,
+) -> (Value, Value) {
+    let fixture = Fixture::new().await;
+    issuer.describes_itself_as(&proxy.url, &format!("{}/keys", proxy.url));
+    let mut claims = issuer.claims("marv");
+    claims["iss"] = json!(proxy.url);
+    let event = event("GET /v1/me", "/v1/me", &key.signs(&claims));
+    let variables = [
+        ("JWT_ISSUER", proxy.url.as_str()),
+        ("JWT_AUDIENCE", AUDIENCE),
+        ("JWT_CREATES_CONTACTS", "true"),
+        ("SSL_CERT_FILE", roots),
+    ];
+    let engine = fixture.stack.engine.url();
+    let mut function = fixture
+        .function_with_variables("get-me", &engine, &variables)
+        .await;
+    let response = function.invoke(&event).await;
+    let log = function.stop().await.pop().unwrap();
+    (response, log)
+}
+
+#[tokio::test]
+async fn the_identity_provider_needs_a_certificate_from_a_root_of_the_system() {
+    let key = SigningKey::es256("key");
+    let issuer = Issuer::start(&[&key]).await;
+    let address = issuer.url.trim_start_matches("http://").parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let proxy = TlsProxy::start(address, Duration::ZERO, folder.path());
+    let proxy = proxy.await.unwrap();
+    let roots = proxy.ca_bundle.to_str().unwrap();
+    let (response, log) = get_me_from(&proxy, &issuer, &key, roots).await;
+    assert_eq!(response["statusCode"], 200, "{response} {log}");
+    // Those of the machine, or none.
+    let (response, log) = get_me_from(&proxy, &issuer, &key, "").await;
+    assert_eq!(response["statusCode"], 503, "{response}");
+    let error = log["error"].as_str().unwrap();
+    assert!(error.contains(&proxy.url), "{error}");
 }

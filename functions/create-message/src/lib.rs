@@ -1,31 +1,40 @@
 //! `POST /v1/messages`
 
 use serde::Deserialize;
+use shared::attachment::AttachmentIds;
+use shared::error::Invalid;
 use shared::http::{Request, Response};
 use shared::id::ConversationId;
 use shared::message::Text;
-use shared::store::CreatedMessage;
+use shared::store::{CreatedMessage, NewMessage};
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateMessage {
     conversation_id: ConversationId,
-    message: Text,
+    message: Option<Text>,
+    attachments: Option<AttachmentIds>,
 }
 
 /// Sends a message to a conversation of the caller; with an `Idempotency-Key`, exactly once.
 ///
 /// # Errors
 ///
-/// 404 if the conversation does not exist for the caller, or if the message that was sent with the key has
-/// been deleted; 422 if the key was used for another message.
+/// 404 if the conversation or an attachment does not exist for the caller, or if the message that was sent with the
+/// key has been deleted; 409 if an attachment has been sent before, or its file has not been uploaded; 422 if the key
+/// was used for another message.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let CreateMessage {
         conversation_id,
         message,
+        attachments,
     } = request.body()?;
+    let message = NewMessage::new(message, attachments.unwrap_or_default());
+    let message = message.ok_or_else(|| Invalid::Missing {
+        param: "message".to_owned(),
+    })?;
     let key = request.idempotency_key()?;
 
     let CreatedMessage { message, replayed } = store

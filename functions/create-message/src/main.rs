@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve("create-message", create_message::handle).await
+    shared::http::serve_with_files("create-message", create_message::handle).await
 }

@@ -16,7 +16,7 @@ struct CreateToken {
 ///
 /// # Errors
 ///
-/// 400 if it would outlive the token of the request.
+/// 400 if it would outlive the token of the request; 409 if the caller has as many tokens as it may have.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let CreateToken { label, expires_in } = request.body()?;

@@ -3,18 +3,18 @@
 use shared::http::{Request, Response};
 use shared::{Result, Store};
 
-/// Removes the caller from a conversation. When the last participant leaves, it is deleted.
+/// Removes the caller from a conversation. When the last participant leaves, it is deleted. 202 if the caller has
+/// left and the cleanup takes more than one request.
 ///
 /// # Errors
 ///
-/// 404 if the caller is not a participant and did not leave within the last 24 hours; 503 if the caller has
-/// left and the cleanup takes longer than one request: repeat the request to continue.
+/// 404 if the caller is not a participant and did not leave within the last 24 hours.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     request.no_params()?;
     let id = request.path_id()?;
 
-    store.leave_conversation(caller, id).await?;
+    let progress = store.leave_conversation(caller, id).await?;
 
-    Ok(Response::no_content())
+    Ok(Response::progress(progress))
 }

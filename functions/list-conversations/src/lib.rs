@@ -1,9 +1,11 @@
 //! `GET /v1/conversations`
 
 use serde::Deserialize;
+use shared::error::Invalid;
 use shared::http::{self, Request, Response};
 use shared::id::ConversationId;
 use shared::page::Limit;
+use shared::store::ConversationList;
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
@@ -11,12 +13,14 @@ use shared::{Result, Store};
 struct ListConversations {
     #[serde(default)]
     archived: bool,
+    #[serde(default)]
+    pending: bool,
     limit: Option<Limit>,
     starting_after: Option<ConversationId>,
     ending_before: Option<ConversationId>,
 }
 
-/// Returns a page of the caller's open or archived conversations.
+/// Returns a page of the caller's open, archived or pending conversations.
 ///
 /// # Errors
 ///
@@ -28,7 +32,7 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
 
     let limit = list.limit.unwrap_or_default();
     let page = store
-        .list_conversations(caller, list.archived, cursor, limit)
+        .list_conversations(caller, list.list()?, cursor, limit)
         .await?;
 
     Ok(Response::page(
@@ -37,4 +41,18 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
         cursor.as_ref(),
         |conversation| conversation.id,
     ))
+}
+
+impl ListConversations {
+    fn list(&self) -> Result<ConversationList, Invalid> {
+        match (self.archived, self.pending) {
+            (false, false) => Ok(ConversationList::Open),
+            (true, false) => Ok(ConversationList::Archived),
+            (false, true) => Ok(ConversationList::Pending),
+            (true, true) => Err(Invalid::value(
+                "pending",
+                "a pending conversation cannot be archived: send one of archived and pending",
+            )),
+        }
+    }
 }

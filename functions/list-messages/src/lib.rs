@@ -5,7 +5,7 @@ use shared::error::Invalid;
 use shared::http::{self, Request, Response};
 use shared::id::{ConversationId, MessageId};
 use shared::page::{Limit, Window};
-use shared::time::{Micros, Seconds};
+use shared::time::{Micros, TimeBound};
 use shared::{Result, Store};
 
 #[derive(Deserialize)]
@@ -22,8 +22,8 @@ struct ListMessages {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreatedAt {
-    gte: Option<Seconds>,
-    lt: Option<Seconds>,
+    gte: Option<TimeBound>,
+    lt: Option<TimeBound>,
 }
 
 /// Returns a page of the messages of one conversation, or of all conversations of the caller.

@@ -3,7 +3,8 @@
 use shared::http::{Request, Response};
 use shared::{Result, Store};
 
-/// Revokes a token of the caller, with immediate effect.
+/// Revokes a token of the caller and all that were created with it, with immediate effect. 202 if that takes more
+/// than one request.
 ///
 /// # Errors
 ///
@@ -13,7 +14,7 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
     request.no_params()?;
     let id = request.path_id()?;
 
-    store.revoke_token(caller, id).await?;
+    let progress = store.revoke_token(caller, id).await?;
 
-    Ok(Response::no_content())
+    Ok(Response::progress(progress))
 }

@@ -7,9 +7,16 @@ use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
 /// The paths of the endpoints and the methods of each; a segment like `:id` matches any segment.
-pub const ROUTES: [(&str, &str); 11] = [
-    ("/v1/contacts", "GET"),
-    ("/v1/contacts/:id", "GET"),
+pub const ROUTES: [(&str, &str); 21] = [
+    ("/v1/attachments", "GET, POST"),
+    ("/v1/attachments/:id", "GET, DELETE"),
+    ("/v1/attachments/:id/file", "GET"),
+    ("/v1/audit", "GET"),
+    ("/v1/blocks", "GET"),
+    ("/v1/blocks/:id", "PUT, DELETE"),
+    ("/v1/contacts", "GET, POST"),
+    ("/v1/contacts/:id", "GET, PUT, DELETE"),
+    ("/v1/contacts/:id/tokens", "POST, DELETE"),
     ("/v1/conversations", "GET, POST"),
     ("/v1/conversations/:id", "GET, PUT, DELETE"),
     ("/v1/conversations/:id/participants", "POST"),
@@ -17,7 +24,10 @@ pub const ROUTES: [(&str, &str); 11] = [
     ("/v1/me", "GET, PUT"),
     ("/v1/messages", "GET, POST"),
     ("/v1/messages/:id", "GET, PUT, DELETE"),
-    ("/v1/tokens", "GET, POST"),
+    ("/v1/messages/:id/report", "POST"),
+    ("/v1/reports", "GET"),
+    ("/v1/reports/:id", "PUT"),
+    ("/v1/tokens", "GET, POST, DELETE"),
     ("/v1/tokens/:id", "DELETE"),
 ];
 

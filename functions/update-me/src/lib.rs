@@ -49,6 +49,7 @@ impl UpdateMe {
                 username,
                 phone_number,
                 avatar_url,
+                ..ContactUpdate::default()
             }),
         }
     }

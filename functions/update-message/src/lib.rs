@@ -3,6 +3,7 @@
 mod reactions;
 
 use serde::Deserialize;
+use shared::attachment::AttachmentIds;
 use shared::error::Invalid;
 use shared::http::{Request, Response};
 use shared::message::Text;
@@ -16,15 +17,18 @@ use reactions::Reactions;
 struct UpdateMessage {
     message: Option<Text>,
     reactions: Option<Reactions>,
+    attachments: Option<AttachmentIds>,
     read: Option<bool>,
 }
 
-/// Edits a message of the caller, adds or removes the caller's reactions, or marks a message as read.
+/// Edits a message of the caller or adds attachments to it, adds or removes the caller's reactions, or marks a message
+/// as read.
 ///
 /// # Errors
 ///
-/// 404 if the message does not exist for the caller; 403 if the caller edits another contact's message or
-/// reacts as another contact; 412 if the message is not in a version that `If-Match` names. Nothing is
+/// 404 if the message or an attachment does not exist for the caller; 403 if the caller edits another contact's message
+/// or reacts as another contact; 409 if an attachment belongs to another message, or its file has not been uploaded;
+/// 412 if the message is not in a version that `If-Match` names. Nothing is
 /// changed then.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
@@ -43,9 +47,10 @@ impl UpdateMessage {
             Self {
                 message: None,
                 reactions: None,
+                attachments: None,
                 read: None,
             } => Err(Invalid::NoneOf {
-                params: "message, reactions, read",
+                params: "message, reactions, attachments, read",
             }),
             Self {
                 read: Some(false), ..
@@ -56,10 +61,12 @@ impl UpdateMessage {
             Self {
                 message,
                 reactions,
+                attachments,
                 read,
             } => Ok(MessageUpdate {
                 message,
                 reactions: reactions.unwrap_or_default().0,
+                attachments: attachments.unwrap_or_default(),
                 read: read.unwrap_or_default(),
                 expected: None,
             }),

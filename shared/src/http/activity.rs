@@ -13,8 +13,8 @@ use futures_util::future::{Either, select};
 use crate::caller::Caller;
 use crate::store::Store;
 
-/// Runs `request` and, as soon as the caller is identified, writes `last_active_at`. Returns when both are
-/// done.
+/// Runs `request` and, as soon as the caller is identified, writes `last_active_at` of the contact and when
+/// the token was last used. Returns when both are done.
 pub async fn record_activity<T>(
     store: &Store,
     caller: &Caller,
@@ -24,7 +24,7 @@ pub async fn record_activity<T>(
     match select(pin!(request), pin!(activity)).await {
         Either::Right(((), request)) => request.await,
         Either::Left((outcome, activity)) => {
-            if caller.contact().is_some() {
+            if caller.identity().is_some() {
                 activity.await;
             }
             outcome

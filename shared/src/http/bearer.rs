@@ -5,7 +5,11 @@ use lambda_http::http::{HeaderMap, header};
 use crate::caller::Caller;
 use crate::error::Unauthenticated;
 
-/// Parses the `Authorization` header.
+/// The header that names the contact that a server key acts for.
+pub const ON_BEHALF_OF: &str = "On-Behalf-Of";
+
+/// Parses the headers `Authorization` and `On-Behalf-Of`. Who the latter names is not parsed yet: only a server key may
+/// send it.
 pub fn caller(headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Unauthenticated::TokenMissing)?;
@@ -21,7 +25,16 @@ pub fn caller(headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
     if !is_b64token(token) {
         return Err(Unauthenticated::TokenInvalid);
     }
-    Ok(Caller::with_token(token))
+    let caller = Caller::with_token(token);
+    let named = headers.get_all(ON_BEHALF_OF).iter();
+    let named: Vec<_> = named
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    Ok(if named.is_empty() {
+        caller
+    } else {
+        caller.on_behalf_of(named.join(", ").trim())
+    })
 }
 
 /// `b64token` of RFC 6750, section 2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.

@@ -129,7 +129,9 @@ impl de::Error for Problem {
             Unexpected::Map => "an object",
             _ => "something else",
         };
-        let expected = expected.to_string().replace("a sequence", "a list");
+        let expected = expected
+            .to_string()
+            .replace("a sequence", "a list (in a form: name[]=value)");
         Self::custom(format_args!("must be {expected}, not {actual}"))
     }
 }
@@ -166,7 +168,7 @@ impl<'de> Deserializer<'de> for Value {
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         let number = match &self {
             Self::Text(text) => text.parse().ok(),
-            Self::Number(number) => number.as_u64(),
+            Self::Number(number) => number.as_u64().or_else(|| without_fraction(number)),
             _ => None,
         };
         match number {
@@ -212,6 +214,11 @@ impl<'de> Deserializer<'de> for Value {
         i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char str string bytes byte_buf unit unit_struct
         seq tuple tuple_struct map enum identifier ignored_any
     }
+}
+
+/// `3600.0` as 3600, which JSON does not tell apart.
+fn without_fraction(number: &Number) -> Option<u64> {
+    number.to_string().strip_suffix(".0")?.parse().ok()
 }
 
 impl IntoDeserializer<'_, Problem> for Value {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use form_urlencoded::Serializer;
 use lambda_http::http::header;
@@ -9,11 +10,14 @@ use lambda_http::{RequestExt, http};
 use serde::de::DeserializeOwned;
 
 use super::etag::{self, IfNoneMatch};
+use super::event::ORIGIN;
 use super::params::{self, Value};
 use super::{bearer, form};
+use crate::audit::AuditedRequest;
 use crate::caller::Caller;
+use crate::contact::ContactRef;
 use crate::error::{Error, Invalid, Result, Unauthenticated};
-use crate::id::{ContactId, ConversationId, MessageId, TokenId};
+use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, ReportId, TokenId};
 use crate::idempotency::IdempotencyKey;
 use crate::version::Expected;
 
@@ -41,11 +45,23 @@ impl PathId for MessageId {
     const NOT_FOUND: Error = Error::MessageNotFound;
 }
 
+impl PathId for AttachmentId {
+    const NOT_FOUND: Error = Error::AttachmentNotFound { id: None };
+}
+
 impl PathId for ConversationId {
     const NOT_FOUND: Error = Error::ConversationNotFound;
 }
 
 impl PathId for ContactId {
+    const NOT_FOUND: Error = Error::ContactNotFound;
+}
+
+impl PathId for ReportId {
+    const NOT_FOUND: Error = Error::ReportNotFound;
+}
+
+impl PathId for ContactRef {
     const NOT_FOUND: Error = Error::ContactNotFound;
 }
 
@@ -76,6 +92,28 @@ impl Request {
     #[must_use]
     pub fn path(&self) -> &str {
         self.event.raw_http_path()
+    }
+
+    /// The request as the audit trail has it. An external id in the path is left out: it may be an email address.
+    pub(super) fn audited(&self, operation: &'static str, request_id: &str) -> AuditedRequest {
+        let target = self
+            .event
+            .path_parameters_ref()
+            .and_then(|params| params.first("id"))
+            .filter(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        AuditedRequest {
+            operation,
+            request_id: request_id.to_owned(),
+            target: target.map(str::to_owned),
+            is_change: self.method() != http::Method::GET,
+        }
+    }
+
+    /// The scheme and the host that the client used, `https://example.com`; empty without a valid one.
+    pub(super) fn origin(&self) -> Arc<str> {
+        let origin = self.event.headers().get(ORIGIN);
+        let origin = origin.and_then(|origin| origin.to_str().ok());
+        origin.unwrap_or_default().into()
     }
 
     /// The id in the path. A malformed id cannot exist, so it gets the same error as an unknown one.
@@ -165,12 +203,23 @@ impl Request {
 
     /// The URL of the same list with another cursor, without the host.
     pub(super) fn with_cursor(&self, param: &str, id: &str) -> String {
-        let query = self.event.uri().query().unwrap_or_default();
-        let others = form_urlencoded::parse(query.as_bytes())
-            .filter(|(name, _)| name != "starting_after" && name != "ending_before");
+        let others = self.query_pairs();
+        let others = others.filter(|(name, _)| name != "starting_after" && name != "ending_before");
         let mut query = Serializer::new(String::new());
         let query = query.extend_pairs(others).append_pair(param, id).finish();
         format!("{}?{query}", self.path())
+    }
+
+    /// Path and query of this request.
+    pub(super) fn path_and_query(&self) -> String {
+        let mut query = Serializer::new(String::new());
+        let query = query.extend_pairs(self.query_pairs()).finish();
+        format!("{}?{query}", self.path())
+    }
+
+    fn query_pairs(&self) -> form_urlencoded::Parse<'_> {
+        let query = self.event.uri().query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes())
     }
 
     fn misplaced(&self, place: &str) -> Error {

@@ -7,10 +7,12 @@ use lambda_http::{Body, http};
 use serde::Serialize;
 
 use super::Request;
+use super::bearer::ON_BEHALF_OF;
 use super::cursor::cursor_param;
 use super::etag::{self, IfNoneMatch};
 use crate::error::{AuthorOnly, CreatorOnly, Error, Invalid, Unauthenticated, chain};
-use crate::page::{Cursor, Page};
+use crate::page::{Cursor, Direction, Page};
+use crate::store::Progress;
 use crate::version::Version;
 
 /// A response.
@@ -35,7 +37,8 @@ impl Response {
     }
 
     /// 200 with a page and a `Link` header (RFC 8288): `next` is the older page, `prev` the newer one. The
-    /// one that the client comes from may turn out to be empty.
+    /// one that the client comes from may turn out to be empty. After an empty page with more to come, the
+    /// same request continues.
     #[must_use]
     pub fn page<T: Serialize, C: ToString>(
         request: &Request,
@@ -57,7 +60,14 @@ impl Response {
         let next = next.map(|last| link(last, "starting_after", "next"));
         let prev = page.data.first().filter(|_| more_before);
         let prev = prev.map(|first| link(first, "ending_before", "prev"));
-        let links: Vec<_> = next.into_iter().chain(prev).collect();
+        let mut links: Vec<_> = next.into_iter().chain(prev).collect();
+        if page.data.is_empty() && page.has_more {
+            let rel = match Cursor::direction(cursor) {
+                Direction::Older => "next",
+                Direction::Newer => "prev",
+            };
+            links.push(format!("<{}>; rel=\"{rel}\"", request.path_and_query()));
+        }
         let response = Self::ok(page);
         if links.is_empty() {
             response
@@ -109,12 +119,35 @@ impl Response {
         self.with(header::LOCATION, location)
     }
 
+    /// 302 to another URL, which learns nothing of where the client came from.
+    #[must_use]
+    pub fn found(location: &str) -> Self {
+        let mut response = Self::no_content();
+        *response.0.status_mut() = StatusCode::FOUND;
+        response
+            .with(header::LOCATION, location)
+            .with(header::REFERRER_POLICY, "no-referrer")
+    }
+
     /// 204.
     #[must_use]
     pub fn no_content() -> Self {
         let mut response = http::Response::new(Body::Empty);
         *response.status_mut() = StatusCode::NO_CONTENT;
         Self(response)
+    }
+
+    /// 204 if everything is done; 202 if the same request has to be repeated.
+    #[must_use]
+    pub fn progress(progress: Progress) -> Self {
+        let mut response = Self::no_content();
+        match progress {
+            Progress::Finished => response,
+            Progress::Unfinished => {
+                *response.0.status_mut() = StatusCode::ACCEPTED;
+                response.with(header::RETRY_AFTER, "1")
+            }
+        }
     }
 
     /// Adds a header, unless the value is not allowed in a header.
@@ -149,11 +182,17 @@ impl Response {
             Error::Unauthenticated(Unauthenticated::TokenMissing) => {
                 response.with(header::WWW_AUTHENTICATE, "Bearer")
             }
-            Error::Unauthenticated(Unauthenticated::TokenInvalid) => {
-                response.with(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
-            }
+            Error::Unauthenticated(
+                Unauthenticated::TokenInvalid | Unauthenticated::JsonWebTokenInvalid(_),
+            ) => response.with(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#),
             Error::MethodNotAllowed { allow } => response.with(header::ALLOW, allow),
-            Error::Unavailable(_) | Error::Unfinished => response.with(header::RETRY_AFTER, "1"),
+            Error::BudgetExceeded { retry_after }
+            | Error::QuotaExceeded { retry_after, .. }
+            | Error::TooManyReleasedUsernames { retry_after } => {
+                response.with(header::RETRY_AFTER, &retry_after.to_string())
+            }
+            Error::AttachmentNotReady { .. } => response.with(header::RETRY_AFTER, "2"),
+            Error::Unavailable(_) => response.with(header::RETRY_AFTER, "1"),
             _ => response,
         }
     }
@@ -182,13 +221,15 @@ impl Response {
     }
 }
 
-/// The error in the log: its code and, for a server error, all causes.
+/// The error in the log: its code and, for a server error, all causes; for a JSON Web Token, what is wrong with it.
 ///
 /// Nothing from the request, because an invalid parameter may contain a message text.
 pub(super) fn describe(error: &Error) -> String {
     let (status, code) = status_and_code(error);
     if status.is_server_error() {
         format!("{code}: {}", chain(error))
+    } else if let Error::Unauthenticated(Unauthenticated::JsonWebTokenInvalid(problem)) = error {
+        format!("{code}: {problem}")
     } else {
         code.to_owned()
     }
@@ -209,20 +250,40 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
             Invalid::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported"),
         },
         Error::TooManyEmoji { .. }
+        | Error::TooManyAttachments
+        | Error::FileTooLarge { .. }
         | Error::InvalidParticipantCount { .. }
         | Error::LifetimeTooLong { .. }
+        | Error::OwnContact
+        | Error::UsernameReserved
+        | Error::UsernameLikeId
         | Error::CursorNotFound(_) => (StatusCode::BAD_REQUEST, "parameter_invalid"),
         Error::Unauthenticated(Unauthenticated::TokenMissing) => {
             (StatusCode::UNAUTHORIZED, "token_missing")
         }
-        Error::Unauthenticated(Unauthenticated::TokenInvalid) => {
-            (StatusCode::UNAUTHORIZED, "token_invalid")
-        }
+        Error::Unauthenticated(
+            Unauthenticated::TokenInvalid | Unauthenticated::JsonWebTokenInvalid(_),
+        ) => (StatusCode::UNAUTHORIZED, "token_invalid"),
+        Error::ContactRequired => (StatusCode::FORBIDDEN, "contact_required"),
+        Error::KeyRequired { .. } => (StatusCode::FORBIDDEN, "key_required"),
+        Error::OnBehalfOfRefused => (StatusCode::FORBIDDEN, "on_behalf_of_refused"),
+        Error::ScopeMissing { .. } => (StatusCode::FORBIDDEN, "scope_missing"),
+        Error::ExternalIdTaken => (StatusCode::CONFLICT, "external_id_taken"),
+        Error::ContactSuspended => (StatusCode::CONFLICT, "contact_suspended"),
         Error::NotTheAuthor(_) => (StatusCode::FORBIDDEN, "not_the_author"),
         Error::NotTheCreator(_) => (StatusCode::FORBIDDEN, "not_the_creator"),
         Error::ConversationUnnamed => (StatusCode::FORBIDDEN, "conversation_without_name"),
+        Error::ConversationOfTwo(_) => (StatusCode::FORBIDDEN, "conversation_of_two"),
+        Error::ConversationClosed => (StatusCode::FORBIDDEN, "conversation_closed"),
+        Error::ReportNotFound => (StatusCode::NOT_FOUND, "report_not_found"),
+        Error::ConversationPending => (StatusCode::FORBIDDEN, "conversation_pending"),
+        Error::NotAcceptingMessages { .. } => (StatusCode::FORBIDDEN, "not_accepting_messages"),
         Error::NotOwnReaction { .. } => (StatusCode::FORBIDDEN, "not_yourself"),
         Error::MessageNotFound => (StatusCode::NOT_FOUND, "message_not_found"),
+        Error::AttachmentNotFound { .. } => (StatusCode::NOT_FOUND, "attachment_not_found"),
+        Error::AttachmentAttached { .. } => (StatusCode::CONFLICT, "attachment_attached"),
+        Error::AttachmentNotReady { .. } => (StatusCode::CONFLICT, "attachment_not_ready"),
+        Error::LastAttachment => (StatusCode::CONFLICT, "last_attachment"),
         Error::ConversationNotFound => (StatusCode::NOT_FOUND, "conversation_not_found"),
         Error::IdempotentMessageDeleted => (StatusCode::NOT_FOUND, "message_deleted"),
         Error::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
@@ -232,9 +293,14 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         }
         Error::TokenNotFound => (StatusCode::NOT_FOUND, "token_not_found"),
         Error::UsernameTaken => (StatusCode::CONFLICT, "username_taken"),
+        Error::TooManyBlocks => (StatusCode::CONFLICT, "too_many_blocks"),
+        Error::TooManyTokens => (StatusCode::CONFLICT, "too_many_tokens"),
         Error::RouteNotFound => (StatusCode::NOT_FOUND, "route_not_found"),
         Error::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-        Error::Unfinished => (StatusCode::SERVICE_UNAVAILABLE, "unfinished"),
+        Error::BudgetExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "budget_exceeded"),
+        Error::QuotaExceeded { .. } | Error::TooManyReleasedUsernames { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, "quota_exceeded")
+        }
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         Error::AlreadyExists | Error::Internal(_) => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal")
@@ -256,17 +322,37 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         Error::NotOwnReaction { emoji } | Error::TooManyEmoji { emoji } => {
             format!("reactions[{emoji}][]").into()
         }
-        Error::MessageNotFound | Error::ContactNotFound | Error::TokenNotFound => "id".into(),
+        Error::AttachmentNotFound { id: Some(_) }
+        | Error::AttachmentAttached { .. }
+        | Error::AttachmentNotReady { .. } => "attachments[]".into(),
+        Error::TooManyAttachments | Error::NotTheAuthor(AuthorOnly::Attachments) => {
+            "attachments".into()
+        }
+        Error::FileTooLarge { .. } => "file_size".into(),
+        Error::MessageNotFound
+        | Error::AttachmentNotFound { id: None }
+        | Error::ContactNotFound
+        | Error::TokenNotFound
+        | Error::ReportNotFound
+        | Error::LastAttachment
+        | Error::OwnContact => "id".into(),
         Error::ConversationNotFound => conversation_param.into(),
         Error::ParticipantNotFound => "contact_id".into(),
-        Error::MentionNotFound { .. } | Error::InvalidParticipantCount { .. } => {
-            "participants[]".into()
-        }
+        Error::ExternalIdTaken => "external_id".into(),
+        Error::ContactRequired | Error::OnBehalfOfRefused => ON_BEHALF_OF.into(),
+        Error::MentionNotFound { .. }
+        | Error::InvalidParticipantCount { .. }
+        | Error::NotAcceptingMessages { username: Some(_) } => "participants[]".into(),
         Error::CursorNotFound(direction) => cursor_param(*direction).into(),
         Error::LifetimeTooLong { .. } => "expires_in".into(),
         Error::NotTheAuthor(AuthorOnly::Text) => "message".into(),
-        Error::NotTheCreator(CreatorOnly::Name) => "name".into(),
-        Error::UsernameTaken => "username".into(),
+        Error::NotTheCreator(CreatorOnly::Name) | Error::ConversationOfTwo(CreatorOnly::Name) => {
+            "name".into()
+        }
+        Error::UsernameTaken
+        | Error::UsernameReserved
+        | Error::UsernameLikeId
+        | Error::TooManyReleasedUsernames { .. } => "username".into(),
         Error::IdempotentMessageDeleted | Error::IdempotencyKeyReused => "Idempotency-Key".into(),
         Error::PreconditionFailed => "If-Match".into(),
         Error::Invalid(
@@ -277,13 +363,23 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
             | Invalid::Value { param: None, .. },
         )
         | Error::Unauthenticated(_)
+        | Error::KeyRequired { .. }
+        | Error::ScopeMissing { .. }
+        | Error::ContactSuspended
         | Error::NotTheAuthor(AuthorOnly::Deletion)
         | Error::NotTheCreator(CreatorOnly::Participants)
+        | Error::ConversationOfTwo(CreatorOnly::Participants)
         | Error::ConversationUnnamed
+        | Error::ConversationPending
+        | Error::ConversationClosed
+        | Error::NotAcceptingMessages { username: None }
+        | Error::TooManyBlocks
+        | Error::TooManyTokens
         | Error::RouteNotFound
         | Error::MethodNotAllowed { .. }
         | Error::AlreadyExists
-        | Error::Unfinished
+        | Error::BudgetExceeded { .. }
+        | Error::QuotaExceeded { .. }
         | Error::Unavailable(_)
         | Error::Internal(_) => return None,
     })

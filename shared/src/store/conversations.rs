@@ -1,5 +1,6 @@
 //! The operations on conversations.
 
+mod accept;
 mod add_participants;
 mod create;
 mod get;
@@ -10,19 +11,21 @@ mod update;
 
 use std::collections::{BTreeSet, HashMap};
 
-use futures_util::future::join;
+use futures_util::future::{join, try_join3};
 
 pub use create::{CreatedConversation, NewConversation};
+pub(super) use leave::Departure;
 pub use update::ConversationUpdate;
 
 use super::Store;
-use super::dynamodb::batch::BatchGet;
+use super::dynamodb::batch::{BatchGet, BatchItems};
 use super::dynamodb::item::from_item;
 use super::items::conversation::{ConversationItem, key, visible_to};
-use super::items::membership::Membership;
+use super::items::membership::{ConversationList, Membership};
 use super::items::message::MessageItem;
+use super::viewer::Viewer;
 use crate::caller::Caller;
-use crate::contact::Contact;
+use crate::contact::Profile;
 use crate::conversation::Conversation;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId};
@@ -36,6 +39,18 @@ struct ConversationView {
 }
 
 impl ConversationView {
+    /// A conversation without messages, as its creator sees it.
+    fn new(conversation: ConversationItem, creator: ContactId) -> Self {
+        let list = ConversationList::Open;
+        let joined_at = conversation.created_at;
+        Self {
+            membership: Membership::new(creator, conversation.id, list, joined_at),
+            conversation,
+            unread: 0,
+            newest: None,
+        }
+    }
+
     /// The most bytes that the conversation takes in a response.
     fn max_json_len(&self) -> usize {
         const CONTACT: usize = 1600; // avatar URL, username, phone number, id
@@ -48,42 +63,134 @@ impl ConversationView {
         displayed_contacts(&self.conversation, self.newest.as_ref())
     }
 
-    fn render(self, contacts: &HashMap<ContactId, Contact>) -> Conversation {
+    fn render(self, caller: ContactId, profiles: &HashMap<ContactId, Profile>) -> Conversation {
+        let viewer = Viewer::Participant {
+            caller,
+            conversation: &self.conversation,
+        };
+        let contacts = self.conversation.participants.iter();
+        let contacts = contacts.map(|&id| viewer.contact(profiles, id)).collect();
+        let last_message = self.newest.map(|newest| newest.render(viewer, profiles));
+        let is_pending = self.conversation.is_pending(caller);
         let Self {
             conversation,
             membership,
             unread,
-            newest,
+            ..
         } = self;
-        let contact = |id: &ContactId| {
-            let contact = contacts.get(id).cloned();
-            contact.unwrap_or_else(|| Contact::erased(*id))
-        };
         Conversation {
             id: conversation.id,
             name: conversation.name,
-            contacts: conversation.participants.iter().map(contact).collect(),
+            contacts,
+            is_pending,
             is_pinned: membership.is_pinned,
             is_muted: membership.is_muted,
             unread_count: unread,
-            last_message: newest.map(|newest| newest.render(contacts)),
+            last_message,
             last_active_at: membership.position.latest.created_at().into(),
             last_opened_at: membership.opened_at.map(Into::into),
             archived_at: membership.archived_at.map(Into::into),
             created_at: conversation.created_at.into(),
+            closed_at: conversation.closed_at.map(Into::into),
+        }
+    }
+}
+
+/// A caller who is a participant of a conversation.
+pub(super) struct Participation {
+    pub caller: ContactId,
+    pub conversation: ConversationItem,
+}
+
+impl Participation {
+    pub(super) fn viewer(&self) -> Viewer<'_> {
+        Viewer::Participant {
+            caller: self.caller,
+            conversation: &self.conversation,
         }
     }
 }
 
 impl Store {
-    /// The caller and the conversation, which is not authorized yet. One round trip.
+    /// Authorizes the caller, and reads a batch and something else: in parallel if the participation is in
+    /// the access cache, otherwise after it. One round trip, or three: token; conversation; the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConversationNotFound`] if the caller is not a participant.
+    pub(super) async fn load_as_participant<T>(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        batch: BatchGet,
+        read: impl Future<Output = Result<T>>,
+    ) -> Result<(Participation, BatchItems, T)> {
+        if caller.unresolved_contact().is_some() {
+            self.identify(caller).await?;
+        }
+        if !self.may_read_ahead(caller, Some(id)) {
+            let (contact, conversation) = self.load_caller_and_conversation(caller, id).await?;
+            let participation = self.authorize(caller, contact, id, conversation)?;
+            let (items, read) = join(batch.send(&self.db), read).await;
+            return Ok((participation, items?, read?));
+        }
+        let batch = batch.keys(&self.tables.conversations, [key(id)]);
+        let batch = self.with_caller(batch, caller).await?;
+        let (items, read) = join(batch.send(&self.db), read).await;
+        let mut items = items?;
+        let contact = self.take_caller(&mut items, caller)?;
+        let conversation = self.take_conversations(&mut items)?.pop();
+        let participation = self.authorize(caller, contact, id, conversation)?;
+        Ok((participation, items, read?))
+    }
+
+    /// The contacts that a request of this caller is expected to need, to read them in its first batch: those
+    /// that this instance displayed last in the conversation, and the caller, whose blocks decide what it
+    /// sees, if it is in the access cache.
+    pub(super) fn expected_contacts(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+    ) -> BTreeSet<ContactId> {
+        let mut expected = self.participant_cache.get(id);
+        expected.extend(self.presumed_participant(caller, id));
+        expected
+    }
+
+    /// The participation of a contact, which is recorded in the access cache.
+    fn authorize(
+        &self,
+        caller: &Caller,
+        contact: ContactId,
+        id: ConversationId,
+        conversation: Option<ConversationItem>,
+    ) -> Result<Participation> {
+        let Some(conversation) = visible_to(contact, conversation) else {
+            self.access_cache.remove_participant(caller, id);
+            return Err(Error::ConversationNotFound);
+        };
+        let now = self.clock.now();
+        self.access_cache
+            .record_participant(caller, id, contact, now);
+        Ok(Participation {
+            caller: contact,
+            conversation,
+        })
+    }
+
+    /// The caller and the conversation, which is not authorized yet. One round trip, or two: token;
+    /// conversation.
     pub(super) async fn load_caller_and_conversation(
         &self,
         caller: &Caller,
         id: ConversationId,
     ) -> Result<(ContactId, Option<ConversationItem>)> {
+        if !self.may_read_ahead(caller, None) {
+            self.authenticate(caller).await?;
+        }
         let batch = BatchGet::default().keys(&self.tables.conversations, [key(id)]);
-        let mut items = self.with_caller(batch, caller).send(&self.db).await?;
+        let batch = self.with_caller(batch, caller).await?;
+        let mut items = batch.send(&self.db).await?;
         let contact = self.take_caller(&mut items, caller)?;
         Ok((contact, self.take_conversations(&mut items)?.pop()))
     }
@@ -126,26 +233,31 @@ impl Store {
         &self,
         conversation: ConversationItem,
         membership: Membership,
-        newest: Option<MessageItem>,
+        mut newest: Option<MessageItem>,
     ) -> Result<Conversation> {
         let displayed = displayed_contacts(&conversation, newest.as_ref());
-        let reads = join(
-            self.unread_count(&membership),
-            self.load_contacts(&displayed),
+        let reads = try_join3(
+            self.unread_count(&membership, newest.as_ref()),
+            self.load_profiles(&displayed),
+            self.load_reads(conversation.id, &conversation.read_log, newest.iter()),
         );
-        let (unread, contacts) = reads.await;
+        let (unread, profiles, read_log) = reads.await?;
+        if let Some(newest) = &mut newest {
+            read_log.apply(newest);
+        }
         let view = ConversationView {
             conversation,
             membership,
-            unread: unread?,
+            unread,
             newest,
         };
-        Ok(view.render(&contacts?))
+        let caller = view.membership.contact_id;
+        Ok(view.render(caller, &profiles))
     }
 }
 
 /// The contacts that a conversation displays: its participants and those in its newest message.
-fn displayed_contacts(
+pub(super) fn displayed_contacts(
     conversation: &ConversationItem,
     newest: Option<&MessageItem>,
 ) -> BTreeSet<ContactId> {

@@ -3,10 +3,16 @@
 //! A uniqueness rule is a second kind of item in the same table: a username in the contacts table, a pair
 //! of contacts in the conversations table.
 
+pub mod acquaintance;
+pub mod attachment;
+pub mod audit_entry;
 pub mod contact;
 pub mod conversation;
+pub mod erasure;
 pub mod idempotency_record;
 pub mod inbox_entry;
 pub mod membership;
 pub mod message;
+pub mod read_log;
+pub mod report;
 pub mod token;

@@ -1,9 +1,9 @@
 //! Queries and updates of memberships that several operations share.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 
 use super::Store;
@@ -11,7 +11,8 @@ use super::dynamodb::concurrency::join_bounded;
 use super::dynamodb::item::{Item, from_item, number_attr, string_attr};
 use super::dynamodb::query::query_items;
 use super::dynamodb::update::Update;
-use super::items::membership::{EndedMembership, ListPosition, Membership, key};
+use super::items::conversation::ConversationItem;
+use super::items::membership::{ConversationList, EndedMembership, Membership, key};
 use super::key_range::KeyRange;
 use crate::error::Result;
 use crate::id::{ContactId, ConversationId, MessageId};
@@ -63,18 +64,18 @@ impl Store {
         Ok(get.consistent_read(true).send().await?.item)
     }
 
-    /// Up to `limit` of the open or the archived memberships of a contact, in the direction of the range.
+    /// Up to `limit` memberships in one of a contact's lists, in the direction of the range.
     pub(super) async fn memberships(
         &self,
         contact: ContactId,
-        archived: bool,
+        list: ConversationList,
         range: &KeyRange,
         limit: usize,
     ) -> Result<Vec<Membership>> {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let prefix = ListPosition::prefix(archived);
+        let prefix = list.prefix();
         let query = self
             .memberships_by_position(contact)
             .key_condition_expression("contact_id = :contact AND place BETWEEN :first AND :last")
@@ -91,7 +92,7 @@ impl Store {
         items.into_iter().map(from_item).collect()
     }
 
-    /// The 1,000 most recently active conversations of a contact, the open ones first.
+    /// The 1,000 most recently active conversations that a contact has accepted, the open ones first.
     pub(super) async fn recent_conversations(
         &self,
         contact: ContactId,
@@ -102,7 +103,11 @@ impl Store {
         }
         let query = self
             .memberships_by_position(contact)
-            .key_condition_expression("contact_id = :contact")
+            .key_condition_expression("contact_id = :contact AND place < :pending")
+            .expression_attribute_values(
+                ":pending",
+                string_attr(ConversationList::Pending.prefix()),
+            )
             .projection_expression("conversation_id")
             .scan_index_forward(false);
         let items = query_items(query, MAX_SEARCHED).await?;
@@ -129,93 +134,144 @@ impl Store {
         conversation: ConversationId,
     ) -> Result<()> {
         let expires_at = Seconds::from(self.clock.now()).0 + ENDED_MEMBERSHIP_TTL.as_secs();
+        let key = key(contact, conversation);
         let expression = "SET expires_at = if_not_exists(expires_at, :expires_at)";
-        self.update_ended_membership(
-            key(contact, conversation),
-            expression,
-            ":expires_at",
-            expires_at,
-        )
-        .await
+        let update = self.update_of_ended_membership(key, expression);
+        let update = update.value(":expires_at", number_attr(expires_at));
+        update.send(&self.db).await.map(drop)
     }
 
-    /// Saves where the cleanup of an inbox continues.
+    /// Saves where the cleanup of an inbox continues. Acquaintances have been removed before it.
     pub(super) async fn save_cleanup_progress(
         &self,
         ended: &EndedMembership,
         continue_from: Micros,
     ) -> Result<()> {
         let key = key(ended.contact_id, ended.conversation_id);
-        let expression = "SET joined_at = :continue_from";
-        self.update_ended_membership(key, expression, ":continue_from", continue_from.0)
+        let expression = "SET joined_at = :continue_from, acquaintances_removed = :true";
+        self.update_of_ended_membership(key, expression)
+            .value(":continue_from", number_attr(continue_from.0))
+            .value(":true", AttributeValue::Bool(true))
+            .send(&self.db)
             .await
+            .map(drop)
     }
 
-    async fn update_ended_membership(
+    /// Remembers of a contact that was removed that it left now.
+    pub(super) async fn turn_removal_into_leaving(
         &self,
-        key: Item,
-        expression: &str,
-        name: &str,
-        value: u64,
+        contact: ContactId,
+        conversation: ConversationId,
+        left_at: Micros,
     ) -> Result<()> {
-        let condition = "attribute_exists(left_at)";
-        let update = Update::new(&self.tables.memberships, key, expression, condition);
-        let update = update.value(name, number_attr(value));
-        update.send(&self.db).await.map(drop)
+        let expression = "SET left_at = :left_at, was_removed = :false";
+        self.update_of_ended_membership(key(contact, conversation), expression)
+            .value(":left_at", number_attr(left_at.0))
+            .value(":false", AttributeValue::Bool(false))
+            .send(&self.db)
+            .await
+            .map(drop)
     }
 
-    /// Moves the conversation of a new message to the top of its participants' lists, and out of their
-    /// archives.
+    fn update_of_ended_membership(&self, key: Item, expression: &str) -> Update {
+        let condition = "attribute_exists(left_at)";
+        Update::new(&self.tables.memberships, key, expression, condition)
+    }
+
+    /// Moves the conversation of a new message to the top of these participants' lists, and out of their
+    /// archives. A conversation that a participant has not accepted stays among the pending ones.
     ///
     /// Each list is updated alone, up to 16 at once, and only upwards, so concurrent sends do not conflict.
     pub(super) async fn move_to_top_of_lists(
         &self,
         id: MessageId,
-        author: ContactId,
-        participants: &BTreeSet<ContactId>,
+        contacts: impl IntoIterator<Item = ContactId>,
+        conversation: &ConversationItem,
     ) -> Result<()> {
-        let moves = participants.iter().map(|&contact| {
-            let sent_at = (contact == author).then_some(id.created_at());
-            self.move_to_top_of_list(id, contact, sent_at)
+        let moves = contacts.into_iter().map(async |contact| {
+            let is_pending = conversation.is_pending(contact);
+            self.move_to_top_for(id, contact, is_pending).await
         });
         join_bounded(moves.collect()).await.map(drop)
     }
 
+    /// Moves the conversation of a message to the top of a participant's list.
+    pub(super) async fn move_to_top_for(
+        &self,
+        id: MessageId,
+        contact: ContactId,
+        is_pending: bool,
+    ) -> Result<()> {
+        if is_pending && self.move_to_top_of_pending(id, contact).await? {
+            return Ok(());
+        }
+        self.move_to_top_of_list(id, contact, None).await.map(drop)
+    }
+
+    /// Moves the conversation of a message to the top of its author's list. Returns false if the author no
+    /// longer takes part, or has sent a later message.
+    pub(super) async fn move_to_top_for_author(
+        &self,
+        id: MessageId,
+        author: ContactId,
+    ) -> Result<bool> {
+        let sent_at = id.created_at();
+        if self.move_to_top_of_list(id, author, Some(sent_at)).await? {
+            return Ok(true);
+        }
+        // A later message has moved it further up. The author has still seen the messages above.
+        let is_newer = "attribute_exists(place) \
+             AND (attribute_not_exists(sent_at) OR sent_at < :sent_at)";
+        let key = key(author, id.conversation());
+        let expression = "SET sent_at = :sent_at";
+        Update::new(&self.tables.memberships, key, expression, is_newer)
+            .value(":sent_at", number_attr(sent_at.0))
+            .send(&self.db)
+            .await
+    }
+
+    /// Returns false if the participant has accepted meanwhile, or if a later message has moved it.
+    async fn move_to_top_of_pending(&self, id: MessageId, contact: ContactId) -> Result<bool> {
+        let key = key(contact, id.conversation());
+        let list = ConversationList::Pending;
+        let is_lower = "place BETWEEN :pending AND :place";
+        Update::new(
+            &self.tables.memberships,
+            key,
+            "SET place = :place",
+            is_lower,
+        )
+        .value(":pending", string_attr(list.prefix()))
+        .value(":place", string_attr(list.position(id)))
+        .send(&self.db)
+        .await
+    }
+
+    /// Returns false if the participant no longer takes part, or if a later message has moved it.
     async fn move_to_top_of_list(
         &self,
         id: MessageId,
         contact: ContactId,
         sent_at: Option<Micros>,
-    ) -> Result<()> {
-        let update = |expression, condition| {
-            let key = key(contact, id.conversation());
-            let update = Update::new(&self.tables.memberships, key, expression, condition);
-            match sent_at {
-                Some(moment) => update.value(":sent_at", number_attr(moment.0)),
-                None => update,
-            }
-        };
+    ) -> Result<bool> {
+        let key = key(contact, id.conversation());
         let expression = match sent_at {
             Some(_) => "SET place = :place, sent_at = :sent_at REMOVE archived_at",
             None => "SET place = :place REMOVE archived_at",
         };
-        let archived = ListPosition {
-            archived: true,
-            latest: id,
-        };
+        let archived = ConversationList::Archived.position(id);
+        let open = ConversationList::Open;
         let is_lower = "place BETWEEN :open AND :place OR place < :archived";
-        let moved = update(expression, is_lower)
-            .value(":place", string_attr(ListPosition::open(id)))
-            .value(":open", string_attr(ListPosition::prefix(false)))
-            .value(":archived", string_attr(archived));
-        if !moved.send(&self.db).await? && sent_at.is_some() {
-            // A later message has moved it further up. The author has still seen the messages above.
-            let is_newer = "attribute_exists(place) \
-                 AND (attribute_not_exists(sent_at) OR sent_at < :sent_at)";
-            update("SET sent_at = :sent_at", is_newer)
-                .send(&self.db)
-                .await?;
-        }
-        Ok(())
+        let update = Update::new(&self.tables.memberships, key, expression, is_lower);
+        let update = match sent_at {
+            Some(moment) => update.value(":sent_at", number_attr(moment.0)),
+            None => update,
+        };
+        update
+            .value(":place", string_attr(open.position(id)))
+            .value(":open", string_attr(open.prefix()))
+            .value(":archived", string_attr(archived))
+            .send(&self.db)
+            .await
     }
 }

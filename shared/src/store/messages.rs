@@ -1,34 +1,36 @@
 //! The operations on messages.
 
+mod count_unread;
 mod create;
 mod delete;
 mod get;
 mod list;
 mod list_inbox;
-mod mark_read;
 mod update;
 
-use std::collections::{BTreeSet, HashMap};
-use std::mem;
+use std::future::ready;
+use std::iter;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use futures_util::future::try_join;
 use serde::Deserialize;
 
-pub use create::CreatedMessage;
+pub(super) use count_unread::correct_unread_count;
+pub use create::{CreatedMessage, NewMessage};
 pub use update::MessageUpdate;
 
 use super::Store;
-use super::dynamodb::batch::BatchGet;
+use super::conversations::Participation;
+use super::dynamodb::batch::{BatchGet, BatchItems};
 use super::dynamodb::item::{from_item, number_attr, string_attr};
-use super::dynamodb::query::query_items;
-use super::items::conversation::{self, ConversationItem, visible_to};
+use super::dynamodb::query::{query_items, query_page};
 use super::items::message::{self, MessageItem};
+use super::items::read_log::ReadLog;
 use crate::caller::Caller;
-use crate::contact::Contact;
 use crate::error::{Error, Result};
-use crate::id::{ContactId, ConversationId, MessageId};
+use crate::id::{ConversationId, MessageId};
 use crate::message::Message;
-use crate::page::Page;
+use crate::page::{Page, Window};
 use crate::time::Micros;
 use crate::version::Expected;
 
@@ -37,49 +39,45 @@ struct SortKey {
     created_at: Micros,
 }
 
-/// What an operation on one message needs to know. The caller is a participant.
-struct MessageContext {
-    caller: ContactId,
-    conversation: ConversationItem,
+/// What an operation on one message needs to know.
+pub(super) struct MessageContext {
+    pub participation: Participation,
     /// None if the message does not exist.
-    message: Option<MessageItem>,
-    /// The owners of the requested usernames, in lower case.
-    owners: HashMap<String, ContactId>,
-    /// The requested contacts.
-    contacts: HashMap<ContactId, Contact>,
+    pub message: Option<MessageItem>,
+    /// What was read besides.
+    items: BatchItems,
 }
 
 impl Store {
-    /// Loads a message with its conversation, and authorizes the caller. One round trip.
+    /// Authorizes the caller and loads a message, and what is in the batch. One round trip.
     ///
     /// # Errors
     ///
     /// [`Error::MessageNotFound`] if the caller is not a participant of the conversation.
-    async fn load_message_context(
+    pub(super) async fn load_message_context(
         &self,
         caller: &Caller,
         id: MessageId,
-        usernames: &BTreeSet<String>,
-        contacts: &BTreeSet<ContactId>,
+        batch: BatchGet,
     ) -> Result<MessageContext> {
-        let batch = BatchGet::default()
-            .keys(&self.tables.messages, [message::key(id)])
-            .keys(
-                &self.tables.conversations,
-                [conversation::key(id.conversation())],
-            );
-        let batch = self.with_usernames(self.with_contacts(batch, contacts), usernames);
-        let mut items = self.with_caller(batch, caller).send(&self.db).await?;
-        let caller = self.take_caller(&mut items, caller)?;
-        let conversation = self.take_conversations(&mut items)?.pop();
-        let mut found = self.take_contacts(&mut items)?;
+        let batch = batch.keys(&self.tables.messages, [message::key(id)]);
+        let read = self.load_as_participant(caller, id.conversation(), batch, ready(Ok(())));
+        let (participation, mut items, ()) = read.await.map_err(|error| match error {
+            Error::ConversationNotFound => Error::MessageNotFound,
+            error => error,
+        })?;
         Ok(MessageContext {
-            caller,
-            conversation: visible_to(caller, conversation).ok_or(Error::MessageNotFound)?,
+            participation,
             message: self.take_messages(&mut items)?.remove(&id),
-            owners: mem::take(&mut found.owners),
-            contacts: found.requested(contacts),
+            items,
         })
+    }
+
+    /// Loads a message by itself. One round trip.
+    pub(super) async fn load_message(&self, id: MessageId) -> Result<Option<MessageItem>> {
+        let batch = BatchGet::default().keys(&self.tables.messages, [message::key(id)]);
+        let mut items = batch.send(&self.db).await?;
+        Ok(self.take_messages(&mut items)?.remove(&id))
     }
 
     /// The newest message of a conversation. One round trip.
@@ -101,6 +99,19 @@ impl Store {
         let newest = query_items(newest.projection_expression("created_at"), 1)
             .await?
             .pop();
+        let key: Option<SortKey> = newest.map(from_item).transpose()?;
+        Ok(key.map(|key| key.created_at))
+    }
+
+    /// When the last message up to a moment was sent. One round trip.
+    pub(super) async fn newest_message_until(
+        &self,
+        conversation: ConversationId,
+        until: Micros,
+    ) -> Result<Option<Micros>> {
+        let query = self.messages_between(conversation, Micros(0), until);
+        let query = query.projection_expression("created_at");
+        let newest = query_items(query.scan_index_forward(false), 1).await?.pop();
         let key: Option<SortKey> = newest.map(from_item).transpose()?;
         Ok(key.map(|key| key.created_at))
     }
@@ -134,28 +145,51 @@ impl Store {
             .expression_attribute_values(":last", number_attr(last.0.max(first.0)))
     }
 
-    /// Renders a message. One round trip.
-    async fn render_message(&self, message: MessageItem) -> Result<Message> {
-        let contacts = self.load_contacts(&message.displayed_contacts()).await?;
-        Ok(message.render(&contacts))
+    /// The ids of the first messages from one moment to another (inclusive), oldest first: up to `limit`, and at most
+    /// 1 MB of messages. Also returns whether more follow.
+    pub(super) async fn first_message_ids_between(
+        &self,
+        conversation: ConversationId,
+        first: Micros,
+        last: Micros,
+        limit: usize,
+    ) -> Result<(Vec<MessageId>, bool)> {
+        let query = self.messages_between(conversation, first, last);
+        let query = query.projection_expression("created_at");
+        let (items, has_more) = query_page(query, limit).await?;
+        let ids = items.into_iter().map(|item| {
+            let SortKey { created_at } = from_item(item)?;
+            Ok(MessageId::new(created_at, conversation))
+        });
+        Ok((ids.collect::<Result<_>>()?, has_more))
     }
 
-    /// Renders a page. One round trip, none if all contacts are known.
-    async fn render_messages(
+    /// Renders a message for a participant. One round trip.
+    async fn render_message(
         &self,
-        page: Page<MessageItem>,
-        known: HashMap<ContactId, Contact>,
-    ) -> Result<Page<Message>> {
-        let displayed = page.data.iter().flat_map(MessageItem::displayed_contacts);
-        let contacts = self
-            .load_missing_contacts(known, &displayed.collect())
-            .await?;
-        let data = page.data.into_iter();
-        let data = data.map(|message| message.render(&contacts)).collect();
-        Ok(Page {
-            has_more: page.has_more,
-            data,
-        })
+        mut message: MessageItem,
+        participation: &Participation,
+    ) -> Result<Message> {
+        let mut needed = message.displayed_contacts();
+        needed.insert(participation.caller);
+        let (profiles, read_log) = try_join(
+            self.load_profiles(&needed),
+            self.load_reads_in(participation, &message),
+        )
+        .await?;
+        read_log.apply(&mut message);
+        Ok(message.render(participation.viewer(), &profiles))
+    }
+
+    /// The reads of a message. No round trip, or one if it is older than the recent reads.
+    async fn load_reads_in(
+        &self,
+        participation: &Participation,
+        message: &MessageItem,
+    ) -> Result<ReadLog> {
+        let conversation = &participation.conversation;
+        self.load_reads(conversation.id, &conversation.read_log, iter::once(message))
+            .await
     }
 }
 
@@ -166,4 +200,10 @@ fn check_version(expected: Option<&Expected>, message: &MessageItem) -> Result<(
     } else {
         Err(Error::PreconditionFailed)
     }
+}
+
+/// The page of a window, given one item more than its limit if there are more.
+pub(super) fn page(messages: Vec<MessageItem>, window: &Window) -> Page<MessageItem> {
+    let direction = window.direction();
+    Page::of(messages, window.limit, direction, MessageItem::max_json_len)
 }

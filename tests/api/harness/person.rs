@@ -1,12 +1,15 @@
 //! A client of the API, with a method for each operation.
 
-use std::sync::OnceLock;
+use std::fmt::Display;
 
-use reqwest::Method;
+use local_stack::client::Reply;
+use reqwest::{Method, Url};
 use serde_json::Value;
 use shared::id::{ContactId, ConversationId};
 
-use super::Response;
+use super::contract::{self, Exchange};
+use super::s3::uploads_to_s3;
+use super::{Response, client};
 
 /// A JSON body.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Person {
     pub token: String,
     /// The conversation that the methods below use.
     pub conversation: ConversationId,
+    /// The contact that a server key acts for; empty for none.
+    pub on_behalf_of: String,
 }
 
 /// A body and its content type.
@@ -84,6 +89,15 @@ impl Person {
             id,
             token,
             conversation,
+            on_behalf_of: String::new(),
+        }
+    }
+
+    /// The same server key on behalf of a contact.
+    pub fn on_behalf_of(&self, contact: impl Display) -> Self {
+        Self {
+            on_behalf_of: contact.to_string(),
+            ..self.clone()
         }
     }
 
@@ -103,6 +117,11 @@ impl Person {
         }
     }
 
+    /// The same person with the id of another contact.
+    pub fn with_id(&self, id: ContactId) -> Self {
+        Self { id, ..self.clone() }
+    }
+
     /// The same person, in another conversation.
     pub fn within(&self, conversation: ConversationId) -> Self {
         Self {
@@ -118,7 +137,8 @@ impl Person {
         format!("+49-{digits}")
     }
 
-    /// Sends a request with these headers, and with the token unless they contain `authorization`.
+    /// Sends a request with these headers, and with the token unless they contain `authorization`. Fails unless request
+    /// and response keep the contract.
     pub async fn requests(
         &self,
         method: Method,
@@ -126,37 +146,49 @@ impl Person {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Response {
-        static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
-        // A connection must not outlive the runtime of its test.
-        let client = || {
-            reqwest::Client::builder()
-                .pool_max_idle_per_host(0)
-                .build()
-                .unwrap()
-        };
         let Body {
             content_type,
             bytes,
         } = body.into();
-        let mut request = CLIENT
-            .get_or_init(client)
-            .request(method, format!("{}{path}", self.url));
-        if !self.token.is_empty() && !headers.iter().any(|(name, _)| *name == "authorization") {
-            request = request.header("authorization", format!("Bearer {}", self.token));
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let mut headers: Vec<_> = headers.iter().map(owned).collect();
+        if !self.token.is_empty() && !headers.iter().any(|(name, _)| name == "authorization") {
+            headers.push(("authorization".to_owned(), format!("Bearer {}", self.token)));
         }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+        if !self.on_behalf_of.is_empty() {
+            headers.push(("on-behalf-of".to_owned(), self.on_behalf_of.clone()));
         }
         if let Some(content_type) = content_type {
-            request = request.header("content-type", content_type);
+            headers.push(("content-type".to_owned(), content_type.to_owned()));
         }
-        let response = request.body(bytes).send().await.expect("the API responds");
-        let (status, headers) = (response.status(), response.headers().clone());
+        // Escapes what a client's URL cannot have.
+        let url = Url::parse(&format!("{}{path}", self.url)).expect("the path is valid");
+        let reply = client().send(method.clone(), url.as_str(), &headers, bytes.clone());
+        let Reply {
+            status,
+            headers: response_headers,
+            body,
+        } = reply.await.expect("the API responds");
+        let text = String::from_utf8(body.into()).expect("the body is text");
+        contract::verify(Exchange {
+            method,
+            target: path.to_owned(),
+            headers,
+            body: bytes,
+            status: status.as_u16(),
+            response_headers: response_headers.clone(),
+            response: text.clone(),
+        });
         Response {
             status,
-            headers,
-            text: response.text().await.expect("the body is text"),
+            headers: response_headers,
+            text,
         }
+    }
+
+    /// Sends a DELETE request.
+    pub async fn deletes(&self, path: &str) -> Response {
+        self.requests(Method::DELETE, path, &[], ()).await
     }
 
     /// Sends a GET request.
@@ -217,6 +249,85 @@ impl Person {
     pub async fn sends(&self, text: &str) -> String {
         let response = self.tries_to_send(text).await.is(201);
         response.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Tries to begin the upload of a file in the conversation; `form` is the rest of the form.
+    pub async fn tries_to_create_attachment(&self, form: &str) -> Response {
+        let form = format!("conversation_id={}&{form}", self.conversation);
+        self.posts("/v1/attachments", form).await
+    }
+
+    /// Begins the upload of a file. Returns the attachment.
+    pub async fn creates_attachment(&self, name: &str, size: usize) -> Value {
+        let form = format!("filename={name}&file_size={size}&file_type=image/jpeg");
+        let created = self.tries_to_create_attachment(&form).await;
+        created.is(201).json()
+    }
+
+    /// Uploads a file. Returns the id of its attachment.
+    pub async fn uploads(&self, name: &str, content: &[u8]) -> String {
+        let created = self.creates_attachment(name, content.len()).await;
+        assert_eq!(uploads_to_s3(&created["upload"], content).await, 200);
+        created["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Tries to send a message with attachments; an empty text means none.
+    pub async fn tries_to_send_files(&self, text: &str, ids: &[impl AsRef<str>]) -> Response {
+        self.sends_files_with(&[], text, ids).await
+    }
+
+    /// Tries to send a message with attachments and headers.
+    pub async fn sends_files_with(
+        &self,
+        headers: &[(&str, &str)],
+        text: &str,
+        ids: &[impl AsRef<str>],
+    ) -> Response {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("conversation_id", &self.conversation.to_string());
+        if !text.is_empty() {
+            form.append_pair("message", text);
+        }
+        for id in ids {
+            form.append_pair("attachments[]", id.as_ref());
+        }
+        let form = form.finish();
+        self.requests(Method::POST, "/v1/messages", headers, form)
+            .await
+    }
+
+    /// Gets an attachment.
+    pub async fn gets_attachment(&self, id: &str) -> Response {
+        self.gets(&format!("/v1/attachments/{id}")).await
+    }
+
+    /// Deletes an attachment.
+    pub async fn deletes_attachment(&self, id: &str) -> Response {
+        self.requests(Method::DELETE, &format!("/v1/attachments/{id}"), &[], ())
+            .await
+    }
+
+    /// Lists the attachments of the conversation.
+    pub async fn lists_attachments(&self, query: &str) -> Response {
+        let conversation = self.conversation;
+        self.gets(&format!(
+            "/v1/attachments?conversation_id={conversation}&{query}"
+        ))
+        .await
+    }
+
+    /// Adds attachments to a message.
+    pub async fn adds_attachments(&self, message: &str, ids: &[impl AsRef<str>]) -> Response {
+        let ids = ids
+            .iter()
+            .map(|id| format!("attachments[]={}", id.as_ref()));
+        let form = ids.collect::<Vec<_>>().join("&");
+        self.updates_message(message, form).await
+    }
+
+    /// Asks for the file of an attachment.
+    pub async fn gets_file(&self, id: &str) -> Response {
+        self.gets(&format!("/v1/attachments/{id}/file")).await
     }
 
     /// Updates a message.
@@ -296,6 +407,35 @@ impl Person {
         let conversation = self.conversation;
         let path = format!("/v1/conversations/{conversation}/participants/{}", other.id);
         self.requests(Method::DELETE, &path, &[], ()).await
+    }
+
+    /// Accepts the conversation.
+    pub async fn accepts(&self) -> Response {
+        self.updates_conversation("accepted=true").await.is(200)
+    }
+
+    /// Blocks a contact.
+    pub async fn blocks(&self, other: &Person) -> Response {
+        self.requests(Method::PUT, &format!("/v1/blocks/{}", other.id), &[], ())
+            .await
+    }
+
+    /// Unblocks a contact.
+    pub async fn unblocks(&self, other: &Person) -> Response {
+        self.requests(Method::DELETE, &format!("/v1/blocks/{}", other.id), &[], ())
+            .await
+    }
+
+    /// Creates a token. Returns its id, and the same person with it.
+    pub async fn creates_token(&self, form: &str) -> (String, Self) {
+        let created = self.posts("/v1/tokens", form).await.is(201).json();
+        let text = |key: &str| created[key].as_str().unwrap().to_owned();
+        (text("id"), self.with_token(&text("token")))
+    }
+
+    /// Revokes all tokens but the person's own.
+    pub async fn revokes_other_tokens(&self) -> Response {
+        self.requests(Method::DELETE, "/v1/tokens", &[], ()).await
     }
 
     /// Revokes a token.

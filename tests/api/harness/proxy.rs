@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use local_stack::engine::Engine;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::forward::forward;
 
@@ -25,8 +26,12 @@ pub enum Fault {
     Unprocessed,
     /// The call is executed after this many milliseconds.
     Delay(u64),
+    /// The call is executed, and fails with this error.
+    ErrorAfterwards(&'static str),
     /// The call is executed, and its response never arrives.
     NoResponse,
+    /// The query counts this many items: those of an index that lags behind.
+    Count(u64),
 }
 
 /// A proxy in front of the embedded engine.
@@ -40,7 +45,34 @@ struct State {
     client: reqwest::Client,
     /// For each fault, the operation and the number of calls left.
     faults: Mutex<Vec<(&'static str, u32, Fault)>>,
+    /// The call to be held.
+    hold: Mutex<Option<Hold>>,
     calls: AtomicUsize,
+}
+
+/// The next call of an operation is to be held; the other ends of its [`HeldCall`].
+struct Hold {
+    operation: &'static str,
+    arrived: oneshot::Sender<()>,
+    release: oneshot::Receiver<()>,
+}
+
+/// A call that the proxy holds until it is released.
+pub struct HeldCall {
+    arrived: oneshot::Receiver<()>,
+    release: oneshot::Sender<()>,
+}
+
+impl HeldCall {
+    /// Waits until the call has arrived.
+    pub async fn arrives(&mut self) {
+        (&mut self.arrived).await.unwrap();
+    }
+
+    /// Executes the call.
+    pub fn release(self) {
+        self.release.send(()).unwrap();
+    }
 }
 
 impl Proxy {
@@ -50,6 +82,7 @@ impl Proxy {
             engine: engine.url(),
             client: reqwest::Client::new(),
             faults: Mutex::default(),
+            hold: Mutex::default(),
             calls: AtomicUsize::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -63,13 +96,25 @@ impl Proxy {
         &self.url
     }
 
-    /// Injects a fault into the next `times` calls of an operation.
+    /// Injects a fault into the next `times` calls of an operation; `Query by_time` is a query on an index.
     pub fn inject(&self, operation: &'static str, times: u32, fault: Fault) {
         self.state
             .faults
             .lock()
             .unwrap()
             .push((operation, times, fault));
+    }
+
+    /// Holds the next call of an operation.
+    pub fn hold(&self, operation: &'static str) -> HeldCall {
+        let (send_arrived, arrived) = oneshot::channel();
+        let (release, receive_release) = oneshot::channel();
+        *self.state.hold.lock().unwrap() = Some(Hold {
+            operation,
+            arrived: send_arrived,
+            release: receive_release,
+        });
+        HeldCall { arrived, release }
     }
 
     /// Removes all faults.
@@ -103,6 +148,16 @@ impl State {
         Some(fault)
     }
 
+    /// Waits while this call is held.
+    async fn wait_while_held(&self, operation: &str) {
+        let is_next = |hold: &mut Hold| hold.operation == operation;
+        let hold = self.hold.lock().unwrap().take_if(is_next);
+        if let Some(hold) = hold {
+            hold.arrived.send(()).unwrap();
+            hold.release.await.unwrap();
+        }
+    }
+
     async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
         let response = forward(&self.client, &self.engine, headers, body).await;
         response.unwrap()
@@ -118,7 +173,10 @@ async fn handle(
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.split_once('.').unwrap().1.to_owned();
     let request: Value = serde_json::from_slice(&body).unwrap();
-    match state.next(&operation) {
+    state.wait_while_held(&operation).await;
+    let index = request["IndexName"].as_str();
+    let on_index = index.and_then(|index| state.next(&format!("{operation} {index}")));
+    match on_index.or_else(|| state.next(&operation)) {
         None => state.forward(&headers, body).await,
         Some(Fault::Error(code)) => error_response(code, json!({})),
         Some(Fault::CancelTransaction(code)) => {
@@ -137,9 +195,17 @@ async fn handle(
                 _ => json!({"Responses": {}, "UnprocessedKeys": request["RequestItems"]}),
             },
         ),
+        Some(Fault::Count(count)) => json_response(
+            StatusCode::OK,
+            &json!({"Count": count, "ScannedCount": count}),
+        ),
         Some(Fault::Delay(milliseconds)) => {
             tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
             state.forward(&headers, body).await
+        }
+        Some(Fault::ErrorAfterwards(code)) => {
+            state.forward(&headers, body).await;
+            error_response(code, json!({}))
         }
         Some(Fault::NoResponse) => {
             state.forward(&headers, body).await;
@@ -152,7 +218,12 @@ async fn handle(
 fn error_response(code: &str, mut body: Value) -> Response {
     body["__type"] = json!(format!("com.amazonaws.dynamodb.v20120810#{code}"));
     body["message"] = json!("injected");
-    let is_server_error = ["InternalServerError", "ServiceUnavailable"].contains(&code);
+    let is_server_error = [
+        "InternalFailure",
+        "InternalServerError",
+        "ServiceUnavailable",
+    ]
+    .contains(&code);
     json_response(
         if is_server_error {
             StatusCode::INTERNAL_SERVER_ERROR

@@ -18,15 +18,10 @@ async fn last_active(reader: &Person, person: &Person) -> serde_json::Value {
 async fn a_request_updates_last_active_at_at_most_once_a_minute() {
     let world = World::active().await;
     let kate = world.new_person("kate").await;
-    world.kevin.creates_conversation(&[&kate], "").await;
+    world.new_conversation(&[&world.kevin, &kate]).await;
     let start = Clock::system().now();
     let now = Arc::new(AtomicU64::new(start.0));
-    let clock = now.clone();
-    let host = world
-        .host()
-        .clock(move || Micros(clock.load(Ordering::Relaxed)))
-        .start()
-        .await;
+    let host = world.host().clock_at(&now).start().await;
     let kate = kate.at(&host);
     let seconds = |now: u64| json!(now / 1_000_000);
     assert_eq!(
@@ -55,7 +50,7 @@ async fn a_request_updates_last_active_at_at_most_once_a_minute() {
 }
 
 #[tokio::test]
-async fn another_instance_reads_a_recent_last_active_at_and_does_not_write_it_again() {
+async fn another_instance_does_not_write_a_recent_last_active_at_again() {
     let world = World::active().await;
     let before = last_active(&world.kate, &world.kevin).await;
     let soon = Micros(Clock::system().now().0 + 30_000_000);

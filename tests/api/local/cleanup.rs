@@ -3,7 +3,11 @@
 use dynoxide::types::AttributeValue;
 use serde_json::json;
 
-use crate::harness::World;
+use shared::id::{ConversationId, MessageId};
+use shared::time::Micros;
+
+use super::cost::import_inbox;
+use crate::harness::{Fault, Proxy, World};
 
 #[tokio::test]
 async fn deleting_a_message_removes_all_its_items() {
@@ -76,6 +80,32 @@ async fn a_list_skips_and_deletes_orphaned_inbox_entries_and_fills_the_page() {
         (rest.ids().len(), &rest.json()["has_more"]),
         (10, &json!(false))
     );
+}
+
+#[tokio::test]
+async fn a_page_without_messages_fails_if_its_stale_entries_cannot_be_deleted() {
+    let world = World::active().await;
+    let conversation = ConversationId::random();
+    let id = |number: u64| MessageId::new(Micros(1_000_000 * number), conversation);
+    let stale: Vec<_> = (1..=300).map(id).collect();
+    import_inbox(&world, &stale, &world.kate);
+    let proxy = Proxy::start(world.engine()).await;
+    let kate = world
+        .kate
+        .at(&world.host().proxy(proxy.url()).start().await);
+    // Of 200 entries, at most 25 a call: 100 in one step, 100 in the next.
+    proxy.inject("BatchWriteItem", 8, Fault::Error("AccessDeniedException"));
+    let empty = kate.lists_inbox("limit=99").await;
+    empty.fails(500, "internal", ());
+    assert!(proxy.is_done());
+    let newest = world.kevin.sends("hello").await;
+    proxy.inject("BatchWriteItem", 8, Fault::Error("AccessDeniedException"));
+    let page = kate.lists_inbox("limit=100").await.is(200);
+    assert_eq!(
+        (page.ids(), &page.json()["has_more"]),
+        (vec![newest], &json!(true))
+    );
+    assert!(proxy.is_done());
 }
 
 #[tokio::test]

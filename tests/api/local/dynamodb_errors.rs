@@ -27,6 +27,8 @@ async fn temporary_errors_are_retried() {
         Fault::CancelTransaction("ThrottlingError"),
     );
     let second = kevin.sends("second").await;
+    proxy.inject("BatchGetItem", 2, Fault::Error("InternalFailure"));
+    kevin.gets_message(&id).await.is(200);
     proxy.inject("BatchGetItem", 3, Fault::Unprocessed);
     kevin.gets_message(&id).await.is(200);
     proxy.inject(
@@ -61,6 +63,8 @@ async fn persistent_errors_return_503_with_retry_after() {
     for (operation, fault) in [
         ("GetItem", Fault::Error("ThrottlingException")),
         ("GetItem", Fault::Error("InternalServerError")),
+        ("GetItem", Fault::Error("InternalFailure")),
+        ("TransactWriteItems", Fault::Error("InternalFailure")),
         (
             "BatchGetItem",
             Fault::Error("ProvisionedThroughputExceededException"),

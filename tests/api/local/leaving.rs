@@ -1,12 +1,16 @@
 //! Leaving a conversation with many messages, which deletes in batches and continues after an interruption.
 
+use std::time::Duration;
+
 use dynoxide::types::AttributeValue;
+use futures_util::future::join_all;
 use serde_json::json;
 use shared::id::{ConversationId, MessageId};
+use shared::message::Text;
 use shared::time::{Clock, Micros};
 
-use super::cost::{import, import_messages, string};
-use crate::harness::{Fault, Person, Proxy, World};
+use super::cost::{import, import_inbox, import_messages, import_texts, string};
+use crate::harness::{Fault, Person, Proxy, Response, World};
 
 /// The number of messages in a long conversation: leaving deletes them in three steps.
 const MESSAGE_COUNT: u64 = 1200;
@@ -30,6 +34,43 @@ async fn long_conversation(world: &World, people: &[&Person]) -> ConversationId 
         import(world, "InboxTable", entries);
     }
     conversation
+}
+
+/// The write units of a request, with those that DynamoDB does not report.
+fn write_units(response: &Response) -> f64 {
+    let line = response.log_line();
+    let units = |name: &str| line[name].as_f64().unwrap();
+    units("write_units") + units("unreported_units")
+}
+
+#[tokio::test]
+async fn leaving_again_writes_nothing_that_was_written_before() {
+    let world = World::new().await;
+    let crowd = world.crowd(20).await;
+    crowd[1].sends("hello").await;
+    let leaver = &crowd[0];
+    let left = leaver.leaves_conversation().await.is(204);
+    // the acquaintances with nineteen, in both directions, and more
+    assert!(write_units(&left) > 38.0, "{}", write_units(&left));
+    let again = leaver.leaves_conversation().await.is(204);
+    assert!(write_units(&again) <= 0.0, "{again:?}");
+}
+
+#[tokio::test]
+async fn continuing_to_leave_does_not_remove_acquaintances_again() {
+    let world = World::new().await;
+    let crowd = world.crowd(20).await;
+    let people: Vec<_> = crowd.iter().collect();
+    let conversation = long_conversation(&world, &people).await;
+    let proxy = Proxy::start(world.engine()).await;
+    let host = world.host().proxy(proxy.url()).start().await;
+    let leaver = crowd[0].within(conversation).at(&host);
+    // 20 calls, 16 concurrently, take two delays.
+    proxy.inject("BatchWriteItem", 40, Fault::Delay(1300));
+    leaver.leaves_conversation().await.is(202);
+    let finished = leaver.leaves_conversation().await.is(204);
+    // 200 of 1,200 messages are left, and the expiry.
+    assert!(write_units(&finished) <= 200.0 + 1.0, "{finished:?}");
 }
 
 /// Counts the items of a table whose attribute `name` contains `value`.
@@ -62,6 +103,21 @@ fn count_items(world: &World, table: &str, name: &str, value: &str) -> u64 {
 async fn when_the_last_participant_leaves_all_messages_are_deleted_even_after_an_interruption() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin]).await;
+    import(
+        &world,
+        "ReadsTable",
+        (1..=600).map(|number: u64| {
+            [
+                ("conversation_id", string(&conversation)),
+                (
+                    "up_to",
+                    string(&format!("1{}", MessageId::prefix(Micros(number)))),
+                ),
+                ("intervals", AttributeValue::L(Vec::new())),
+            ]
+            .into()
+        }),
+    );
     let proxy = Proxy::start(world.engine()).await;
     let kevin = world
         .kevin
@@ -74,15 +130,11 @@ async fn when_the_last_participant_leaves_all_messages_are_deleted_even_after_an
     assert!(count_items(&world, "MessagesTable", "conversation_id", &id) > 0);
     kevin.gets_conversation().await.is(404);
     kevin.tries_to_send("after leaving").await.is(404);
+    // The rest takes more units than one request may consume.
+    kevin.leaves_conversation().await.is(202);
     kevin.leaves_conversation().await.is(204);
     assert!(proxy.is_done());
-    for (table, name) in [
-        ("MessagesTable", "conversation_id"),
-        ("InboxTable", "message_id"),
-        ("ConversationsTable", "id"),
-    ] {
-        assert_eq!(count_items(&world, table, name, &id), 0, "{table}");
-    }
+    assert_nothing_is_left(&world, conversation);
     kevin.leaves_conversation().await.is(204);
 }
 
@@ -142,20 +194,41 @@ async fn inbox_entries_left_by_an_interrupted_leave_are_deleted_when_listed() {
     kate.leaves_conversation().await.is(204);
     let kate_id = world.kate.id.to_string();
     assert!(count_items(&world, "InboxTable", "contact_id", &kate_id) > 0);
-    assert!(
-        world
-            .kate
-            .lists_inbox("limit=100")
-            .await
-            .is(200)
-            .texts()
-            .is_empty()
-    );
+    loop {
+        let page = world.kate.lists_inbox("limit=100").await.is(200);
+        assert!(page.texts().is_empty());
+        if page.json()["has_more"] == false {
+            break;
+        }
+    }
     assert_eq!(count_items(&world, "InboxTable", "contact_id", &kate_id), 0);
 }
 
 #[tokio::test]
-async fn a_leave_that_exceeds_the_time_limit_returns_503_and_continues_when_repeated() {
+async fn a_leave_whose_cleanup_is_throttled_returns_202_and_continues_when_repeated() {
+    let world = World::new().await;
+    let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
+    let proxy = Proxy::start(world.engine()).await;
+    let host = world.host().proxy(proxy.url()).start().await;
+    proxy.inject(
+        "BatchWriteItem",
+        10_000,
+        Fault::Error("ThrottlingException"),
+    );
+    for person in [&world.kate, &world.kevin] {
+        let person = person.within(conversation);
+        let unfinished = person.at(&host).leaves_conversation().await.is(202);
+        assert_eq!(unfinished.header("retry-after"), "1");
+        assert_eq!(unfinished.log_line()["level"], "INFO", "no failure");
+        person.gets_conversation().await.is(404);
+        person.leaves_conversation().await.is(204);
+    }
+    assert!(world.items("InboxTable").is_empty());
+    assert!(world.items("MessagesTable").is_empty());
+}
+
+#[tokio::test]
+async fn a_leave_that_exceeds_the_time_limit_returns_202_and_continues_when_repeated() {
     let world = World::new().await;
     let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
     let proxy = Proxy::start(world.engine()).await;
@@ -164,11 +237,9 @@ async fn a_leave_that_exceeds_the_time_limit_returns_503_and_continues_when_repe
         let person = person.within(conversation).at(&host);
         // 20 calls, 16 concurrently, take two delays.
         proxy.inject("BatchWriteItem", 40, Fault::Delay(1300));
-        let response = person
-            .leaves_conversation()
-            .await
-            .fails(503, "unfinished", ());
-        assert_eq!(response.header("retry-after"), "1");
+        let unfinished = person.leaves_conversation().await.is(202);
+        assert_eq!(unfinished.header("retry-after"), "1");
+        assert_eq!(unfinished.log_line()["level"], "INFO", "no failure");
         person.gets_conversation().await.is(404);
         let repeated = person.leaves_conversation().await.is(204);
         assert!(
@@ -198,40 +269,102 @@ async fn a_leave_that_exceeds_the_time_limit_returns_503_and_continues_when_repe
 }
 
 #[tokio::test]
-async fn read_up_to_marks_a_thousand_messages_and_continues_when_repeated() {
+async fn long_messages_are_deleted_in_several_requests_of_bounded_cost() {
+    const LIMIT: f64 = 4_000.0;
+    // A page of 1 MB: 32 messages that are read, and deleted from the table, its index and the inbox.
+    const STEP: f64 = 256.0 + 32.0 * (33.0 + 1.0 + 1.0);
     let world = World::new().await;
-    let conversation = long_conversation(&world, &[&world.kevin, &world.kate]).await;
-    let last = world.kevin.within(conversation).sends("the last").await;
-    let kate = world.kate.within(conversation);
-    let read = format!("read_up_to={last}");
-    assert_eq!(
-        kate.updates_conversation(&read).await.is(200).json()["unread_count"],
-        100
-    );
-    assert_eq!(
-        kate.gets_message(&last).await.json()["read_at"],
-        json!(null)
-    );
-    assert_eq!(
-        kate.updates_conversation(&read).await.is(200).json()["unread_count"],
-        0
-    );
-    assert!(kate.gets_message(&last).await.json()["read_at"].is_u64());
-    assert_eq!(count_unread(&world, conversation), 0);
+    let conversation = world.new_conversation(&[&world.kevin]).await;
+    let now = Clock::system().now().0;
+    let ids: Vec<_> = (0..700)
+        .map(|number| MessageId::new(Micros(now + number), conversation))
+        .collect();
+    let text = "x".repeat(Text::MAX_LEN);
+    import_texts(&world, ids.iter().copied(), world.kevin.id, &text);
+    import_inbox(&world, &ids, &world.kevin);
+    let kevin = world.kevin.within(conversation);
+    let mut requests = 0;
+    loop {
+        requests += 1;
+        let response = kevin.leaves_conversation().await;
+        let line = response.log_line();
+        let units = write_units(&response) + line["read_units"].as_f64().unwrap();
+        println!("{}: {units} units", response.status);
+        // Besides the steps, the first request leaves, and the last one deletes the conversation.
+        assert!(units < LIMIT + STEP + 100.0, "{units}");
+        match response.status.as_u16() {
+            202 => assert!(units >= LIMIT, "{units}"),
+            204 => break,
+            _ => panic!("{response:?}"),
+        }
+    }
+    assert_eq!(requests, 8, "three steps each, of 22");
+    assert_nothing_is_left(&world, conversation);
 }
 
-/// Counts the unread messages of a conversation.
-fn count_unread(world: &World, conversation: ConversationId) -> u64 {
-    let request = json!({
-        "TableName": "MessagesTable",
-        "Select": "COUNT",
-        "KeyConditionExpression": "conversation_id = :conversation",
-        "FilterExpression": "attribute_not_exists(read_at)",
-        "ExpressionAttributeValues": {":conversation": string(&conversation)},
-    });
-    let request = serde_json::from_value(request).unwrap();
-    let page = world.engine().database().query(request).unwrap();
-    serde_json::to_value(page).unwrap()["Count"]
-        .as_u64()
+#[tokio::test]
+async fn a_message_that_is_stored_after_the_last_participant_has_left_is_not_acknowledged() {
+    let world = World::new().await;
+    let conversation = world.new_conversation(&[&world.kevin]).await;
+    let proxy = Proxy::start(world.engine()).await;
+    let slow = world.host().proxy(proxy.url()).start().await;
+    let (kevin, phone) = (
+        world.kevin.within(conversation),
+        world.kevin.within(conversation).at(&slow),
+    );
+    let mut transaction = proxy.hold("TransactWriteItems");
+    let send = tokio::spawn(async move { phone.tries_to_send("too late").await });
+    transaction.arrives().await;
+    kevin.leaves_conversation().await.is(204);
+    transaction.release();
+    send.await
         .unwrap()
+        .fails(404, "conversation_not_found", "conversation_id");
+    assert_nothing_is_left(&world, conversation);
+}
+
+/// Checks that no table has an item of a conversation that its last participant has left.
+fn assert_nothing_is_left(world: &World, conversation: ConversationId) {
+    let id = conversation.to_string();
+    for (table, name) in [
+        ("MessagesTable", "conversation_id"),
+        ("InboxTable", "message_id"),
+        ("ReadsTable", "conversation_id"),
+        ("ConversationsTable", "id"),
+    ] {
+        assert_eq!(count_items(world, table, name, &id), 0, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_are_sent_while_the_last_participant_leaves_are_all_deleted() {
+    let world = World::new().await;
+    let other_host = world.host().start().await;
+    let mut sent = [0, 0];
+    for round in 0..api_tests::cases(20, 1000) {
+        let conversation = world.new_conversation(&[&world.kevin]).await;
+        let devices = [
+            world.kevin.within(conversation),
+            world.kevin.within(conversation).at(&other_host),
+        ];
+        let text = format!("round {round}");
+        let sends = [&devices[0], &devices[1], &devices[1]].map(|kevin| kevin.tries_to_send(&text));
+        let leave = async {
+            // Later and later, relative to the sends.
+            tokio::time::sleep(Duration::from_micros(round * 997 % 20_000)).await;
+            devices[0].leaves_conversation().await.is(204);
+        };
+        let (responses, ()) = tokio::join!(join_all(sends), leave);
+        for response in responses {
+            match response.status.as_u16() {
+                201 => sent[0] += 1,
+                404 => sent[1] += 1,
+                _ => panic!("{response:?}"),
+            }
+        }
+        assert_nothing_is_left(&world, conversation);
+    }
+    assert!(sent.iter().all(|&count| count > 0), "201, 404: {sent:?}");
+    let inconsistencies = world.inconsistencies().await;
+    assert!(inconsistencies.is_empty(), "{inconsistencies:?}");
 }

@@ -1,6 +1,7 @@
 //! The log: one line per request, without private data.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use shared::time::{Clock, Micros};
 
 use crate::harness::{World, whole_log};
 
@@ -14,14 +15,31 @@ async fn each_request_logs_one_line_with_its_cost() {
     assert_eq!(line["contact_id"], json!(world.kate.id));
     assert_eq!(line["dynamodb_calls"], 2);
     assert_eq!(line["round_trips"], 2);
-    assert_eq!(line["read_units"], 4.0);
+    assert_eq!(line["read_units"], 5.0);
     assert_eq!(line["write_units"], 0.0);
     assert_eq!(line["level"], "INFO");
     let sent = world.kevin.tries_to_send("hello").await.is(201).log_line();
     assert_eq!(sent["read_units"], 4.0);
-    assert_eq!(sent["write_units"], 17.0);
+    assert_eq!(sent["write_units"], 18.0);
     assert!(line["duration_ms"].as_f64().unwrap() > 0.0);
     assert!(line["cold_start"].is_boolean());
+}
+
+#[tokio::test]
+async fn units_that_dynamodb_charges_and_does_not_report_are_logged_as_an_estimate() {
+    let world = World::active().await;
+    let first = world.kevin.sends_with_key("key", "hello").await.is(201);
+    assert_eq!(first.log_line()["unreported_units"], 0.0);
+    // The transaction is canceled: message, idempotency key and three inbox entries, 2 each.
+    let replayed = world.kevin.sends_with_key("key", "hello").await.is(201);
+    assert_eq!(replayed.log_line()["unreported_units"], 10.0);
+    // Another instance tries to write `last_active_at`, which is less than a minute old.
+    let kevin = world.kevin.at(&world.host().start().await);
+    let line = kevin.gets("/v1/me").await.is(200).log_line();
+    assert_eq!(
+        (&line["write_units"], &line["unreported_units"]),
+        (&json!(0.0), &json!(1.0))
+    );
 }
 
 #[tokio::test]
@@ -42,6 +60,30 @@ async fn a_refused_request_logs_its_error_code() {
         (&line["error"], &line["contact_id"]),
         (&json!("token_missing"), &json!(null))
     );
+}
+
+#[tokio::test]
+async fn only_documented_lines_are_logged_and_none_of_a_failed_condition() {
+    let world = World::active().await;
+    let kevin = &world.kevin;
+    for _ in 0..2 {
+        // The second time, the transaction is canceled.
+        kevin.sends_with_key("key", "hello").await.is(201);
+    }
+    // The condition of an update fails.
+    let soon = Micros(Clock::system().now().0 + 30_000_000);
+    let host = world.host().clock(move || soon).start().await;
+    kevin.at(&host).gets("/v1/me").await.is(200);
+    // Other tests have written to the same log, by now or not.
+    let documented = include_str!("../../../docs/operations.md");
+    for line in whole_log().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let message = line["message"].as_str().unwrap();
+        let is_documented = documented.contains(&format!("| `{message}` |"))
+            || documented.contains(&format!("`message = \"{message}\"`"))
+            || message == "request";
+        assert!(is_documented || line["level"] == "ERROR", "{line}");
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,9 @@ enum Operation {
     Add(Index, usize),
     Remove(Index, usize),
     Leave(Index),
+    Accept(Index),
+    Block(usize),
+    Unblock(usize),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -43,6 +46,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (index(), 0..4_usize).prop_map(|(which, actor)| Operation::Add(which, actor)),
         2 => (index(), 0..4_usize).prop_map(|(which, actor)| Operation::Remove(which, actor)),
         2 => index().prop_map(Operation::Leave),
+        2 => index().prop_map(Operation::Accept),
+        1 => (0..4_usize).prop_map(Operation::Block),
+        1 => (0..4_usize).prop_map(Operation::Unblock),
     ]
 }
 
@@ -51,6 +57,10 @@ fn operation() -> impl Strategy<Value = Operation> {
 struct Model {
     conversations: Vec<Conversation>,
     messages: Vec<Message>,
+    /// Who has blocked whom.
+    blocks: BTreeSet<(usize, usize)>,
+    /// Who left or declined a conversation with whom; all within the last day.
+    declines: BTreeSet<(usize, usize)>,
     /// A logical clock that orders events.
     clock: usize,
 }
@@ -60,20 +70,49 @@ struct Conversation {
     name: Option<String>,
     creator: Option<usize>,
     is_pair: bool,
+    /// Whether it is, or was, the unnamed conversation of two contacts.
+    is_of_two: bool,
     members: BTreeMap<usize, Member>,
+    /// Who added a participant, or former participant; nobody for a conversation that the operator created.
+    added_by: BTreeMap<usize, usize>,
     /// Former participants, for whom leaving again succeeds.
     former_members: BTreeSet<usize>,
+    /// Those of them who left and were not removed, so that they cannot be added again.
+    left: BTreeSet<usize>,
 }
 
 #[derive(Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 struct Member {
     active: usize,
     joined: usize,
     read: usize,
     sent: usize,
+    pending: bool,
     archived: bool,
     muted: bool,
     pinned: bool,
+}
+
+/// The lists of conversations.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum List {
+    Open,
+    Archived,
+    Pending,
+}
+
+impl Member {
+    fn list(&self) -> List {
+        match (self.pending, self.archived) {
+            (true, _) => List::Pending,
+            (false, true) => List::Archived,
+            (false, false) => List::Open,
+        }
+    }
 }
 
 struct Message {
@@ -81,11 +120,18 @@ struct Message {
     conversation: usize,
     author: usize,
     sent: usize,
+    /// The participants who had accepted when it was sent.
+    recipients: BTreeSet<usize>,
     read: bool,
     deleted: bool,
 }
 
 impl Conversation {
+    fn has_accepted(&self, actor: usize) -> bool {
+        let member = self.members.get(&actor);
+        member.is_some_and(|member| !member.pending)
+    }
+
     fn may_be_named_by(&self, actor: usize) -> bool {
         let creator = self
             .creator
@@ -94,12 +140,27 @@ impl Conversation {
     }
 
     fn may_be_managed_by(&self, actor: usize) -> bool {
-        self.name.is_some() && self.may_be_named_by(actor)
+        self.name.is_some() && self.has_accepted(actor) && self.may_be_named_by(actor)
+    }
+
+    fn is_between_two(&self) -> bool {
+        self.is_of_two || self.members.len() == 2
+    }
+
+    /// The contacts that talk in it, if that is a participant and only one other.
+    fn two_who_talk(&self, actor: usize) -> Option<BTreeSet<usize>> {
+        if self.is_between_two() {
+            return Some(self.members.keys().copied().collect());
+        }
+        let members = self.members.keys().copied();
+        let accepted: BTreeSet<_> = members.filter(|&id| self.has_accepted(id)).collect();
+        Some(accepted).filter(|two| two.len() == 2 && two.contains(&actor))
     }
 
     fn remove_member(&mut self, actor: usize) {
         self.members.remove(&actor);
         self.former_members.insert(actor);
+        self.left.remove(&actor);
         self.is_pair = false;
     }
 }
@@ -110,6 +171,30 @@ impl Model {
         self.clock
     }
 
+    /// Whether two contacts share a conversation that both have accepted.
+    fn are_acquainted(&self, one: usize, other: usize) -> bool {
+        let mut conversations = self.conversations.iter();
+        conversations
+            .any(|conversation| [one, other].iter().all(|&id| conversation.has_accepted(id)))
+    }
+
+    fn is_blocked(&self, one: usize, other: usize) -> bool {
+        self.blocks.contains(&(one, other)) || self.blocks.contains(&(other, one))
+    }
+
+    /// Whether the other one of two who talk has blocked this contact.
+    fn is_blocked_in(&self, conversation: &Conversation, actor: usize) -> bool {
+        let two = conversation.two_who_talk(actor).unwrap_or_default();
+        two.iter()
+            .any(|&other| self.blocks.contains(&(other, actor)))
+    }
+
+    /// Whether a contact refuses to be asked by another.
+    fn refuses(&self, contact: usize, asked_by: usize) -> bool {
+        let pair = (contact, asked_by);
+        self.blocks.contains(&pair) || self.declines.contains(&pair)
+    }
+
     fn create_conversation(
         &mut self,
         id: ConversationId,
@@ -118,22 +203,31 @@ impl Model {
         name: Option<String>,
     ) {
         let now = self.tick();
-        let member = Member {
+        let member = |contact: usize| Member {
             active: now,
             joined: now,
             read: now,
+            pending: creator.is_some_and(|creator| {
+                creator != contact && !self.are_acquainted(creator, contact)
+            }),
             ..Member::default()
         };
+        let members = people.iter();
+        let members = members.map(|&contact| (contact, member(contact))).collect();
         self.conversations.push(Conversation {
             id,
             is_pair: creator.is_some() && name.is_none() && people.len() == 2,
+            is_of_two: creator.is_some() && name.is_none() && people.len() == 2,
+            added_by: creator
+                .into_iter()
+                .flat_map(|creator| people.iter().map(move |&contact| (contact, creator)))
+                .filter(|(contact, creator)| contact != creator)
+                .collect(),
             name,
             creator,
-            members: people
-                .iter()
-                .map(|&contact| (contact, member.clone()))
-                .collect(),
+            members,
             former_members: BTreeSet::new(),
+            left: BTreeSet::new(),
         });
     }
 
@@ -144,14 +238,14 @@ impl Model {
         self.messages.iter().rev().filter(existing)
     }
 
-    /// Returns a contact's list of archived or other conversations.
-    fn list(&self, actor: usize, archived: bool, people: &[&Person; 4]) -> Vec<Value> {
+    /// Returns one of a contact's lists of conversations.
+    fn list(&self, actor: usize, list: List, people: &[&Person; 4]) -> Vec<Value> {
         let all = self.conversations.iter().enumerate();
         let mut listed: Vec<_> = all
             .filter_map(|(number, conversation)| {
                 Some((number, conversation, conversation.members.get(&actor)?))
             })
-            .filter(|(_, _, member)| member.archived == archived)
+            .filter(|(_, _, member)| member.list() == list)
             .collect();
         listed.sort_by_key(|(_, _, member)| std::cmp::Reverse(member.active));
         let shown = listed.into_iter().map(|(number, conversation, member)| {
@@ -175,6 +269,7 @@ impl Model {
                 "is_muted": member.muted,
                 "is_pinned": member.pinned,
                 "archived": member.archived,
+                "is_pending": member.pending,
             })
         });
         shown.collect()
@@ -189,24 +284,17 @@ impl Model {
             .filter(|message| !message.deleted);
         let received = existing.filter(|message| {
             let member = self.conversations[message.conversation].members.get(&actor);
-            member.is_some_and(|member| message.sent > member.joined)
+            let was_received = message.recipients.contains(&actor);
+            was_received && member.is_some_and(|member| message.sent > member.joined)
         });
         received.map(|message| message.id.clone()).collect()
     }
 
     /// Returns the contacts that share a conversation with a contact.
     fn contacts(&self, actor: usize, people: &[&Person; 4]) -> Vec<String> {
-        let shared = self
-            .conversations
-            .iter()
-            .filter(|conversation| conversation.members.contains_key(&actor));
-        let others: BTreeSet<_> = shared
-            .flat_map(|conversation| conversation.members.keys())
-            .filter(|&&other| other != actor)
-            .collect();
-        let mut ids: Vec<_> = others
-            .into_iter()
-            .map(|&other| people[other].id.to_string())
+        let mut ids: Vec<_> = (0..people.len())
+            .filter(|&other| other != actor && self.are_acquainted(actor, other))
+            .map(|other| people[other].id.to_string())
             .collect();
         ids.sort();
         ids
@@ -233,6 +321,11 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
                     response.is(200).json()["id"],
                     serde_json::json!(existing.id)
                 );
+            } else if all
+                .iter()
+                .any(|&other| other != actor && model.refuses(other, actor))
+            {
+                response.fails(403, "not_accepting_messages", "participants[]");
             } else {
                 let id = response.is(201).json()["id"]
                     .as_str()
@@ -246,19 +339,29 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             let number = number(index);
             let person = person.within(model.conversations[number].id);
             let response = person.tries_to_send("text").await;
-            if !model.conversations[number].members.contains_key(&actor) {
+            let conversation = &model.conversations[number];
+            if !conversation.members.contains_key(&actor) {
                 response.is(404);
                 return;
             }
+            if model.is_blocked_in(conversation, actor) {
+                response.fails(403, "not_accepting_messages", ());
+                return;
+            }
             let now = model.tick();
-            for (&other, member) in &mut model.conversations[number].members {
+            let members = &mut model.conversations[number].members;
+            for (&other, member) in &mut *members {
                 member.active = now;
                 member.archived = false;
                 if other == actor {
                     member.sent = now;
+                    member.pending = false;
                 }
             }
+            let recipients = members.iter().filter(|(_, member)| !member.pending);
+            let recipients = recipients.map(|(&other, _)| other).collect();
             model.messages.push(Message {
+                recipients,
                 id: response.is(201).json()["id"].as_str().unwrap().to_owned(),
                 conversation: number,
                 author: actor,
@@ -274,12 +377,14 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             let number = index.index(model.messages.len());
             let message = &mut model.messages[number];
             let response = person.deletes_message(&message.id).await;
-            let is_member = model.conversations[message.conversation]
-                .members
-                .contains_key(&actor);
-            if !is_member {
+            let members = &model.conversations[message.conversation].members;
+            // The last participant to leave deletes all messages.
+            let exists = !message.deleted && !members.is_empty();
+            let is_author = message.author == actor;
+            let may_find = members.contains_key(&actor) || (exists && is_author);
+            if !may_find {
                 response.is(404);
-            } else if message.author == actor || message.deleted {
+            } else if is_author || message.deleted {
                 response.is(204);
                 message.deleted = true;
             } else {
@@ -309,10 +414,11 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
                 return;
             };
             response.is(200);
+            member.pending = false;
             let Some(newest) = newest else { return };
             let up_to = sent.min(newest);
             for message in &mut model.messages {
-                let covered = message.sent > member.read && message.sent <= up_to;
+                let covered = message.sent <= up_to;
                 if message.conversation == conversation && message.author != actor && covered {
                     message.read = true;
                 }
@@ -322,6 +428,13 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
         Operation::Archive(index, to) => {
             let number = number(index);
             let form = format!("archived={to}");
+            let members = &model.conversations[number].members;
+            if members.get(&actor).is_some_and(|member| member.pending) {
+                let person = person.within(model.conversations[number].id);
+                let response = person.updates_conversation(&form).await;
+                response.fails(403, "conversation_pending", ());
+                return;
+            }
             update_membership(
                 &mut model.conversations[number],
                 actor,
@@ -357,22 +470,31 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
         }
         Operation::Name(index) => {
             let number = number(index);
+            let is_blocked = model.is_blocked_in(&model.conversations[number], actor);
             let conversation = &mut model.conversations[number];
             let response = person
                 .within(conversation.id)
                 .updates_conversation("name=New")
                 .await;
-            let is_permitted = conversation.may_be_named_by(actor);
+            let is_permitted = conversation.has_accepted(actor)
+                && conversation.may_be_named_by(actor)
+                && !conversation.is_of_two;
             if is_refused(conversation, actor, is_permitted, &response) {
+                return;
+            }
+            if is_blocked {
+                response.fails(403, "not_accepting_messages", ());
                 return;
             }
             response.is(200);
             conversation.name = Some("New".to_owned());
-            conversation.is_pair = false;
         }
         Operation::Add(index, other) => {
             let number = number(index);
             let now = model.tick();
+            let pending = !model.are_acquainted(actor, *other);
+            let refuses = model.refuses(*other, actor);
+            let is_blocked = model.is_blocked_in(&model.conversations[number], actor);
             let conversation = &mut model.conversations[number];
             let response = person
                 .within(conversation.id)
@@ -382,11 +504,25 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             if is_refused(conversation, actor, is_permitted, &response) {
                 return;
             }
+            if is_blocked {
+                response.fails(403, "not_accepting_messages", ());
+                return;
+            }
+            let is_member = conversation.members.contains_key(other);
+            if !is_member && (refuses || conversation.left.contains(other)) {
+                response.fails(403, "not_accepting_messages", "participants[]");
+                return;
+            }
             response.is(200);
+            if is_member {
+                return;
+            }
+            conversation.added_by.insert(*other, actor);
             conversation.members.entry(*other).or_insert(Member {
                 active: now,
                 joined: now,
                 read: now,
+                pending,
                 ..Member::default()
             });
         }
@@ -404,9 +540,9 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             let was_member = conversation.members.contains_key(other)
                 || conversation.former_members.contains(other);
             response.is(if was_member { 204 } else { 404 });
-            conversation.remove_member(*other);
-            if !was_member {
-                conversation.former_members.remove(other);
+            // Who has left stays one who left.
+            if conversation.members.contains_key(other) {
+                conversation.remove_member(*other);
             }
         }
         Operation::Remove(index, _) | Operation::Leave(index) => {
@@ -416,9 +552,45 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
             let was_member = conversation.members.contains_key(&actor)
                 || conversation.former_members.contains(&actor);
             response.is(if was_member { 204 } else { 404 });
-            if conversation.members.contains_key(&actor) {
-                conversation.remove_member(actor);
+            if !was_member {
+                return;
             }
+            let added_by = conversation.added_by.get(&actor).copied();
+            let asked_by = if conversation.members.contains_key(&actor) {
+                let mut members = conversation.members.keys().copied();
+                let other_of_two = members
+                    .find(|&other| other != actor)
+                    .filter(|_| conversation.is_between_two());
+                let added_by = added_by.or(conversation.creator);
+                added_by.filter(|&other| other != actor).or(other_of_two)
+            } else {
+                // Who was removed can leave all the same.
+                added_by.filter(|_| !conversation.left.contains(&actor))
+            };
+            conversation.remove_member(actor);
+            conversation.left.insert(actor);
+            model.declines.extend(asked_by.map(|other| (actor, other)));
+        }
+        Operation::Accept(index) => {
+            let number = number(index);
+            let conversation = &mut model.conversations[number];
+            update_membership(conversation, actor, person, "accepted=true", |member| {
+                member.pending = false;
+            })
+            .await;
+        }
+        Operation::Block(other) => {
+            let response = person.blocks(people[*other]).await;
+            if *other == actor {
+                response.fails(400, "parameter_invalid", "id");
+            } else {
+                response.is(204);
+                model.blocks.insert((actor, *other));
+            }
+        }
+        Operation::Unblock(other) => {
+            person.unblocks(people[*other]).await.is(204);
+            model.blocks.remove(&(actor, *other));
         }
     }
 }
@@ -465,18 +637,16 @@ fn is_refused(
 /// Compares every list of every contact with the model.
 async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
     for (actor, person) in people.iter().enumerate() {
-        for archived in [false, true] {
-            let page = person
-                .lists_conversations(&format!("archived={archived}&limit=100"))
-                .await
-                .is(200);
+        for list in [List::Open, List::Archived, List::Pending] {
+            let query = match list {
+                List::Open => "limit=100",
+                List::Archived => "archived=true&limit=100",
+                List::Pending => "pending=true&limit=100",
+            };
+            let page = person.lists_conversations(query).await.is(200);
             let data = page.json()["data"].clone();
             let listed: Vec<_> = data.as_array().unwrap().iter().map(summary).collect();
-            assert_eq!(
-                listed,
-                model.list(actor, archived, people),
-                "{actor}, archived: {archived}"
-            );
+            assert_eq!(listed, model.list(actor, list, people), "{actor}, {list:?}");
         }
         let inbox = person.lists_inbox("limit=100").await.is(200);
         assert_eq!(inbox.ids(), model.inbox(actor), "{actor}");
@@ -505,10 +675,26 @@ async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
                 .collect();
             let expected: Vec<_> = expected.iter().map(|message| message.read).collect();
             assert_eq!(read, expected);
-            let archived = conversation.members[&actor].archived;
-            let conversation = summary(&person.gets_conversation().await.is(200).json());
+            let list = conversation.members[&actor].list();
+            let seen = person.gets_conversation().await.is(200).json();
+            for contact in seen["contacts"].as_array().unwrap() {
+                let other = people
+                    .iter()
+                    .position(|other| contact["id"] == other.id.to_string());
+                let other = other.expect("one of the four");
+                let both = [actor, other];
+                let is_acquainted = both.iter().all(|&id| conversation.has_accepted(id))
+                    && !model.is_blocked(actor, other);
+                let sees_all = actor == other || is_acquainted;
+                assert_eq!(
+                    contact["phone_number"].is_string(),
+                    sees_all,
+                    "{actor}: {contact}"
+                );
+            }
+            let conversation = summary(&seen);
             assert!(
-                model.list(actor, archived, people).contains(&conversation),
+                model.list(actor, list, people).contains(&conversation),
                 "{conversation}"
             );
         }
@@ -529,6 +715,7 @@ fn summary(conversation: &Value) -> Value {
         "is_muted": conversation["is_muted"],
         "is_pinned": conversation["is_pinned"],
         "archived": !conversation["archived_at"].is_null(),
+        "is_pending": conversation["is_pending"],
     })
 }
 

@@ -9,10 +9,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_is_the_same_in_a_form_and_in_json(texts in prop::collection::vec("\\PC{1,40}", 16)) {
+    fn any_text_is_the_same_in_a_form_and_in_json(texts in prop::collection::vec("\\PC{0,39}[a-z]", 16)) {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let world = World::new().await;
-            for text in texts.iter().filter(|text| !text.trim().is_empty()) {
+            for text in &texts {
                 let by_form = world.kevin.tries_to_send(text).await.is(201).json();
                 let json = Json(json!({"conversation_id": world.conversation, "message": text}));
                 let by_json = world.kevin.posts("/v1/messages", json).await.is(201).json();

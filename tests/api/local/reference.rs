@@ -8,7 +8,7 @@ use crate::harness::{Person, World};
 
 /// Returns a contact of the demo data.
 async fn demo_person(world: &World, username: &str) -> Person {
-    demo::load(world.store()).await.unwrap();
+    demo::load(world.store(), world.bucket()).await.unwrap();
     let person = demo::CONTACTS
         .iter()
         .find(|person| person.username == username)
@@ -74,10 +74,21 @@ async fn a_message_has_every_field_of_the_reference() {
             "avatar_url": "https://example.com/avatars/kevin.jpg",
             "last_active_at": 705_103_200,
             "created_at": 692_233_200,
+            "external_id": null,
+            "suspended_at": null,
         },
+        "sent_by": "contact",
         "message": "It’s a nice night for a neck injury.",
         "reactions": [{"red_angry_face": ["KateMcCallister"]}],
-        "attachments": [],
+        "attachments": [{
+            "id": "3AZ9WjjTFxgQQXg3hrtjh7AvZ",
+            "message_id": id,
+            "filename": "house.png",
+            "file_url": format!("{}/v1/attachments/3AZ9WjjTFxgQQXg3hrtjh7AvZ/file", kate.url),
+            "file_type": "image/png",
+            "file_size": 430,
+            "created_at": 692_233_200,
+        }],
         "read_at": 705_103_200,
         "created_at": 692_233_200,
         "updated_at": 705_103_200,

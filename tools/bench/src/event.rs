@@ -6,9 +6,10 @@ use local_stack::template::Template;
 use local_stack::{Error, demo, lambda};
 use serde_json::{Value, json};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, attachment_form};
 
 /// Returns the next event of a function, and first creates the resources that the request needs.
+#[expect(clippy::too_many_lines, reason = "an arm for each function")]
 pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
     let family = demo::CONVERSATION_ID;
     let message = &fixture.message_id;
@@ -23,6 +24,75 @@ pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
                 "participants[]=inEIRvzjC6YLMX3o",
             )
         }
+        "block-contact" | "unblock-contact" => {
+            let method = if function == "block-contact" {
+                "PUT"
+            } else {
+                "DELETE"
+            };
+            let id = "hSIhXBhNe8X1d8Et";
+            event(method, &format!("/v1/blocks/{id}"), &[("id", id)])
+        }
+        "create-attachment" => {
+            let event = event("POST", "/v1/attachments", &[]);
+            with_form(event, &attachment_form())
+        }
+        "get-attachment" | "download-attachment" => {
+            let id = fixture.create_attachment().await?;
+            let mut path = format!("/v1/attachments/{id}");
+            if function == "download-attachment" {
+                path += "/file";
+            }
+            event("GET", &path, &[("id", &id)])
+        }
+        "delete-attachment" => {
+            let id = fixture.create_attachment().await?;
+            event("DELETE", &format!("/v1/attachments/{id}"), &[("id", &id)])
+        }
+        "list-attachments" => {
+            let mut event = event("GET", "/v1/attachments", &[]);
+            event["rawQueryString"] = json!(format!("conversation_id={family}"));
+            event
+        }
+        "create-contact" => {
+            let form = format!("username=bench{}", fixture.next_number());
+            with_form(server_event("POST", "/v1/contacts", &[]), &form)
+        }
+        "update-contact" => {
+            let id = demo::CONTACTS[0].id;
+            let event = server_event("PUT", &format!("/v1/contacts/{id}"), &[("id", id)]);
+            with_form(event, "phone_number=1")
+        }
+        "report-message" => {
+            let id = fixture.create_message().await?;
+            let path = format!("/v1/messages/{id}/report");
+            with_form(event("POST", &path, &[("id", &id)]), "reason=bench")
+        }
+        "list-audit-entries" => server_event("GET", "/v1/audit", &[]),
+        "list-reports" => server_event("GET", "/v1/reports", &[]),
+        "resolve-report" => {
+            let id = fixture.create_report().await?;
+            let path = format!("/v1/reports/{id}");
+            with_form(
+                server_event("PUT", &path, &[("id", &id)]),
+                "resolution=bench",
+            )
+        }
+        // One that has written nothing: the first request erases it, the others read the tables again.
+        "erase-contact" => {
+            let id = "0000000000000000";
+            server_event("DELETE", &format!("/v1/contacts/{id}"), &[("id", id)])
+        }
+        "create-contact-token" => {
+            let id = demo::CONTACTS[1].id;
+            let path = format!("/v1/contacts/{id}/tokens");
+            with_form(server_event("POST", &path, &[("id", id)]), "label=bench")
+        }
+        "revoke-contact-tokens" => {
+            let id = demo::CONTACTS[2].id;
+            let path = format!("/v1/contacts/{id}/tokens");
+            server_event("DELETE", &path, &[("id", id)])
+        }
         "create-conversation" => {
             let form = "name=bench&participants[]=hSIhXBhNe8X1d8Et";
             with_form(event("POST", "/v1/conversations", &[]), form)
@@ -31,7 +101,10 @@ pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
             let form = format!("conversation_id={family}&message=What do you say to this");
             with_form(event("POST", "/v1/messages", &[]), &form)
         }
-        "create-token" => with_form(event("POST", "/v1/tokens", &[]), "label=bench"),
+        "create-token" => {
+            fixture.revoke_tokens().await?;
+            with_form(event("POST", "/v1/tokens", &[]), "label=bench")
+        }
         "delete-message" => {
             let id = fixture.create_message().await?;
             event("DELETE", &format!("/v1/messages/{id}"), &[("id", &id)])
@@ -67,6 +140,10 @@ pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
         "revoke-token" => {
             let id = fixture.create_token().await?;
             event("DELETE", &format!("/v1/tokens/{id}"), &[("id", &id)])
+        }
+        "revoke-tokens" => {
+            fixture.create_token().await?;
+            event("DELETE", "/v1/tokens", &[])
         }
         "unknown-route" => event("GET", "/nowhere", &[]),
         "update-conversation" => {
@@ -110,15 +187,40 @@ fn route(function: &str) -> Result<String, Error> {
 /// The status that a function answers these events with.
 pub fn expected_status(function: &str) -> u64 {
     match function {
-        "create-message" | "create-conversation" | "create-token" => 201,
-        "delete-message" | "leave-conversation" | "remove-participant" | "revoke-token" => 204,
+        "create-message"
+        | "create-attachment"
+        | "create-contact"
+        | "create-contact-token"
+        | "create-conversation"
+        | "create-token"
+        | "report-message" => 201,
+        "block-contact"
+        | "unblock-contact"
+        | "delete-attachment"
+        | "delete-message"
+        | "leave-conversation"
+        | "remove-participant"
+        | "revoke-contact-tokens"
+        | "revoke-token"
+        | "revoke-tokens" => 204,
+        "download-attachment" => 302,
         "unknown-route" => 404,
         _ => 200,
     }
 }
 
+/// A request of Kevin.
 fn event(method: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
-    let mut event = lambda::event("$default", path, demo::CONTACTS[0].token);
+    event_of(demo::CONTACTS[0].token, method, path, parameters)
+}
+
+/// A request of the operator's server.
+fn server_event(method: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
+    event_of(demo::SERVER_KEY, method, path, parameters)
+}
+
+fn event_of(token: &str, method: &str, path: &str, parameters: &[(&str, &str)]) -> Value {
+    let mut event = lambda::event("$default", path, token);
     event["requestContext"]["http"]["method"] = json!(method);
     for (name, value) in parameters {
         event["pathParameters"][name] = json!(value);

@@ -8,6 +8,7 @@ use local_stack::stack::{Stack, listen};
 use local_stack::tls::TlsProxy;
 use local_stack::{Error, demo};
 use serde_json::Value;
+use shared::store::Limits;
 use tempfile::TempDir;
 
 /// Messages of the conversation in addition to those of the demo data.
@@ -18,6 +19,7 @@ pub struct Fixture {
     stack: Stack,
     tls: TlsProxy,
     plain_url: String,
+    files_url: String,
     api_url: String,
     http: reqwest::Client,
     /// A message that Kevin has sent.
@@ -39,15 +41,16 @@ impl Fixture {
     pub async fn new(latency: Duration) -> Result<Self, Error> {
         let directory = tempfile::tempdir()?;
         let stack = Stack::start(None).await?;
-        demo::load(&stack.store).await?;
+        demo::load(&stack.store, &stack.bucket).await?;
         let plain_url = stack.engine.url();
         let engine = plain_url.trim_start_matches("http://").parse()?;
         let tls = TlsProxy::start(engine, latency, directory.path()).await?;
         let listener = listen("127.0.0.1", 0).await?;
         let api_url = format!("http://{}", listener.local_addr()?);
-        let router = stack.api(&stack.store)?;
+        let router = stack.api(&stack.store.clone().with_limits(Limits::default()))?;
         tokio::spawn(async move { axum::serve(listener, router).await });
         let mut fixture = Self {
+            files_url: stack.bucket.url(),
             stack,
             tls,
             plain_url,
@@ -83,6 +86,14 @@ impl Fixture {
             ("AWS_SESSION_TOKEN", "local"),
             ("AWS_CA_BUNDLE", bundle),
             ("SSL_CERT_FILE", system),
+            // Never reached.
+            ("BUDGET_UNITS", "1000000000000"),
+            ("KEY_BUDGET_UNITS", "1000000000000"),
+            ("CONVERSATIONS_PER_DAY", "1000000000000"),
+            ("PARTICIPANTS_PER_DAY", "1000000000000"),
+            ("UPLOADS_PER_DAY", "1000000000000"),
+            ("UPLOAD_BYTES_PER_DAY", "1000000000000"),
+            ("FILES_URL", &self.files_url),
         ];
         let endpoint = [("DYNAMODB_ENDPOINT", endpoint.as_str())];
         self.stack
@@ -95,7 +106,7 @@ impl Fixture {
     /// Sends a message as Kevin and returns its id.
     pub async fn create_message(&self) -> Result<String, Error> {
         let form = format!("conversation_id={}&message=hello", demo::CONVERSATION_ID);
-        self.request(Method::POST, "/v1/messages", form).await
+        self.create("/v1/messages", form).await
     }
 
     /// Creates a conversation of Kevin, Kate and optionally Linnie, and returns its id.
@@ -106,25 +117,56 @@ impl Fixture {
             ""
         };
         let form = format!("name=bench&participants[]=hSIhXBhNe8X1d8Et{third_participant}");
-        self.request(Method::POST, "/v1/conversations", form).await
+        self.create("/v1/conversations", form).await
+    }
+
+    /// Creates an attachment of Kevin and returns its id.
+    pub async fn create_attachment(&self) -> Result<String, Error> {
+        self.create("/v1/attachments", attachment_form()).await
+    }
+
+    /// Reports a message and returns the id of the report.
+    pub async fn create_report(&self) -> Result<String, Error> {
+        let message = self.create_message().await?;
+        let path = format!("/v1/messages/{message}/report");
+        self.create(&path, String::new()).await
     }
 
     /// Creates a token of Kevin and returns its id.
     pub async fn create_token(&self) -> Result<String, Error> {
-        self.request(Method::POST, "/v1/tokens", "label=bench".to_owned())
-            .await
+        self.create("/v1/tokens", "label=bench".to_owned()).await
     }
 
-    /// Sends a request to the API as Kevin and returns the id of the created resource.
-    async fn request(&self, method: Method, path: &str, form: String) -> Result<String, Error> {
+    /// Revokes all tokens of Kevin but the one that the requests use.
+    pub async fn revoke_tokens(&self) -> Result<(), Error> {
+        let path = "/v1/tokens";
+        self.send(Method::DELETE, path, String::new()).await?;
+        Ok(())
+    }
+
+    /// Sends a request to the API as Kevin and returns the body of the response.
+    async fn send(&self, method: Method, path: &str, form: String) -> Result<String, Error> {
         let request = self.http.request(method, format!("{}{path}", self.api_url));
         let request = request
             .header("authorization", "Bearer citypay_demo_kevin")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form);
-        let response = request.send().await?.error_for_status()?.text().await?;
+        Ok(request.send().await?.error_for_status()?.text().await?)
+    }
+
+    /// Sends a request to the API as Kevin and returns the id of the created resource.
+    async fn create(&self, path: &str, form: String) -> Result<String, Error> {
+        let response = self.send(Method::POST, path, form).await?;
         let response: Value = serde_json::from_str(&response)?;
         let id = response["id"].as_str().ok_or("the response has no id")?;
         Ok(id.to_owned())
     }
+}
+
+/// The form of an upload of Kevin.
+pub fn attachment_form() -> String {
+    let conversation = demo::CONVERSATION_ID;
+    format!(
+        "conversation_id={conversation}&filename=house.jpg&file_size=53072&file_type=image/jpeg"
+    )
 }

@@ -2,26 +2,10 @@
 
 use std::time::Duration;
 
+use local_stack::prices;
 use serde_json::{Value, json};
 
 use crate::process::Run;
-
-// Prices of us-east-1: DynamoDB on demand, API Gateway HTTP API, Lambda, CloudWatch Logs.
-const DOLLARS_PER_MILLION_READ_UNITS: f64 = 0.125;
-const DOLLARS_PER_MILLION_WRITE_UNITS: f64 = 0.625;
-const DOLLARS_PER_MILLION_API_GATEWAY_REQUESTS: f64 = 1.00;
-const DOLLARS_PER_MILLION_LAMBDA_REQUESTS: f64 = 0.20;
-const DOLLARS_PER_LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
-const DOLLARS_PER_GB_OF_LOGS: f64 = 0.50;
-
-/// As many GB per million requests.
-const LOG_KB_PER_REQUEST: f64 = 0.9;
-
-/// Assumed, because the time on this machine is not that on Lambda.
-const LAMBDA_SECONDS_PER_REQUEST: f64 = 0.010;
-
-/// `MemorySize` of the functions in template.yaml.
-const LAMBDA_GB: f64 = 0.25;
 
 /// The measurements of one binary over one transport.
 pub struct Measurements {
@@ -81,12 +65,8 @@ impl Measurements {
     /// Cost of a million warm requests. `None` for binaries that do not log their DynamoDB capacity units.
     pub fn dollars_per_million(&self) -> Option<f64> {
         let logs_units = self.logged("duration_ms") > 0.0;
-        let dynamodb = self.logged("read_units") * DOLLARS_PER_MILLION_READ_UNITS
-            + self.logged("write_units") * DOLLARS_PER_MILLION_WRITE_UNITS;
-        let lambda = DOLLARS_PER_MILLION_LAMBDA_REQUESTS
-            + 1e6 * LAMBDA_SECONDS_PER_REQUEST * LAMBDA_GB * DOLLARS_PER_LAMBDA_GB_SECOND;
-        let logs = LOG_KB_PER_REQUEST * DOLLARS_PER_GB_OF_LOGS;
-        logs_units.then_some(dynamodb + DOLLARS_PER_MILLION_API_GATEWAY_REQUESTS + lambda + logs)
+        let (read, written) = (self.logged("read_units"), self.logged("write_units"));
+        logs_units.then(|| prices::dollars_per_million_requests(read, written))
     }
 
     pub fn to_json(&self) -> Value {

@@ -7,7 +7,7 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 use shared::Store;
 use shared::id::{ContactId, ConversationId};
-use shared::store::{Admin, NewContact};
+use shared::store::{Admin, ContactProfile, NewContact};
 use shared::time::Clock;
 use shared::token::Label;
 
@@ -34,9 +34,12 @@ pub async fn create_clients(store: &Store, count: usize) -> Result<Vec<Client>, 
         let username = format!("contact.{id}");
         let contact = NewContact {
             id,
-            username: username.clone().try_into()?,
-            phone_number: None,
-            avatar_url: None,
+            profile: ContactProfile {
+                username: username.clone().try_into()?,
+                phone_number: None,
+                avatar_url: None,
+                external_id: None,
+            },
             last_active_at: None,
             created_at: Clock::system().now(),
         };

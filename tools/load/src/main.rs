@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use local_stack::Error;
 use local_stack::stack::{self, Stack};
 use shared::error::chain;
+use shared::store::Limits;
 
 use clients::{Worker, create_clients};
 use measurements::{Measurements, resident_memory_mib};
@@ -56,7 +57,7 @@ async fn run(options: Options) -> Result<bool, Error> {
     let clients = create_clients(&stack.store, options.contacts.into()).await?;
     let listener = stack::listen("127.0.0.1", 0).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let api = stack.api(&stack.store)?;
+    let api = stack.api(&stack.store.clone().with_limits(Limits::default()))?;
     tokio::spawn(async move { axum::serve(listener, api).await });
 
     let started = Instant::now();

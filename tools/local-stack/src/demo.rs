@@ -1,15 +1,19 @@
-//! The demo data of the local stack: the contacts and messages of the examples in docs/api.md.
+//! The demo data of the local stack: the contacts, messages and the attachment of the examples in docs/endpoints.md.
 
 use std::collections::BTreeMap;
 
+use shared::attachment::{FileSize, NewFile};
 use shared::caller::Caller;
 use shared::contact::Username;
-use shared::id::{ConversationId, MessageId};
-use shared::message::Emoji;
-use shared::store::{Admin, MessageUpdate, NewContact};
-use shared::time::{Clock, Seconds};
+use shared::id::{AttachmentId, ConversationId, MessageId};
+use shared::key::Scope;
+use shared::message::{Emoji, Text};
+use shared::store::{Admin, ContactProfile, MessageUpdate, NewContact, NewMessage};
+use shared::time::{Clock, Micros, Seconds};
 use shared::token::Label;
 use shared::{Error, Result, Store};
+
+use crate::bucket::Bucket;
 
 /// A contact of the demo data.
 #[derive(Debug)]
@@ -56,8 +60,14 @@ pub const CONTACTS: [DemoContact; 4] = [
     },
 ];
 
+/// The server key of the demo data, with all scopes, valid in a local stack only.
+pub const SERVER_KEY: &str = "citypay_sk_demo";
+
 /// The conversation of Kevin, Kate and Linnie.
 pub const CONVERSATION_ID: &str = "xgQQXg3hrtjh7AvZ";
+
+/// The file that is sent with the first message.
+const HOUSE: &[u8] = include_bytes!("../demo/house.png");
 
 /// A conversation with Buzz as its only participant.
 const BUZZ_CONVERSATION_ID: &str = "BuzzTalksToBuzz0";
@@ -74,11 +84,23 @@ pub fn message_ids() -> Result<[MessageId; 2]> {
     Ok([SENT_AT, REPLIED_AT].map(|created_at| MessageId::new(created_at.into(), conversation)))
 }
 
-/// Loads the demo data into `store`. Does nothing if it was loaded before, even if it was changed since.
-pub async fn load(store: &Store) -> Result<()> {
+/// Whether the demo contacts exist.
+///
+/// # Errors
+///
+/// If the table cannot be read.
+pub async fn is_loaded(store: &Store) -> Result<bool> {
+    let id = CONTACTS[0].id.parse().map_err(Error::internal)?;
+    let contact = Admin::new(store.clone()).get_contact(id).await?;
+    Ok(contact.is_some())
+}
+
+/// Loads the demo data into `store` and `bucket`. Does nothing if it was loaded before, even if it was changed since.
+pub async fn load(store: &Store, bucket: &Bucket) -> Result<()> {
     let [kevin, kate, linnie, buzz] = CONTACTS
         .each_ref()
         .map(|contact| Caller::with_token(contact.token));
+    import_server_key(store).await?;
     // Buzz's token is written last: if it exists, everything else does.
     if store.authenticate(&buzz).await.is_ok() {
         return Ok(());
@@ -111,13 +133,33 @@ pub async fn load(store: &Store) -> Result<()> {
     ] {
         import_token(store, caller, contact).await?;
     }
-    send_messages(store, [&kevin, &kate, &linnie]).await?;
+    send_messages(store, bucket, [&kevin, &kate, &linnie]).await?;
     import_token(store, &buzz, buzz_contact).await
 }
 
-/// Returns the store with its clock stopped at `now`.
-fn store_at(store: &Store, now: Seconds) -> Store {
-    store.clone().with_clock(Clock::new(move || now.into()))
+/// Returns the store with its clock stopped at `now`; signatures have the time of the system.
+fn store_at(store: &Store, now: impl Into<Micros>) -> Store {
+    let now = now.into();
+    let stopped = store.clone().with_clock(Clock::new(move || now));
+    stopped.with_files(store.files().cloned())
+}
+
+/// Uploads the file that is sent with the first message, a microsecond after it, so that their ids differ.
+async fn upload(store: &Store, bucket: &Bucket, caller: &Caller) -> Result<AttachmentId> {
+    let size = u64::try_from(HOUSE.len()).map_err(Error::internal)?;
+    let file = NewFile {
+        filename: parse("house.png")?,
+        file_type: parse("image/png")?,
+        file_size: FileSize::try_from(size).map_err(Error::internal)?,
+        sha256: None,
+    };
+    let Micros(sent_at) = SENT_AT.into();
+    let created = store_at(store, Micros(sent_at + 1))
+        .create_attachment(caller, id(CONVERSATION_ID)?, file)
+        .await?;
+    let id = created.attachment.id;
+    let stored = bucket.put(id, "image/png", HOUSE);
+    stored.map_err(Error::internal).map(|()| id)
 }
 
 async fn import_token(store: &Store, caller: &Caller, contact: &DemoContact) -> Result<()> {
@@ -129,25 +171,29 @@ async fn import_token(store: &Store, caller: &Caller, contact: &DemoContact) -> 
     ignore_existing(imported.map(drop))
 }
 
-/// Sends the two messages; Kate reads the first and reacts to it.
-async fn send_messages(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Result<()> {
+/// Sends the two messages, the first with a file; Kate reads it and reacts to it.
+async fn send_messages(
+    store: &Store,
+    bucket: &Bucket,
+    [kevin, kate, linnie]: [&Caller; 3],
+) -> Result<()> {
     let conversation: ConversationId = id(CONVERSATION_ID)?;
     if store.get_message(kevin, message_ids()?[0]).await.is_ok() {
         return Ok(());
     }
+    let house = vec![upload(store, bucket, kevin).await?];
+    let text = parse("It’s a nice night for a neck injury.")?;
+    let house = house.try_into().map_err(Error::internal)?;
+    let message = NewMessage::new(Some(text), house);
+    let message = message.ok_or_else(|| Error::internal("it has a text"))?;
     let sent = store_at(store, SENT_AT)
-        .create_message(
-            kevin,
-            conversation,
-            parse("It’s a nice night for a neck injury.")?,
-            None,
-        )
+        .create_message(kevin, conversation, message, None)
         .await?;
     store_at(store, REPLIED_AT)
         .create_message(
             linnie,
             conversation,
-            parse("You’re what the French call ‘les incompetents.’")?,
+            parse::<Text>("You’re what the French call ‘les incompetents.’")?.into(),
             None,
         )
         .await?;
@@ -161,21 +207,32 @@ async fn send_messages(store: &Store, [kevin, kate, linnie]: [&Caller; 3]) -> Re
             &MessageUpdate {
                 reactions,
                 read: true,
-                message: None,
-                expected: None,
+                ..MessageUpdate::default()
             },
         )
         .await?;
     Ok(())
 }
 
+async fn import_server_key(store: &Store) -> Result<()> {
+    let key = Caller::with_token(SERVER_KEY);
+    let scopes = Scope::ALL.into_iter().collect();
+    let imported = Admin::new(store.clone())
+        .import_key(&key, parse("demo")?, scopes, None)
+        .await;
+    ignore_existing(imported.map(drop))
+}
+
 impl DemoContact {
     fn new_contact(&self) -> Result<NewContact> {
         Ok(NewContact {
             id: id(self.id)?,
-            username: parse(self.username)?,
-            phone_number: Some(parse(self.phone_number)?),
-            avatar_url: Some(parse(self.avatar_url)?),
+            profile: ContactProfile {
+                username: parse(self.username)?,
+                phone_number: Some(parse(self.phone_number)?),
+                avatar_url: Some(parse(self.avatar_url)?),
+                external_id: None,
+            },
             last_active_at: Some(READ_AT.into()),
             created_at: SENT_AT.into(),
         })

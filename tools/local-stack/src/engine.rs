@@ -2,22 +2,26 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use dynoxide::Database;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::store::Pool;
 use tokio::net::TcpListener;
 
 use crate::Error;
-use crate::template::Template;
+use crate::bucket::KEY;
+use crate::streams::Positions;
+use crate::template::{Table, Template};
 
 /// A running engine. It stops with the Tokio runtime that started it.
 #[derive(Clone)]
 pub struct Engine {
     database: Database,
     address: SocketAddr,
+    positions: Arc<Positions>,
 }
 
 impl Engine {
@@ -35,7 +39,11 @@ impl Engine {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        Ok(Self { database, address })
+        Ok(Self {
+            database,
+            address,
+            positions: Arc::default(),
+        })
     }
 
     /// Also serves requests on `listener`, until `shutdown` resolves.
@@ -56,6 +64,11 @@ impl Engine {
         format!("http://{}", self.address)
     }
 
+    /// Returns how far the streams of its tables have been handled.
+    pub(crate) fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
     /// Returns the database, for direct access without HTTP.
     #[must_use]
     pub fn database(&self) -> &Database {
@@ -69,14 +82,20 @@ impl Engine {
 ///
 /// If `url` is not a valid URL.
 pub fn config_at(url: &str) -> Result<SdkConfig, Error> {
-    let credentials = Credentials::new("local", "local", None, None, "the local stack");
     Ok(SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("local"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(credentials())
         .endpoint_url(url)
         .http_client(Pool::new(url)?.client())
         .build())
+}
+
+/// Returns the credentials of the engine and the bucket.
+#[must_use]
+pub fn credentials() -> SharedCredentialsProvider {
+    let credentials = Credentials::new(KEY, KEY, None, None, "the local stack");
+    SharedCredentialsProvider::new(credentials)
 }
 
 fn open(path: &Path) -> Result<Database, Error> {
@@ -86,7 +105,8 @@ fn open(path: &Path) -> Result<Database, Error> {
     Database::new(text).map_err(|error| format!("cannot open {text}: {error}").into())
 }
 
-/// Creates missing tables, and fails if an existing table has keys other than those of the template.
+/// Creates missing tables and global indexes, and fails if an existing table has keys other than those of the
+/// template.
 fn create_tables(database: &Database, template: &Template) -> Result<(), Error> {
     let existing = database
         .list_tables(serde_json::from_value(json!({}))?)?
@@ -101,6 +121,7 @@ fn create_tables(database: &Database, template: &Template) -> Result<(), Error> 
                 )
                 .into());
             }
+            add_global_indexes(database, name, table, &found["Table"])?;
             continue;
         }
         let mut request = json!({
@@ -112,6 +133,13 @@ fn create_tables(database: &Database, template: &Template) -> Result<(), Error> 
         if let Some(indexes) = &table.local_secondary_indexes {
             request["LocalSecondaryIndexes"] = indexes.clone();
         }
+        if let Some(indexes) = &table.global_secondary_indexes {
+            request["GlobalSecondaryIndexes"] = indexes.clone();
+        }
+        if let Some(stream) = &table.stream_specification {
+            request["StreamSpecification"] = stream.clone();
+            request["StreamSpecification"]["StreamEnabled"] = json!(true);
+        }
         database.create_table(serde_json::from_value(request)?)?;
         if let Some(specification) = &table.time_to_live_specification {
             database.update_time_to_live(serde_json::from_value(json!({
@@ -119,6 +147,31 @@ fn create_tables(database: &Database, template: &Template) -> Result<(), Error> 
                 "TimeToLiveSpecification": specification,
             }))?)?;
         }
+    }
+    Ok(())
+}
+
+/// Adds the global indexes that an existing table lacks, as a deployment does; they are filled from its items.
+fn add_global_indexes(
+    database: &Database,
+    name: &str,
+    table: &Table,
+    found: &Value,
+) -> Result<(), Error> {
+    let names = |indexes: &Value| {
+        let indexes = indexes.as_array().into_iter().flatten();
+        let names = indexes.map(|index| index["IndexName"].clone());
+        names.collect::<Vec<_>>()
+    };
+    let existing = names(&found["GlobalSecondaryIndexes"]);
+    let indexes = table.global_secondary_indexes.iter();
+    let indexes = indexes.flat_map(|indexes| indexes.as_array().into_iter().flatten());
+    for index in indexes.filter(|index| !existing.contains(&index["IndexName"])) {
+        database.update_table(serde_json::from_value(json!({
+            "TableName": name,
+            "AttributeDefinitions": table.attribute_definitions,
+            "GlobalSecondaryIndexUpdates": [{ "Create": index }],
+        }))?)?;
     }
     Ok(())
 }

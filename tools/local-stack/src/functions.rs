@@ -1,4 +1,4 @@
-//! The handler of each Lambda function, by the name of its binary.
+//! The handler of each Lambda function, by the name of its binary: of HTTP requests, or of a stream.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,31 +7,63 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lambda_http::{Body, Request, Response};
 use shared::Store;
+use shared::stream::{self, Outcome};
 
 /// A handler as the Lambda runtime calls it: takes an event and returns a response.
 pub type Handler = Arc<dyn Fn(Store, Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
-/// Returns all handlers, one per function.
+/// A handler of a stream as the Lambda runtime calls it: takes an event and returns which records failed.
+pub type StreamHandler =
+    Arc<dyn Fn(Store, stream::Event) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// Returns the handlers of streams, one per function.
+#[must_use]
+pub fn of_streams() -> BTreeMap<&'static str, StreamHandler> {
+    let remove_file: StreamHandler = Arc::new(|store, event| {
+        stream::respond_to_removals("remove-file", store, event, remove_file::handle).boxed()
+    });
+    [("remove-file", remove_file)].into()
+}
+
+/// Returns all handlers of HTTP requests, one per function.
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, Handler> {
     [
         mount("add-participants", add_participants::handle),
+        mount("block-contact", block_contact::handle),
+        mount("create-attachment", create_attachment::handle),
+        mount("create-contact", create_contact::handle),
+        mount("create-contact-token", create_contact_token::handle),
         mount("create-conversation", create_conversation::handle),
         mount("create-message", create_message::handle),
         mount("create-token", create_token::handle),
+        mount("delete-attachment", delete_attachment::handle),
         mount("delete-message", delete_message::handle),
+        mount("download-attachment", download_attachment::handle),
+        mount("erase-contact", erase_contact::handle),
+        mount("get-attachment", get_attachment::handle),
         mount("get-contact", get_contact::handle),
         mount("get-conversation", get_conversation::handle),
         mount("get-me", get_me::handle),
         mount("get-message", get_message::handle),
         mount("leave-conversation", leave_conversation::handle),
+        mount("list-attachments", list_attachments::handle),
+        mount("list-audit-entries", list_audit_entries::handle),
+        mount("list-blocks", list_blocks::handle),
         mount("list-contacts", list_contacts::handle),
         mount("list-conversations", list_conversations::handle),
         mount("list-messages", list_messages::handle),
+        mount("list-reports", list_reports::handle),
         mount("list-tokens", list_tokens::handle),
         mount("remove-participant", remove_participant::handle),
+        mount("report-message", report_message::handle),
+        mount("resolve-report", resolve_report::handle),
+        mount("revoke-contact-tokens", revoke_contact_tokens::handle),
         mount("revoke-token", revoke_token::handle),
+        mount("revoke-tokens", revoke_tokens::handle),
+        mount("unblock-contact", unblock_contact::handle),
         mount("unknown-route", unknown_route::handle),
+        mount("update-contact", update_contact::handle),
         mount("update-conversation", update_conversation::handle),
         mount("update-me", update_me::handle),
         mount("update-message", update_message::handle),

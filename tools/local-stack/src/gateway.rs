@@ -1,12 +1,13 @@
-//! Routes HTTP requests to handlers, like API Gateway: builds a Lambda event (payload format 2.0) and turns the
+//! Routes HTTP requests to handlers, like API Gateway, and changes of tables (`streams`): builds a Lambda event (payload format 2.0) and turns the
 //! function's output into an HTTP response.
 //!
 //! Events and outputs pass through JSON and the types of `lambda_http`, so handlers receive the same bytes as
 //! on AWS.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -24,8 +25,11 @@ use shared::time::Clock;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::functions::Handler;
+use crate::calls::Calls;
+use crate::engine::Engine;
+use crate::functions::{self, Handler};
 use crate::permissions::Permissions;
+use crate::streams::Trigger;
 use crate::template::Template;
 
 /// The largest request body that API Gateway accepts, in bytes.
@@ -44,7 +48,9 @@ const DEFAULT_ROUTE: &str = "$default";
 /// An HTTP gateway to the functions of a template.
 pub struct Gateway {
     routes: Vec<Route>,
+    triggers: Vec<Trigger>,
     permissions: Vec<Permissions>,
+    calls: Calls,
 }
 
 /// A route with the handler of its function and a store with the permissions of that function.
@@ -65,32 +71,51 @@ impl Gateway {
         mut handlers: BTreeMap<&'static str, Handler>,
         store: &Store,
     ) -> Result<Self, Error> {
-        let (mut routes, mut granted) = (Vec::new(), Vec::new());
+        let calls = Calls::default();
+        let mut stream_handlers = functions::of_streams();
+        let (mut routes, mut triggers, mut granted) = (Vec::new(), Vec::new(), Vec::new());
+        let keys = template.tables.iter();
+        let keys = keys.map(|(name, table)| (name.clone(), table.partition_key().to_owned()));
+        let keys = Arc::new(keys.collect());
         for function in &template.functions {
             let binary = function.binary.as_str();
             let missing = || {
                 format!("the local stack has no handler for the function {binary} of template.yaml")
             };
-            let handler = handlers.remove(binary).ok_or_else(missing)?;
-            let permissions = Permissions::new(binary, function.permissions.clone());
+            let permissions = Permissions::new(function, Arc::clone(&keys));
             let store = store
                 .as_new_instance()
-                .with_interceptor(permissions.clone());
+                .with_interceptor(permissions.clone())
+                .with_interceptor(calls.clone());
+            let files = store.files().filter(|_| function.has_files).cloned();
+            let files = files.map(|files| files.with_observer(permissions.of_files()));
+            let store = store.with_files(files);
             granted.push(permissions);
+            if let Some(stream) = &function.stream {
+                triggers.push(Trigger {
+                    stream: stream.clone(),
+                    handler: stream_handlers.remove(binary).ok_or_else(missing)?,
+                    store,
+                });
+                continue;
+            }
+            let handler = handlers.remove(binary).ok_or_else(missing)?;
             routes.extend(function.routes.iter().map(|key| Route {
                 key: key.clone(),
                 handler: handler.clone(),
                 store: store.clone(),
             }));
         }
-        match handlers.keys().next() {
+        match handlers.keys().chain(stream_handlers.keys()).next() {
             Some(binary) => Err(format!(
                 "template.yaml has no function for the handler {binary} of the local stack"
             )
             .into()),
             None => Ok(Self {
                 routes,
+                triggers,
                 permissions: granted,
+                calls,
             }),
         }
     }
@@ -103,6 +128,24 @@ impl Gateway {
             .iter()
             .flat_map(Permissions::violations)
             .collect()
+    }
+
+    /// Returns the operations of DynamoDB that functions have called, by table.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<String, BTreeSet<&'static str>> {
+        self.calls.by_table()
+    }
+
+    /// Invokes functions with the changes of tables, until there are none.
+    ///
+    /// # Errors
+    ///
+    /// If a function fails. The next call repeats its records.
+    pub async fn handle_changes(&self, engine: &Engine) -> Result<(), Error> {
+        for trigger in &self.triggers {
+            trigger.handle_changes(engine).await?;
+        }
+        Ok(())
     }
 
     /// Responds to a request like the deployed API.

@@ -1,42 +1,83 @@
-//! The complete local stack: engine, store and gateway.
+//! The complete local stack: engine, bucket, store and gateway.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use shared::Store;
-use shared::store::Tables;
+use shared::store::{Files, IdentityProvider, Limits, Tables};
+use shared::username_rules::UsernameRules;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tower_http::cors::CorsLayer;
 
 use crate::Error;
-use crate::engine::{Engine, config_at};
+use crate::bucket::Bucket;
+use crate::cors;
+use crate::engine::{Engine, config_at, credentials};
 use crate::functions;
 use crate::gateway::Gateway;
 use crate::template::Template;
+
+/// How often the streams of tables are read.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often expired items are deleted.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A running local stack with the tables and functions of `template.yaml`.
 pub struct Stack {
     template: Template,
     /// The embedded DynamoDB engine.
     pub engine: Engine,
-    /// A store that uses the engine.
+    /// The files of attachments.
+    pub bucket: Bucket,
+    /// A store that uses the engine and the bucket, with the limits of the template.
     pub store: Store,
 }
 
 impl Stack {
-    /// Starts the engine with its data in the file `data`, or in memory if there is none.
+    /// Starts the engine with its data in the file `data`, and the bucket with its files in a folder beside it; both
+    /// in memory, or in a temporary folder, if there is none.
     pub async fn start(data: Option<&Path>) -> Result<Self, Error> {
+        let listener = listen("127.0.0.1", 0).await?;
+        Self::start_with_files_at(listener, data, Vec::new()).await
+    }
+
+    /// Starts the stack with its bucket on this listener, for browsers whose pages are of these origins.
+    pub async fn start_with_files_at(
+        listener: TcpListener,
+        data: Option<&Path>,
+        origins: Vec<String>,
+    ) -> Result<Self, Error> {
         let template = Template::embedded()?;
         let engine = Engine::start(&template, data).await?;
-        let tables = Tables::from_vars(|name| template.variables.get(name).cloned())?;
-        let store = Store::new(&config_at(&engine.url())?, tables);
+        let folder = data.map(|file| {
+            let mut name = file.as_os_str().to_owned();
+            name.push(".files");
+            PathBuf::from(name)
+        });
+        let bucket = Bucket::start(listener, folder.as_deref(), cors::of_bucket(origins))?;
+        let store = store(&template, &engine.url(), &bucket.url())?;
         Ok(Self {
             template,
             engine,
+            bucket,
             store,
         })
+    }
+
+    /// Returns a store that reaches the engine at this URL, as the functions of another host do.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is invalid.
+    pub fn store_at(&self, url: &str) -> Result<Store, Error> {
+        store(&self.template, url, &self.bucket.url())
     }
 
     /// Returns the HTTP API as a router for `axum::serve`. Its functions use `store`.
@@ -48,6 +89,15 @@ impl Stack {
         Ok(router(Arc::new(self.gateway(store)?)))
     }
 
+    /// Returns what answers browsers whose pages are of another origin: of this machine, or one of `origins`.
+    ///
+    /// # Errors
+    ///
+    /// If the template names an invalid method or header.
+    pub fn cors(&self, origins: Vec<String>) -> Result<CorsLayer, Error> {
+        self.template.cors.layer(origins)
+    }
+
     /// Returns a gateway whose functions use `store`.
     ///
     /// # Errors
@@ -57,13 +107,63 @@ impl Stack {
         Gateway::new(&self.template, functions::all(), store)
     }
 
-    /// Returns the environment variables that the template sets for the functions, except `DYNAMODB_ENDPOINT`.
+    /// Invokes the functions with all changes of tables, those of items that have expired included, until there are
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// If a function fails. The next call repeats its changes.
+    pub async fn handle_changes(&self, gateway: &Gateway) -> Result<(), Error> {
+        self.engine.database().sweep_ttl()?;
+        gateway.handle_changes(&self.engine).await
+    }
+
+    /// Invokes the functions with the changes of tables as they are made, and deletes what has expired, until this
+    /// future is dropped.
+    pub async fn keep_handling_changes(&self, gateway: &Gateway) {
+        let (mut last_sweep, mut failing) = (None::<Instant>, false);
+        loop {
+            let is_sweep_due = last_sweep.is_none_or(|last| last.elapsed() > SWEEP_INTERVAL);
+            let handled = if is_sweep_due {
+                last_sweep = Some(Instant::now());
+                self.handle_changes(gateway).await
+            } else {
+                gateway.handle_changes(&self.engine).await
+            };
+            if let (Err(error), false) = (&handled, failing) {
+                eprintln!("error: {error}");
+            }
+            failing = handled.is_err();
+            sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Returns the environment variables that the template sets for all functions, except `DYNAMODB_ENDPOINT`.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.template
             .variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+fn store(template: &Template, url: &str, files_url: &str) -> Result<Store, Error> {
+    let tables = Tables::from_vars(|name| template.variables.get(name).cloned())?;
+    // A variable of this process overrides the default of the template, for `cargo dev`.
+    let variable = |name: &str| {
+        let of_function = || Some(template.function_variable(name)?.default.clone());
+        let default = || template.variables.get(name).cloned().or_else(of_function);
+        env::var(name).ok().or_else(default)
+    };
+    let store = Store::new(&config_at(url)?, tables)
+        .with_limits(Limits::from_vars(variable)?)
+        .with_username_rules(UsernameRules::from_vars(variable)?)
+        .with_identity_provider(IdentityProvider::from_vars(variable)?)
+        .with_files(Files::new(files_url, "local", credentials()));
+    Ok(match variable("WHO_MAY_BEGIN") {
+        Some(text) => store.with_who_may_begin(text.parse()?),
+        None => store,
+    })
 }
 
 /// Returns a router that passes every request to `gateway`.

@@ -7,10 +7,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Error;
-use crate::permissions::{Permission, permission};
+use crate::cors::CorsConfiguration;
+use crate::permissions::{FILES, Permission, attribute_permission, key_permission, permission};
 
 /// The DynamoDB endpoint in the region and partition of the stack.
 const REGIONAL_ENDPOINT: &str = "https://dynamodb.${AWS::Region}.${AWS::URLSuffix}";
+
+/// The URL of the bucket, whose name is that of the resource.
+const BUCKET_URL: &str = "https://${FilesBucket}.s3.${AWS::Region}.${AWS::URLSuffix}";
+
+/// The variable that has it, of the functions that use the bucket.
+const FILES_URL: &str = "FILES_URL";
 
 /// The tables and functions of a SAM template.
 #[derive(Debug)]
@@ -21,6 +28,8 @@ pub struct Template {
     pub functions: Vec<Function>,
     /// The environment variables of every function, except `DYNAMODB_ENDPOINT`.
     pub variables: BTreeMap<String, String>,
+    /// What pages of other origins may send and read, where the API allows any.
+    pub cors: CorsConfiguration,
 }
 
 /// The properties of a table that `CreateTable` accepts unchanged.
@@ -35,8 +44,12 @@ pub struct Table {
     pub billing_mode: String,
     /// Indexes that sort the items of a partition by another attribute.
     pub local_secondary_indexes: Option<Value>,
+    /// Indexes with keys and attributes of their own, which can be added to an existing table.
+    pub global_secondary_indexes: Option<Value>,
     /// The attribute with the expiration time of an item.
     pub time_to_live_specification: Option<Value>,
+    /// What the stream of changes contains.
+    pub stream_specification: Option<Value>,
 }
 
 /// A function with its routes and permissions.
@@ -48,15 +61,50 @@ pub struct Function {
     pub binary: String,
     /// `GET /v1/messages/{id}`, or `$default` for every request that matches no other route.
     pub routes: Vec<String>,
+    /// The stream that invokes it.
+    pub stream: Option<Stream>,
+    /// Whether it has the URL of the bucket.
+    pub has_files: bool,
+    /// The environment variables that other functions do not have.
+    pub variables: BTreeMap<String, Variable>,
     /// The permissions that its policies grant.
     pub permissions: BTreeSet<Permission>,
+    /// Those of them that only the last release needs, which serves while this one is deployed.
+    pub still_granted: BTreeSet<Permission>,
+}
+
+/// A stream of a table, and which of its changes invoke a function.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// The logical id of the table.
+    pub table: String,
+    /// The names of the events: `REMOVE`, …
+    pub event_names: Vec<String>,
+}
+
+/// An environment variable whose value is a parameter of the template.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// The name of the parameter.
+    pub parameter: String,
+    /// The default of the parameter: the value in the local stack.
+    pub default: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Document {
     globals: Globals,
+    #[serde(default)]
+    parameters: BTreeMap<String, Parameter>,
     resources: BTreeMap<String, Resource>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    #[serde(default)]
+    default: Value,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +119,7 @@ struct GlobalFunction {
     environment: Environment,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Environment {
     variables: BTreeMap<String, Value>,
@@ -90,6 +138,8 @@ struct Resource {
 #[serde(rename_all = "PascalCase")]
 struct Metadata {
     build_properties: BuildProperties,
+    #[serde(default)]
+    still_granted: BTreeSet<Permission>,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +155,8 @@ struct FunctionProperties {
     code_uri: String,
     events: BTreeMap<String, Event>,
     #[serde(default)]
+    environment: Environment,
+    #[serde(default)]
     policies: Vec<Policy>,
     /// Required: without it, a change of a function's memory or environment publishes no new version.
     #[serde(rename = "AutoPublishAliasAllProperties")]
@@ -119,13 +171,73 @@ struct Policy {
     statement: Vec<Statement>,
 }
 
-/// A policy statement. Only named actions on referenced tables and indexes are supported.
+/// A policy statement. Only named actions on referenced tables, indexes and the objects of the bucket are supported,
+/// and a condition on the attributes that an update names.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Statement {
     effect: String,
     action: OneOrMany<String>,
     resource: OneOrMany<Arn>,
+    condition: Option<Condition>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Condition {
+    OnAttributes(AttributeCondition),
+    OnKeys(KeyCondition),
+}
+
+/// Limits updates to some attributes. They may return those that they update: other `ReturnValues` return all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AttributeCondition {
+    #[serde(rename = "ForAllValues:StringLike")]
+    only: OnlyAttributes,
+    #[serde(rename = "StringEqualsIfExists")]
+    _returns: ReturnsUpdated,
+}
+
+/// Limits puts and deletes to partition keys that begin in one of these ways.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyCondition {
+    #[serde(rename = "ForAllValues:StringLike")]
+    only: OnlyKeys,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnlyKeys {
+    #[serde(rename = "dynamodb:LeadingKeys")]
+    keys: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnlyAttributes {
+    #[serde(rename = "dynamodb:Attributes")]
+    attributes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReturnsUpdated {
+    #[serde(rename = "dynamodb:ReturnValues")]
+    _values: (ReturnsNone, ReturnsUpdatedNew),
+}
+
+#[derive(Deserialize)]
+enum ReturnsNone {
+    #[serde(rename = "NONE")]
+    None,
+}
+
+#[derive(Deserialize)]
+enum ReturnsUpdatedNew {
+    #[serde(rename = "UPDATED_NEW")]
+    UpdatedNew,
 }
 
 #[derive(Deserialize)]
@@ -133,17 +245,18 @@ enum Arn {
     /// `Table.Arn`
     #[serde(rename = "Fn::GetAtt")]
     Table(String),
-    /// `${Table.Arn}/index/name`
+    /// `${Table.Arn}/index/name`, or `${Bucket.Arn}/*`
     #[serde(rename = "Fn::Sub")]
-    Index(String),
+    Part(String),
 }
 
 impl Arn {
-    /// `Table`, or `Table/index/name`.
+    /// `Table`, `Table/index/name`, or `Bucket/*`.
     fn resource(&self) -> Option<String> {
         match self {
             Self::Table(attribute) => attribute.strip_suffix(".Arn").map(ToOwned::to_owned),
-            Self::Index(text) => {
+            Self::Part(text) if text == "${FilesBucket.Arn}/*" => Some(FILES.to_owned()),
+            Self::Part(text) => {
                 let (table, index) = text.strip_prefix("${")?.split_once(".Arn}/index/")?;
                 (!text.contains('*')).then(|| format!("{table}/index/{index}"))
             }
@@ -168,16 +281,99 @@ impl<T> OneOrMany<T> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Event {
-    properties: EventProperties,
+#[serde(tag = "Type", content = "Properties")]
+enum Event {
+    HttpApi(Route),
+    #[serde(rename = "DynamoDB")]
+    Stream(StreamProperties),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct EventProperties {
+struct Route {
     method: Option<String>,
     path: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StreamProperties {
+    stream: StreamArn,
+    filter_criteria: FilterCriteria,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FilterCriteria {
+    filters: [Filter; 1],
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filter {
+    /// JSON.
+    pattern: String,
+}
+
+/// Other patterns are not supported.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Pattern {
+    event_name: Vec<String>,
+}
+
+impl StreamProperties {
+    fn stream(self) -> Result<Stream, Error> {
+        let StreamArn::Attribute(attribute) = self.stream;
+        let table = attribute.strip_suffix(".StreamArn");
+        let [Filter { pattern }] = self.filter_criteria.filters;
+        let pattern: Pattern = serde_json::from_str(&pattern)?;
+        Ok(Stream {
+            table: table
+                .ok_or_else(|| format!("{attribute} is not a stream"))?
+                .to_owned(),
+            event_names: pattern.event_name,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+enum StreamArn {
+    /// `Table.StreamArn`
+    #[serde(rename = "Fn::GetAtt")]
+    Attribute(String),
+}
+
+/// Reads `CorsConfiguration` of the API, which is conditional.
+fn cors_configuration(resources: &BTreeMap<String, Resource>) -> Result<CorsConfiguration, Error> {
+    let mut resources = resources.values();
+    let api = resources.find(|resource| resource.r#type == "AWS::Serverless::HttpApi");
+    let api = api.ok_or("template.yaml has no AWS::Serverless::HttpApi")?;
+    let conditional = &api.properties["CorsConfiguration"]["Fn::If"];
+    Ok(CorsConfiguration::deserialize(&conditional[1])?)
+}
+
+impl Table {
+    /// Returns the name of the partition key.
+    #[must_use]
+    pub fn partition_key(&self) -> &str {
+        let keys = self.key_schema.as_array().into_iter().flatten();
+        let mut partition_keys = keys.filter(|key| key["KeyType"] == "HASH");
+        let key = partition_keys.next();
+        key.and_then(|key| key["AttributeName"].as_str())
+            .unwrap_or_default()
+    }
+}
+
+/// Whether a role is for a service of AWS other than Lambda, so that no function can have it.
+fn is_of_another_service(role: &Value) -> bool {
+    let statements = role["AssumeRolePolicyDocument"]["Statement"].as_array();
+    statements.is_some_and(|statements| {
+        statements.iter().all(|statement| {
+            let service = statement["Principal"]["Service"].as_str();
+            service.is_some_and(|service| service != "lambda.amazonaws.com")
+        })
+    })
 }
 
 impl Template {
@@ -210,6 +406,7 @@ impl Template {
             tables: BTreeMap::new(),
             functions: Vec::new(),
             variables: BTreeMap::new(),
+            cors: cors_configuration(&document.resources)?,
         };
         for (name, resource) in document.resources {
             match resource.r#type.as_str() {
@@ -219,10 +416,13 @@ impl Template {
                         .insert(name, serde_json::from_value(resource.properties)?);
                 }
                 "AWS::Serverless::Function" => {
-                    template
-                        .functions
-                        .push(Function::from_resource(&name, resource)?);
+                    template.functions.push(Function::from_resource(
+                        &name,
+                        resource,
+                        &document.parameters,
+                    )?);
                 }
+                "AWS::IAM::Role" if is_of_another_service(&resource.properties) => {}
                 kind if kind.starts_with("AWS::IAM::") || kind.ends_with("::Connector") => {
                     return Err(format!(
                         "template.yaml: {name} grants permissions outside of a function"
@@ -241,22 +441,39 @@ impl Template {
         }
         for (name, value) in variables {
             let value = template
-                .resolve(&value)
-                .ok_or(format!("template.yaml: {name} does not refer to a table"))?;
+                .resolve(&value, &document.parameters)
+                .ok_or(format!(
+                    "template.yaml: {name} refers neither to a table nor to a parameter with a default"
+                ))?;
             template.variables.insert(name, value);
         }
         Ok(template)
     }
 
-    /// Returns the value of a variable in the local stack, where the name of a table is its logical id.
-    fn resolve(&self, value: &Value) -> Option<String> {
+    /// Returns a variable that only some functions have.
+    #[must_use]
+    pub fn function_variable(&self, name: &str) -> Option<&Variable> {
+        let mut functions = self.functions.iter();
+        functions.find_map(|function| function.variables.get(name))
+    }
+
+    /// Returns the value of a variable in the local stack, where the name of a table is its logical id and a
+    /// parameter has its default.
+    fn resolve(&self, value: &Value, parameters: &BTreeMap<String, Parameter>) -> Option<String> {
         let name = value.get("Ref")?.as_str()?;
-        self.tables.contains_key(name).then(|| name.to_owned())
+        if self.tables.contains_key(name) {
+            return Some(name.to_owned());
+        }
+        Some(Variable::from_value(value, parameters)?.default)
     }
 }
 
 impl Function {
-    fn from_resource(name: &str, resource: Resource) -> Result<Self, Error> {
+    fn from_resource(
+        name: &str,
+        resource: Resource,
+        parameters: &BTreeMap<String, Parameter>,
+    ) -> Result<Self, Error> {
         let metadata = resource
             .metadata
             .ok_or(format!("template.yaml: {name} has no Metadata"))?;
@@ -267,40 +484,94 @@ impl Function {
             let folder = properties.code_uri;
             return Err(format!("template.yaml: {name} builds {binary} from {folder}").into());
         }
-        let routes = properties
-            .events
-            .into_values()
-            .map(|event| match event.properties {
-                EventProperties {
+        let (mut routes, mut stream) = (Vec::new(), None);
+        for event in properties.events.into_values() {
+            match event {
+                Event::HttpApi(Route {
                     method: Some(method),
                     path: Some(path),
-                } => Ok(format!("{method} {path}")),
-                EventProperties {
+                }) => routes.push(format!("{method} {path}")),
+                Event::HttpApi(Route {
                     method: None,
                     path: None,
-                } => Ok("$default".to_owned()),
-                _ => Err(format!(
-                    "template.yaml: {name} has a route with only one of Method and Path"
-                )
-                .into()),
-            });
+                }) => routes.push("$default".to_owned()),
+                Event::HttpApi(_) => {
+                    return Err(format!(
+                        "template.yaml: {name} has a route with only one of Method and Path"
+                    )
+                    .into());
+                }
+                Event::Stream(properties) => {
+                    let wrong = |error| format!("template.yaml: {name}: {error}");
+                    stream = Some(properties.stream().map_err(wrong)?);
+                }
+            }
+        }
+        let mut variables = properties.environment.variables;
+        let files_url = variables.remove(FILES_URL);
+        if files_url
+            .as_ref()
+            .is_some_and(|url| *url != json!({ "Fn::Sub": BUCKET_URL }))
+        {
+            return Err(format!("template.yaml: {name}: {FILES_URL} is not {BUCKET_URL}").into());
+        }
+        let variables = variables.into_iter().map(|(variable, value)| {
+            let value = Variable::from_value(&value, parameters).ok_or(format!(
+                "template.yaml: {name}: {variable} does not refer to a parameter with a default"
+            ))?;
+            Ok((variable, value))
+        });
+        let variables = variables.collect::<Result<_, Error>>()?;
         let mut permissions = BTreeSet::new();
         for statement in properties
             .policies
             .iter()
             .flat_map(|policy| &policy.statement)
         {
-            permissions.extend(
-                statement
-                    .permissions()
-                    .map_err(|error| format!("template.yaml: {name}: {error}"))?,
-            );
+            for permission in statement
+                .permissions()
+                .map_err(|error| format!("template.yaml: {name}: {error}"))?
+            {
+                // One statement must grant all that a call needs: IAM does not combine their attributes.
+                if !permissions.insert(permission.clone()) {
+                    return Err(
+                        format!("template.yaml: {name}: {permission} is granted twice").into(),
+                    );
+                }
+            }
+        }
+        let still_granted = metadata.still_granted;
+        if let Some(missing) = still_granted.difference(&permissions).next() {
+            return Err(format!(
+                "template.yaml: {name}: StillGranted has {missing}, which no policy grants"
+            )
+            .into());
         }
         Ok(Self {
             name: name.to_owned(),
             binary,
-            routes: routes.collect::<Result<_, Error>>()?,
+            routes,
+            stream,
+            has_files: files_url.is_some(),
+            variables,
             permissions,
+            still_granted,
+        })
+    }
+}
+
+impl Variable {
+    /// None unless the value refers to a parameter with a default.
+    fn from_value(value: &Value, parameters: &BTreeMap<String, Parameter>) -> Option<Self> {
+        let parameter = value.get("Ref")?.as_str()?;
+        let default = match &parameters.get(parameter)?.default {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        Some(Self {
+            parameter: parameter.to_owned(),
+            default,
         })
     }
 }
@@ -318,8 +589,28 @@ impl Statement {
             for arn in self.resource.as_slice() {
                 let resource = arn
                     .resource()
-                    .ok_or("a resource that is not the Arn of a table or an index")?;
-                permissions.push(permission(action, &resource));
+                    .ok_or("a resource that is not the Arn of a table, an index or the objects of the bucket")?;
+                match &self.condition {
+                    None => permissions.push(permission(action, &resource)),
+                    Some(Condition::OnAttributes(condition)) => {
+                        let attributes = condition.only.attributes.iter();
+                        permissions.extend(
+                            attributes.map(|attribute| {
+                                attribute_permission(action, &resource, attribute)
+                            }),
+                        );
+                    }
+                    Some(Condition::OnKeys(condition)) => {
+                        for pattern in &condition.only.keys {
+                            if pattern.find(['*', '?']) != Some(pattern.len() - 1) {
+                                return Err(format!(
+                                    "the pattern {pattern:?} is not a prefix and *"
+                                ));
+                            }
+                            permissions.push(key_permission(action, &resource, pattern));
+                        }
+                    }
+                }
             }
         }
         Ok(permissions)

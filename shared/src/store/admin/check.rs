@@ -4,8 +4,10 @@
 //! all tables while requests go on. It ignores items younger than a minute, whose request may be in
 //! flight, and reports an inconsistency only if a second scan finds it, too.
 
+mod attachments;
 mod inconsistency;
 mod inspect;
+mod keys;
 mod snapshot;
 
 use std::collections::BTreeSet;
@@ -34,7 +36,7 @@ impl Report {
 }
 
 impl Admin {
-    /// Scans all tables, twice if anything is inconsistent. Needs memory for the ids of all messages.
+    /// Scans all tables and lists the files, twice if anything is inconsistent. Needs memory for the ids of all messages.
     pub async fn check(&self) -> Result<Report> {
         let first = self.scan_tables().await?;
         let found: BTreeSet<_> = first.inconsistencies().cloned().collect();
@@ -54,28 +56,32 @@ impl Admin {
         let mut snapshot = Snapshot::new(store.clock.now());
         // In this order, an item that refers to another is read after it, so that concurrent writes do not
         // look inconsistent.
-        store
-            .scan(&tables.contacts, |item| snapshot.add_contact(item))
+        self.scan(&tables.contacts, |item| snapshot.add_contact(item))
             .await?;
-        store
-            .scan(&tables.token_ids, |item| snapshot.add_listing(item))
+        self.scan(&tables.token_ids, |item| snapshot.add_listing(item))
             .await?;
-        store
-            .scan(&tables.tokens, |item| snapshot.add_token(item))
+        self.scan(&tables.tokens, |item| snapshot.add_token(item))
             .await?;
-        store
-            .scan(&tables.conversations, |item| {
-                snapshot.add_conversation(item)
-            })
+        self.scan(&tables.conversations, |item| {
+            snapshot.add_conversation(item)
+        })
+        .await?;
+        self.scan(&tables.memberships, |item| snapshot.add_membership(item))
             .await?;
-        store
-            .scan(&tables.memberships, |item| snapshot.add_membership(item))
+        self.scan(&tables.acquaintances, |item| {
+            snapshot.add_acquaintance(item)
+        })
+        .await?;
+        self.scan(&tables.messages, |item| snapshot.add_message(item))
             .await?;
-        store
-            .scan(&tables.messages, |item| snapshot.add_message(item))
+        self.scan(&tables.attachments, |item| snapshot.add_attachment(item))
             .await?;
-        store
-            .scan(&tables.inbox, |item| snapshot.add_inbox_entry(item))
+        if let Some(files) = store.files() {
+            snapshot.files = Some(files.list(store.timeouts.file).await?.into_iter().collect());
+        }
+        self.scan(&tables.inbox, |item| snapshot.add_inbox_entry(item))
+            .await?;
+        self.scan(&tables.reads, |item| snapshot.add_reads(item))
             .await?;
         Ok(snapshot.report())
     }

@@ -1,10 +1,16 @@
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
+
 use super::Admin;
 use crate::conversation::Name;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId};
+use crate::store::acquaintances::pairs_among;
+use crate::store::dynamodb::item::{from_item, string_attr};
+use crate::store::dynamodb::query::{NO_LIMIT, query_items};
 use crate::store::items::conversation::{ConversationItem, ConversationTableItem};
+use crate::store::items::read_log::ReadLog;
 use crate::time::Micros;
 
 /// A conversation as it is stored.
@@ -55,14 +61,19 @@ impl Admin {
         let conversation = ConversationItem {
             id,
             participants,
+            pending: BTreeSet::new(),
             name: name.map(Into::into),
             creator: None,
             pair: None,
+            was_of_two: None,
+            closed_at: None,
             closed_by: None,
+            read_log: ReadLog::default(),
             created_at: self.store.clock.now(),
         };
-        if self.store.write_conversation(&conversation).await? {
-            Ok(())
+        if self.store.write_conversation(&conversation, None).await? {
+            let pairs = pairs_among(&conversation.participants);
+            self.store.record_acquaintances(id, &pairs).await
         } else {
             Err(Error::AlreadyExists)
         }
@@ -79,14 +90,42 @@ impl Admin {
         mut visit: impl FnMut(ConversationRecord),
     ) -> Result<()> {
         let table = &self.store.tables.conversations;
-        self.store
-            .scan(table, |item| {
-                let item = ConversationTableItem::from_item(item)?;
-                if let ConversationTableItem::Conversation(conversation) = item {
-                    visit(conversation.into());
-                }
-                Ok(())
-            })
-            .await
+        self.scan(table, |item| {
+            let item = ConversationTableItem::from_item(item)?;
+            if let ConversationTableItem::Conversation(conversation) = item {
+                visit(conversation.into());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Visits the conversations in which a contact participates.
+    pub async fn list_conversations_of(
+        &self,
+        contact: ContactId,
+        mut visit: impl FnMut(ConversationRecord),
+    ) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Key {
+            conversation_id: ConversationId,
+        }
+        let query = self
+            .store
+            .db
+            .query()
+            .table_name(&self.store.tables.memberships)
+            .consistent_read(true)
+            .key_condition_expression("contact_id = :contact")
+            .expression_attribute_values(":contact", string_attr(contact))
+            .projection_expression("conversation_id");
+        for key in query_items(query, NO_LIMIT).await? {
+            let Key { conversation_id } = from_item(key)?;
+            let conversation = self.get_conversation(conversation_id).await?;
+            if let Some(record) = conversation.filter(|it| it.participants.contains(&contact)) {
+                visit(record);
+            }
+        }
+        Ok(())
     }
 }

@@ -1,17 +1,30 @@
 use std::collections::BTreeSet;
 
+use aws_smithy_types::byte_stream::ByteStream;
+
 use super::Admin;
 use crate::error::Result;
-use crate::id::ConversationId;
+use crate::id::{AttachmentId, ConversationId};
 use crate::message::Message;
 use crate::store::dynamodb::query::query_items;
 use crate::store::items::message::MessageItem;
+use crate::store::viewer::Viewer;
 use crate::time::Micros;
 
 /// The number of messages per step.
 const STEP: usize = 500;
 
 impl Admin {
+    /// The content of the file of an attachment; none if there is no file, or if it may not be read.
+    ///
+    /// # Errors
+    ///
+    /// If S3 is not available, or the store has no bucket.
+    pub async fn export_file(&self, attachment: AttachmentId) -> Result<Option<ByteStream>> {
+        let files = self.store.bucket()?;
+        files.content(attachment, self.store.timeouts.file).await
+    }
+
     /// Returns the next messages of a conversation from a moment on, oldest first; none after the last.
     pub async fn export_messages(
         &self,
@@ -23,9 +36,18 @@ impl Admin {
         let messages: Vec<_> = items.map(MessageItem::from_item).collect::<Result<_>>()?;
         let displayed = messages.iter().flat_map(MessageItem::displayed_contacts);
         let displayed: BTreeSet<_> = displayed.collect();
-        let contacts = self.store.load_contacts(&displayed).await?;
-        let messages = messages.into_iter();
-        Ok(messages.map(|message| message.render(&contacts)).collect())
+        let profiles = self.store.load_profiles(&displayed).await?;
+        let recent = self.store.load_conversation(conversation).await?;
+        let recent = recent.map(|found| found.read_log).unwrap_or_default();
+        let read_log = self
+            .store
+            .load_reads(conversation, &recent, messages.iter());
+        let read_log = read_log.await?;
+        let rendered = messages.into_iter().map(|mut message| {
+            read_log.apply(&mut message);
+            message.render(Viewer::Operator, &profiles)
+        });
+        Ok(rendered.collect())
     }
 
     /// When the newest message of a conversation was sent, if there is one.

@@ -1,7 +1,10 @@
 //! Repairs one inconsistency at a time, in a transaction whose conditions state that it still exists.
 
+mod acquaintances;
+mod attachments;
 mod contacts;
 mod conversations;
+mod keys;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
@@ -9,16 +12,19 @@ use super::Admin;
 use super::check::{Inconsistency, InconsistentToken};
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId, MessageId};
+use crate::store::cleanup::Progress;
 use crate::store::dynamodb::item::string_attr;
 use crate::store::dynamodb::transaction::{condition_check, delete};
 use crate::store::items::token::{hash_key, listing_key};
-use crate::store::items::{contact, conversation, inbox_entry, message};
+use crate::store::items::{contact, conversation, inbox_entry, message, read_log};
 
 impl Admin {
     /// Repairs an inconsistency if it still exists. Returns whether it did.
     ///
-    /// Items that nothing refers to are deleted, and a valid token is listed again. A contact whose username
+    /// Items that nothing refers to are deleted, a valid token is listed again, and one whose issuing token is
+    /// gone is revoked. A contact whose username
     /// belongs to another stays as it is. A message of an existing conversation is never deleted.
+    #[expect(clippy::too_many_lines, reason = "an arm per kind of inconsistency")]
     pub async fn repair(&self, inconsistency: &Inconsistency) -> Result<bool> {
         match inconsistency {
             &Inconsistency::EntryWithoutMessage(contact, message) => {
@@ -34,11 +40,8 @@ impl Admin {
                 self.restore_membership(contact, conversation).await
             }
             &Inconsistency::UnfinishedLeave(contact, conversation) => {
-                let leave = async || {
-                    let store = &self.store;
-                    store.end_participation(None, conversation, contact).await
-                };
-                repeat_until_finished(leave).await
+                let clean_up = async || self.store.clean_up_again(contact, conversation).await;
+                repeat_until_finished(clean_up).await
             }
             &Inconsistency::UnfinishedClose(contact, conversation) => {
                 self.finish_close(contact, conversation).await
@@ -49,11 +52,33 @@ impl Admin {
             &Inconsistency::MessageWithoutConversation(message) => {
                 self.delete_message_without_conversation(message).await
             }
+            &Inconsistency::AttachmentWithoutMessage(attachment, message) => {
+                self.delete_attachment_without_message(attachment, message)
+                    .await
+            }
+            &Inconsistency::MissingAttachment(message, attachment) => {
+                self.restore_or_take_off(message, attachment).await
+            }
+            &Inconsistency::FileWithoutAttachment(attachment) => {
+                self.delete_file_without_attachment(attachment).await
+            }
+            // The bytes are gone.
+            Inconsistency::AttachmentWithoutFile(_) => Ok(false),
+            Inconsistency::ReadsWithoutConversation {
+                conversation,
+                up_to,
+            } => {
+                self.delete_reads_without_conversation(*conversation, up_to)
+                    .await
+            }
             Inconsistency::PairWithoutConversation { pair, conversation } => {
                 self.delete_pair(*conversation, pair).await
             }
             Inconsistency::ConversationWithoutPair { pair, conversation } => {
                 self.restore_pair(*conversation, pair).await
+            }
+            Inconsistency::UnmarkedConversationOfTwo(conversation) => {
+                self.mark_as_of_two(*conversation).await
             }
             Inconsistency::UsernameWithoutContact {
                 username,
@@ -66,10 +91,45 @@ impl Admin {
             Inconsistency::ContactWithoutUsername { contact, username } => {
                 self.restore_username(*contact, username).await
             }
+            Inconsistency::MembershipInWrongList(contact, conversation) => {
+                self.move_to_right_list(*contact, *conversation).await
+            }
+            Inconsistency::MissingAcquaintance(contact, other, conversation) => {
+                self.add_acquaintance(*contact, *other, *conversation).await
+            }
+            Inconsistency::StaleAcquaintance(contact, other, conversation) => {
+                self.delete_acquaintance(*contact, *other, *conversation)
+                    .await
+            }
+            Inconsistency::IncompleteAcquaintances(contact) => {
+                self.mark_acquaintances_complete(*contact).await
+            }
             Inconsistency::UnlistedToken(token) => self.restore_listing(token).await,
             Inconsistency::ListedInvalidToken(token) => self.delete_listing(token).await,
             Inconsistency::TokenWithoutContact(token) => {
                 self.delete_token_without_contact(token).await
+            }
+            Inconsistency::TokenWithoutIssuer(token) => {
+                self.revoke_token_without_issuer(token).await
+            }
+            Inconsistency::UnlistedKey { hash, .. } => self.restore_key_listing(hash).await,
+            Inconsistency::ListedInvalidKey(id) => self.delete_key_listing(*id).await,
+            Inconsistency::AccountWithoutKey(id) => self.delete_key_account(*id).await,
+            Inconsistency::ExternalIdWithoutContact {
+                external_id,
+                contact,
+            } => self.delete_external_id(external_id, *contact).await,
+            Inconsistency::ContactWithoutExternalId {
+                contact,
+                external_id,
+            } => self.restore_external_id(*contact, external_id).await,
+            Inconsistency::ExternalIdWithWrongSuspension {
+                external_id,
+                contact,
+            } => self.correct_external_id(*contact, external_id).await,
+            Inconsistency::MissingInDirectory(contact) => self.add_to_directory(*contact).await,
+            Inconsistency::DirectoryEntryWithoutContact(contact) => {
+                self.delete_from_directory(*contact).await
             }
         }
     }
@@ -108,6 +168,25 @@ impl Admin {
         let items = vec![
             condition_check(&tables.conversations, conversation, absent, &[])?,
             delete(&tables.messages, message::key(id))?,
+        ];
+        self.store.transact(items).await
+    }
+
+    async fn delete_reads_without_conversation(
+        &self,
+        conversation: ConversationId,
+        up_to: &str,
+    ) -> Result<bool> {
+        let absent = "attribute_not_exists(id)";
+        let tables = &self.store.tables;
+        let items = vec![
+            condition_check(
+                &tables.conversations,
+                conversation::key(conversation),
+                absent,
+                &[],
+            )?,
+            delete(&tables.reads, read_log::key(conversation, up_to))?,
         ];
         self.store.transact(items).await
     }
@@ -153,11 +232,11 @@ impl Admin {
 }
 
 /// Repeats a cleanup until it is complete. Returns false if the contact is a participant again.
-async fn repeat_until_finished(step: impl AsyncFn() -> Result<()>) -> Result<bool> {
+async fn repeat_until_finished(step: impl AsyncFn() -> Result<Progress>) -> Result<bool> {
     loop {
         match step().await {
-            Ok(()) => return Ok(true),
-            Err(Error::Unfinished) => {}
+            Ok(Progress::Finished) => return Ok(true),
+            Ok(Progress::Unfinished) => {}
             Err(Error::ConversationNotFound) => return Ok(false),
             Err(error) => return Err(error),
         }

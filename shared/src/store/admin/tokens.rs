@@ -2,9 +2,11 @@ use super::Admin;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::id::{ContactId, TokenId};
+use crate::store::cleanup::Progress;
 use crate::store::dynamodb::query::NO_LIMIT;
+use crate::store::tokens::into_tokens;
 use crate::time::Seconds;
-use crate::token::{Label, NewToken, Token};
+use crate::token::{Label, NewToken, TOKEN_PREFIX, Token, generate_secret};
 
 impl Admin {
     /// Creates a token for a contact.
@@ -14,7 +16,11 @@ impl Admin {
         label: Label,
         expires_at: Option<Seconds>,
     ) -> Result<NewToken> {
-        self.store.write_new_token(contact, label, expires_at).await
+        let secret = generate_secret(TOKEN_PREFIX);
+        let caller = Caller::with_token(&secret);
+        let token = self.import_token(&caller, contact, label, expires_at);
+        let token = token.await?;
+        Ok(NewToken { token, secret })
     }
 
     /// Makes a token that was generated elsewhere, which the caller holds, a token of a contact.
@@ -38,15 +44,21 @@ impl Admin {
     /// Returns the tokens of a contact, newest first.
     pub async fn list_tokens(&self, contact: ContactId) -> Result<Vec<Token>> {
         let listings = self.store.token_listings(contact, None, NO_LIMIT).await?;
-        Ok(listings.into_iter().map(Into::into).collect())
+        let last_used = self.store.tokens_last_used(contact).await?;
+        Ok(into_tokens(listings, &last_used))
     }
 
-    /// Revokes a token of a contact, with immediate effect.
+    /// Revokes a token of a contact and all that were issued with it, with immediate effect.
     ///
     /// # Errors
     ///
     /// [`Error::TokenNotFound`](crate::Error::TokenNotFound).
     pub async fn revoke_token(&self, contact: ContactId, id: TokenId) -> Result<()> {
-        self.store.delete_token(contact, id).await
+        loop {
+            match self.store.revoke_tree(contact, id, None).await {
+                Ok(Progress::Unfinished) => {}
+                outcome => return outcome.map(drop),
+            }
+        }
     }
 }

@@ -1,36 +1,42 @@
+use std::collections::BTreeSet;
+
 use futures_util::future::join;
 
 use crate::caller::Caller;
 use crate::contact::{Contact, Username};
 use crate::error::Result;
+use crate::key::Scope;
 use crate::store::Store;
+use crate::store::items::contact::ContactItem;
+use crate::store::tokens::contact_or_key;
+use crate::store::viewer::shown_to;
 
 impl Store {
-    /// Returns the contact with this username. Without a shared conversation, only its public profile.
-    /// Three round trips: token ‖ username; contact ‖ the caller's memberships; the contact's memberships in
-    /// the same conversations.
+    /// Returns the contact with this username. Two round trips: token ‖ username; both contacts ‖
+    /// acquaintance.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ScopeMissing`](crate::Error::ScopeMissing).
     pub async fn find_contact(
         &self,
         caller: &Caller,
         username: &Username,
     ) -> Result<Option<Contact>> {
-        let (caller, owner) = join(self.authenticate(caller), self.owner_of(username)).await;
-        let caller = caller?;
-        let Some(owner) = owner? else {
+        let read = self.identify_and(caller, self.owner_of(username));
+        let (identity, owner) = read.await?;
+        let caller = contact_or_key(identity, Scope::Contacts)?;
+        let Some(owner) = owner else {
             return Ok(None);
         };
-        let reads = join(
-            self.load_contact(owner),
-            self.share_a_conversation(caller, owner),
-        );
-        let (contact, shares) = reads.await;
-        let sees_all = caller == owner || shares?;
-        Ok(contact?.map(|contact| {
-            if sees_all {
-                contact
-            } else {
-                contact.public_profile()
-            }
-        }))
+        let Some(caller) = caller else {
+            let contact = self.load_contact_item(owner).await?;
+            return Ok(contact.map(ContactItem::shown_to_operator));
+        };
+        let ids = BTreeSet::from([caller, owner]);
+        let reads = join(self.load_profiles(&ids), self.relation(caller, owner));
+        let (profiles, relation) = reads.await;
+        let contact = shown_to(caller, &profiles?, owner, relation?);
+        Ok(Some(contact).filter(|contact| contact.username.is_some()))
     }
 }

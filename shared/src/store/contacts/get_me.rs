@@ -1,27 +1,71 @@
 use crate::caller::Caller;
-use crate::contact::Contact;
-use crate::error::{Error, Result};
+use crate::contact::{Contact, Profile, Relation, Username};
+use crate::error::{Error, Result, TokenProblem, Unauthenticated};
 use crate::id::ContactId;
 use crate::store::Store;
-use crate::store::dynamodb::item::from_item;
-use crate::store::items::contact::{ContactItem, key};
+use crate::store::contacts::{ContactProfile, EXTERNAL_ID, NewContact};
+use crate::store::dynamodb::retry::Backoff;
+use crate::store::dynamodb::transaction::Transaction;
+
+/// How many characters of a generated username are random.
+const RANDOM: usize = 10;
 
 impl Store {
     /// Returns the caller. Two round trips: token; contact.
+    ///
+    /// Creates the contact of a JSON Web Token whose subject has none, if the deployment says so: one transaction and one
+    /// round trip more.
     pub async fn get_me(&self, caller: &Caller) -> Result<Contact> {
-        let contact = self.authenticate(caller).await?;
-        Ok(self.load_own_contact(contact).await?.into())
+        let contact = match self.authenticate(caller).await {
+            Err(Error::Unauthenticated(Unauthenticated::JsonWebTokenInvalid(
+                TokenProblem::ContactUnknown,
+            ))) if self.creates_contacts() => {
+                Box::pin(self.create_subject(caller)).await?;
+                self.authenticate(caller).await?
+            }
+            contact => contact?,
+        };
+        let profile: Profile = self.load_own_contact(contact).await?.into();
+        Ok(profile.shown_to(Relation::Acquainted))
     }
 
-    /// The item of a contact that must exist, because it has a token.
-    pub(super) async fn load_own_contact(&self, id: ContactId) -> Result<ContactItem> {
-        let get = self
-            .db
-            .get_item()
-            .table_name(&self.tables.contacts)
-            .set_key(Some(key(id)));
-        let item = get.consistent_read(true).send().await?.item;
-        let orphaned = || Error::internal("the contact of a token does not exist");
-        from_item(item.ok_or_else(orphaned)?)
+    /// Creates the contact of a verified JSON Web Token, unless another request does so at the same time.
+    async fn create_subject(&self, caller: &Caller) -> Result<()> {
+        let claims = caller.claims();
+        let claims = claims.ok_or_else(|| Error::internal("the token is not verified"))?;
+        let mut username = claims.username.clone();
+        let mut backoff = Backoff::default();
+        loop {
+            let allowed = username.take();
+            let allowed = allowed.filter(|name| self.username_rules.check(name).is_ok());
+            let contact = NewContact {
+                id: ContactId::random(),
+                profile: ContactProfile {
+                    username: allowed.map_or_else(generate_username, Ok)?,
+                    phone_number: claims.phone_number.clone(),
+                    avatar_url: claims.avatar_url.clone(),
+                    external_id: Some(claims.subject.clone()),
+                },
+                last_active_at: None,
+                created_at: self.clock.now(),
+            };
+            match self.write_contact(&contact).await? {
+                Transaction::Committed => return Ok(()),
+                Transaction::ConditionsFailed(failed) if failed.contains(&EXTERNAL_ID) => {
+                    return Ok(());
+                }
+                // The username is taken: the next one is generated.
+                Transaction::ConditionsFailed(_) => {
+                    backoff.wait("generated usernames are taken").await?;
+                }
+            }
+        }
     }
+}
+
+/// A username for a contact whose identity provider says none that it may have.
+fn generate_username() -> Result<Username> {
+    let random = ContactId::random().to_string();
+    let username = format!("user-{}", &random[..RANDOM]);
+    Username::try_from(username).map_err(Error::internal)
 }

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join;
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use futures_util::future::{join, try_join};
 
+use super::ConversationView;
 use crate::caller::Caller;
 use crate::conversation::{Conversation, MAX_PARTICIPANTS, Name, Participants};
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId};
 use crate::store::Store;
+use crate::store::acquaintances::pairs_among;
 use crate::store::dynamodb::item::from_item;
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::transaction::put_new;
 use crate::store::items::conversation::{ConversationItem, PairItem, pair_id, pair_key};
-use crate::store::items::membership::Membership;
+use crate::store::items::read_log::ReadLog;
+use crate::store::quotas::GROWTH;
 
 /// A conversation to be created.
 #[derive(Debug)]
@@ -35,54 +39,92 @@ pub enum CreatedConversation {
 
 impl Store {
     /// Creates a conversation of the caller and others, or returns the unnamed conversation that the two
-    /// already have. Three round trips: token ‖ participants; transaction; contacts.
+    /// already have. Four round trips: token ‖ usernames ‖ the caller's counters; contacts ‖ acquaintances;
+    /// transaction; acquaintances.
     ///
     /// # Errors
     ///
-    /// [`Error::MentionNotFound`]; [`Error::InvalidParticipantCount`].
+    /// [`Error::MentionNotFound`]; [`Error::InvalidParticipantCount`]; [`Error::NotAcceptingMessages`] and
+    /// [`Error::QuotaExceeded`], unless the two have a conversation.
     pub async fn create_conversation(
         &self,
         caller: &Caller,
         new: NewConversation,
     ) -> Result<CreatedConversation> {
-        let reads = join(
-            self.authenticate(caller),
-            self.resolve_mentions(new.participants.as_slice()),
+        let mentions = new.participants.as_slice();
+        let reads = try_join(
+            self.find_mentioned(mentions, caller),
+            self.load_usage(caller, &GROWTH),
         );
-        let (contact, mentioned) = reads.await;
-        let contact = contact?;
-        let mut participants = mentioned?;
+        let read = self.authenticate_and(caller, reads);
+        let (contact, (mentioned, mut usage)) = read.await?;
+        let mut candidates = mentioned.candidates();
+        candidates.remove(&contact);
+        let mut consent = self.consent_of(&candidates, contact, caller).await?;
+        let may_know = |id| id == contact || consent.may_know(id);
+        let mut others = mentioned.resolve(may_know)?;
+        others.remove(&contact);
+        let mut participants = others.clone();
         participants.insert(contact);
-        let conversation = ConversationItem {
+        let added = u64::try_from(others.len()).map_err(Error::internal)?;
+        let mut conversation = ConversationItem {
             id: ConversationId::random(),
             pair: pair_id(&participants).filter(|_| new.name.is_none()),
+            was_of_two: None,
+            pending: consent.pending(&others, participants.len()),
             participants,
             name: new.name.map(Into::into),
             creator: Some(contact),
+            closed_at: None,
             closed_by: None,
+            read_log: ReadLog::default(),
             created_at: self.clock.now(),
         };
+        if conversation.pair.is_none() {
+            consent.ensure_given_by(&others)?;
+        }
         let mut backoff = Backoff::default();
         loop {
-            if self.write_conversation(&conversation).await? {
-                let joined_at = conversation.created_at;
-                let membership = Membership::new(contact, conversation.id, joined_at);
-                let conversation = self.render_conversation(conversation, membership, None);
-                return Ok(CreatedConversation::New(conversation.await?));
+            let allowed = consent
+                .ensure_given_by(&others)
+                .and_then(|()| self.count_usage(contact, &GROWTH, usage, [1, added]));
+            let is_written = match &allowed {
+                Ok(count) => {
+                    self.write_conversation(&conversation, count.clone())
+                        .await?
+                }
+                Err(_) => false,
+            };
+            if is_written {
+                let pairs = pairs_among(&conversation.accepted());
+                self.record_acquaintances_or_log(conversation.id, &pairs)
+                    .await;
+                let view = ConversationView::new(conversation, contact);
+                let conversation = view.render(contact, &consent.profiles);
+                return Ok(CreatedConversation::New(conversation));
             }
             if let Some(existing) = self.existing_conversation(&conversation, contact).await? {
                 return Ok(CreatedConversation::Existing(existing));
             }
+            allowed?;
             backoff
-                .wait("a participant is leaving the existing conversation of the two")
+                .wait("the existing conversation of the two, or the quota, keeps changing")
                 .await?;
+            let reads = try_join(
+                self.load_usage(caller, &GROWTH),
+                self.consent_of(&others, contact, caller),
+            );
+            (usage, consent) = reads.await?;
+            conversation.pending = consent.pending(&others, conversation.participants.len());
         }
     }
 
-    /// Writes a conversation and its memberships. Returns false if the conversation or its pair exists.
+    /// Writes a conversation, its memberships and the count of the quotas. Returns false if the conversation or
+    /// its pair exists, or if the counters have changed.
     pub(in crate::store) async fn write_conversation(
         &self,
         conversation: &ConversationItem,
+        count: Option<TransactWriteItem>,
     ) -> Result<bool> {
         check_size(&conversation.participants)?;
         let table = &self.tables.conversations;
@@ -94,12 +136,13 @@ impl Store {
             };
             items.push(put_new(table, "id", &pair)?);
         }
-        let joined_at = conversation.created_at;
         items.extend(self.membership_puts(
-            conversation.id,
+            conversation,
             &conversation.participants,
-            joined_at,
+            conversation.created_at,
+            conversation.creator,
         )?);
+        items.extend(count);
         self.transact(items).await
     }
 
@@ -110,7 +153,7 @@ impl Store {
         caller: ContactId,
     ) -> Result<Option<Conversation>> {
         let Some(pair) = &conversation.pair else {
-            return Err(Error::AlreadyExists);
+            return Ok(None);
         };
         let get = self
             .db

@@ -1,26 +1,35 @@
-use futures_util::future::join;
-
+use super::Participation;
 use crate::caller::Caller;
 use crate::conversation::Conversation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::ConversationId;
 use crate::store::Store;
+use crate::store::dynamodb::batch::BatchGet;
 
 impl Store {
     /// Returns a conversation. Three round trips: token and conversation ‖ newest message; membership;
-    /// contacts ‖ unread count.
+    /// contacts ‖ unread count. A moderator need not participate.
     pub async fn get_conversation(
         &self,
         caller: &Caller,
         id: ConversationId,
     ) -> Result<Conversation> {
-        let reads = join(
-            self.load_caller_and_conversation(caller, id),
-            self.newest_message(id),
-        );
-        let (read, newest) = reads.await;
-        let (contact, conversation) = read?;
-        self.view_conversation(contact, id, conversation, newest?)
+        let batch = BatchGet::default();
+        let read = self.load_as_participant(caller, id, batch, self.newest_message(id));
+        let (
+            Participation {
+                caller,
+                conversation,
+            },
+            _,
+            newest,
+        ) = match read.await {
+            Err(Error::ContactRequired) => {
+                return Box::pin(self.get_conversation_as_moderator(caller, id)).await;
+            }
+            read => read?,
+        };
+        self.view_conversation(caller, id, Some(conversation), newest)
             .await
     }
 }

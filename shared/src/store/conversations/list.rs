@@ -12,13 +12,14 @@ use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::items::conversation::{self, visible_to};
-use crate::store::items::membership::Membership;
+use crate::store::items::membership::{ConversationList, Membership};
 use crate::store::items::message;
 use crate::store::key_range::KeyRange;
+use crate::store::messages::correct_unread_count;
 use crate::time::Micros;
 
 impl Store {
-    /// Returns a page of the caller's open or archived conversations, the most recently active first.
+    /// Returns a page of one of the caller's lists of conversations, the most recently active first.
     ///
     /// Four round trips: token; memberships; conversations and newest messages ‖ unread counts, 16 at a
     /// time; contacts. One more for a cursor, and one if the latest activity of a conversation is not an
@@ -30,7 +31,7 @@ impl Store {
     pub async fn list_conversations(
         &self,
         caller: &Caller,
-        archived: bool,
+        list: ConversationList,
         cursor: Option<Cursor<ConversationId>>,
         limit: Limit,
     ) -> Result<Page<Conversation>> {
@@ -43,7 +44,7 @@ impl Store {
         };
         let range = KeyRange::new(&window);
         let memberships = self
-            .memberships(contact, archived, &range, limit.get() + 1)
+            .memberships(contact, list, &range, limit.get() + 1)
             .await?;
         let has_another = memberships.len() > limit.get();
         let views = self.load_views(contact, memberships).await?;
@@ -51,10 +52,10 @@ impl Store {
         let Page { has_more, data } =
             Page::of(views, limit, direction, ConversationView::max_json_len);
         let displayed = data.iter().flat_map(ConversationView::displayed_contacts);
-        let contacts = self.load_contacts(&displayed.collect()).await?;
+        let profiles = self.load_profiles(&displayed.collect()).await?;
         let data = data
             .into_iter()
-            .map(|view| view.render(&contacts))
+            .map(|view| view.render(contact, &profiles))
             .collect();
         Ok(Page {
             // Also if the caller has left one of them since the memberships were read.
@@ -93,7 +94,7 @@ impl Store {
             .keys(&self.tables.conversations, ids)
             .keys(&self.tables.messages, latest);
         let unread = memberships.iter();
-        let unread = unread.map(|membership| self.unread_count(membership));
+        let unread = unread.map(|membership| self.indexed_unread_count(membership));
         let reads = join(batch.send(&self.db), join_bounded(unread.collect()));
         let (items, unread) = reads.await;
         let mut items = items?;
@@ -113,11 +114,22 @@ impl Store {
             })
         });
         let views = views.map(|view| async move {
-            let newest = match view.newest {
+            let mut newest = match view.newest {
                 None => self.newest_message(view.conversation.id).await?,
                 newest => newest,
             };
-            Ok(ConversationView { newest, ..view })
+            let (id, recent) = (view.conversation.id, &view.conversation.read_log);
+            let read_log = self.load_reads(id, recent, newest.iter());
+            let read_log = read_log.await?;
+            if let Some(newest) = &mut newest {
+                read_log.apply(newest);
+            }
+            let unread = correct_unread_count(view.unread, &view.membership, newest.as_ref());
+            Ok(ConversationView {
+                unread,
+                newest,
+                ..view
+            })
         });
         join_bounded(views.collect()).await
     }

@@ -1,19 +1,22 @@
 //! Updating a conversation: its name, and the caller's own settings.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join;
 
+use super::Participation;
 use crate::caller::Caller;
 use crate::conversation::{Conversation, Name};
 use crate::error::{CreatorOnly, Error, Result};
-use crate::id::{ConversationId, MessageId};
+use crate::id::{ContactId, ConversationId, MessageId};
 use crate::store::Store;
+use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::{number_attr, string_attr};
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::update::Update;
-use crate::store::items::conversation::{ConversationItem, key, visible_to};
-use crate::store::items::membership::{self, Membership};
-use crate::store::items::message::MessageItem;
+use crate::store::items::conversation::{ConversationItem, key};
+use crate::store::items::membership::{self, ConversationList, Membership};
 use crate::time::Micros;
 
 /// The changes that a request makes to a conversation.
@@ -27,20 +30,23 @@ pub struct ConversationUpdate {
     pub is_pinned: Option<bool>,
     /// Whether the caller archives it.
     pub archived: Option<bool>,
-    /// The caller has read this message and all before it.
+    /// The caller has read this message and all before it. It accepts the conversation, too.
     pub read_up_to: Option<MessageId>,
+    /// The caller accepts the conversation.
+    pub accepted: bool,
 }
 
 impl Store {
     /// Updates a conversation.
     ///
-    /// Marks at most 1,000 messages as read, the oldest first; the unread count says whether there are
-    /// more. Four round trips: token and conversation ‖ newest message; membership; update; contacts ‖
-    /// unread count. Two more to mark messages as read.
+    /// Four round trips: token and conversation ‖ newest message; membership; update; contacts ‖ unread count.
+    /// One more to mark messages as read, however many, and sometimes another; one to name a conversation in which
+    /// two are alone.
     ///
     /// # Errors
     ///
-    /// [`Error::ConversationNotFound`]; [`Error::NotTheCreator`], before anything is changed.
+    /// [`Error::ConversationNotFound`]; [`Error::NotTheCreator`], [`Error::ConversationPending`],
+    /// [`Error::ConversationOfTwo`] and [`Error::NotAcceptingMessages`], before anything is changed.
     pub async fn update_conversation(
         &self,
         caller: &Caller,
@@ -49,70 +55,71 @@ impl Store {
     ) -> Result<Conversation> {
         let mut backoff = Backoff::default();
         loop {
-            let reads = join(
-                self.load_caller_and_conversation(caller, id),
-                self.newest_message(id),
-            );
-            let (read, newest) = reads.await;
-            let (contact, conversation) = read?;
-            let conversation =
-                visible_to(contact, conversation).ok_or(Error::ConversationNotFound)?;
-            if update.name.is_some() && !conversation.can_be_named_by(contact) {
-                return Err(Error::NotTheCreator(CreatorOnly::Name));
+            let batch = BatchGet::default();
+            let read = self.load_as_participant(caller, id, batch, self.newest_message(id));
+            let (participation, _, newest) = read.await?;
+            update.check(&participation.conversation, participation.caller)?;
+            if update.name.is_some() {
+                self.check_may_write(&participation, HashMap::new()).await?;
             }
-            let newest = newest?;
-            let membership = self.membership(contact, id).await?;
-            let before = membership.ok_or(Error::ConversationNotFound)?;
+            let Participation {
+                caller: contact,
+                conversation,
+            } = participation;
+            // Accepting explicitly also completes an acceptance that was interrupted.
+            let is_pending = conversation.is_pending(contact);
+            let conversation = if update.accepted || is_pending && update.implies_acceptance() {
+                self.accept_conversation(contact, conversation).await?
+            } else {
+                conversation
+            };
             let newest_at = newest.as_ref().map(|newest| newest.created_at);
-            let marked = self.mark_up_to(update, &before, newest_at).await?;
-            let after = update.apply(before.clone(), marked, self.clock.now());
-            let writes = join(
-                self.write_conversation_update(update, &conversation, &before, &after),
-                self.reload_if_marked(id, newest, marked),
+            let reads = join(
+                self.membership(contact, id),
+                self.mark_up_to(update, newest_at),
             );
-            let (written, newest) = writes.await;
-            if written? {
+            let (membership, up_to) = reads.await;
+            let before = membership?.ok_or(Error::ConversationNotFound)?;
+            let up_to = up_to?;
+            // The log first: if the membership does not follow, the messages are still unread for the caller, who
+            // will mark them again.
+            let read_log = match up_to {
+                Some(up_to) => self.mark_read(&conversation, contact, up_to).await?,
+                None => Some(conversation.read_log.clone()),
+            };
+            let Some(read_log) = read_log else {
+                backoff.wait("the conversation keeps changing").await?;
+                continue;
+            };
+            let after = update.apply(before.clone(), up_to, self.clock.now());
+            let written = self.write_conversation_update(update, &conversation, &before, &after);
+            if written.await? {
                 let name = update.name.clone().map(Into::into).or(conversation.name);
                 let conversation = ConversationItem {
                     name,
+                    read_log,
                     ..conversation
                 };
-                return self.render_conversation(conversation, after, newest?).await;
+                return self.render_conversation(conversation, after, newest).await;
             }
             backoff.wait("the conversation keeps changing").await?;
         }
     }
 
-    /// Marks messages as read up to `read_up_to`. Returns the moment up to which they are marked, if there
-    /// were any to mark.
+    /// When the last message that the caller has read was sent: `read_up_to`, or the last existing one before it.
+    /// So every interval of the log ends at a message, and their number is bounded.
     async fn mark_up_to(
         &self,
         update: &ConversationUpdate,
-        membership: &Membership,
         newest_at: Option<Micros>,
     ) -> Result<Option<Micros>> {
-        let marked = membership.marked_up_to();
-        let up_to = update.read_up_to.zip(newest_at);
-        let up_to = up_to.map(|(id, newest_at)| id.created_at().min(newest_at));
-        match up_to.filter(|&moment| moment > marked) {
-            Some(moment) => {
-                let (id, contact) = (membership.conversation_id, membership.contact_id);
-                self.mark_read(id, marked, moment, contact).await.map(Some)
+        match (update.read_up_to, newest_at) {
+            (Some(id), Some(newest_at)) if id.created_at() < newest_at => {
+                let (conversation, until) = (id.conversation(), id.created_at());
+                self.newest_message_until(conversation, until).await
             }
-            None => Ok(None),
-        }
-    }
-
-    /// The newest message, which may just have been marked as read.
-    async fn reload_if_marked(
-        &self,
-        id: ConversationId,
-        newest: Option<MessageItem>,
-        marked: Option<Micros>,
-    ) -> Result<Option<MessageItem>> {
-        match marked {
-            Some(_) => self.newest_message(id).await,
-            None => Ok(newest),
+            (Some(_), newest_at) => Ok(newest_at),
+            (None, _) => Ok(None),
         }
     }
 
@@ -133,35 +140,42 @@ impl Store {
         };
         let table = &self.tables.conversations;
         let key = key(conversation.id);
-        let rename = match &conversation.pair {
-            None => Update::new(
-                table,
-                key,
-                "SET #name = :name",
-                "contains(participants, :contact) AND attribute_not_exists(pair)",
-            ),
-            Some(pair) => Update::new(
-                table,
-                key,
-                "SET #name = :name REMOVE pair",
-                "contains(participants, :contact) AND pair = :pair",
-            )
-            .value(":pair", string_attr(pair)),
-        };
-        let rename = rename
-            .name("#name", "name")
-            .value(":name", string_attr(String::from(name.clone())))
-            .value(":contact", string_attr(before.contact_id));
+        let rename = Update::new(
+            table,
+            key,
+            "SET #name = :name",
+            "contains(participants, :contact) AND attribute_not_exists(pair)",
+        )
+        .name("#name", "name")
+        .value(":name", string_attr(String::from(name.clone())))
+        .value(":contact", string_attr(before.contact_id));
         let mut items = vec![rename.into_transaction_item()?];
         if let Some(settings) = settings {
             items.push(settings.into_transaction_item()?);
         }
-        items.extend(self.delete_pair(conversation)?);
         self.transact(items).await
     }
 }
 
 impl ConversationUpdate {
+    fn implies_acceptance(&self) -> bool {
+        self.accepted || self.read_up_to.is_some()
+    }
+
+    fn check(&self, conversation: &ConversationItem, contact: ContactId) -> Result<()> {
+        if self.name.is_some() && conversation.is_of_two() {
+            return Err(Error::ConversationOfTwo(CreatorOnly::Name));
+        }
+        let needs_acceptance = self.name.is_some() || self.archived.is_some();
+        if needs_acceptance && !self.implies_acceptance() && conversation.is_pending(contact) {
+            return Err(Error::ConversationPending);
+        }
+        if self.name.is_some() && !conversation.can_be_named_by(contact) {
+            return Err(Error::NotTheCreator(CreatorOnly::Name));
+        }
+        Ok(())
+    }
+
     /// The membership with the caller's own settings updated.
     fn apply(
         &self,
@@ -171,12 +185,17 @@ impl ConversationUpdate {
     ) -> Membership {
         membership.is_muted = self.is_muted.unwrap_or(membership.is_muted);
         membership.is_pinned = self.is_pinned.unwrap_or(membership.is_pinned);
+        let read_up_to = read_up_to.filter(|&moment| moment > membership.marked_up_to());
         membership.read_up_to = read_up_to.or(membership.read_up_to);
         membership.opened_at = self.read_up_to.map(|_| now).or(membership.opened_at);
         if let Some(archived) = self.archived {
             let since = membership.archived_at.unwrap_or(now);
             membership.archived_at = archived.then_some(since);
-            membership.position.archived = archived;
+            membership.position.list = if archived {
+                ConversationList::Archived
+            } else {
+                ConversationList::Open
+            };
         }
         membership
     }
@@ -214,7 +233,7 @@ fn membership_update(table: &str, before: &Membership, after: &Membership) -> Op
         set.push("opened_at = :opened_at");
         values.push((":opened_at", number_attr(moment.0)));
     }
-    if before.position.archived != after.position.archived {
+    if before.position.list != after.position.list {
         set.push("place = :new_place");
         condition += " AND place = :place";
         values.push((":place", string_attr(before.position)));

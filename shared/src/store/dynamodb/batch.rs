@@ -11,7 +11,6 @@ use super::concurrency::join_bounded;
 use super::item::{Item, from_item};
 use super::retry::Backoff;
 use crate::error::{Error, Result};
-use crate::store::Store;
 
 /// The most keys in one `BatchGetItem`.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
@@ -60,18 +59,27 @@ impl BatchItems {
         self.take_items(table).into_iter().map(from_item).collect()
     }
 
+    /// Removes and returns the item of a table with this key.
+    pub fn take_item(&mut self, table: &str, key: &Item) -> Option<Item> {
+        let items = self.items.get_mut(table)?;
+        let has_key = |item: &Item| {
+            key.iter()
+                .all(|(name, value)| item.get(name) == Some(value))
+        };
+        let index = items.iter().position(has_key)?;
+        Some(items.swap_remove(index))
+    }
+
     /// Removes and returns the items of a table without reading them.
     pub fn take_items(&mut self, table: &str) -> Vec<Item> {
         self.items.remove(table).unwrap_or_default()
     }
 }
 
-impl Store {
-    /// Deletes these items, whether they exist or not: 25 a call, up to 16 calls in parallel.
-    pub(in crate::store) async fn delete_all(&self, keys: Vec<(&str, Item)>) -> Result<()> {
-        let calls = keys.chunks(MAX_WRITES).map(|keys| delete(&self.db, keys));
-        join_bounded(calls.collect()).await.map(drop)
-    }
+/// Deletes these items, whether they exist or not: 25 a call, up to 16 calls in parallel.
+pub async fn delete_all(db: &Client, keys: Vec<(&str, Item)>) -> Result<()> {
+    let calls = keys.chunks(MAX_WRITES).map(|keys| delete(db, keys));
+    join_bounded(calls.collect()).await.map(drop)
 }
 
 async fn delete(db: &Client, keys: &[(&str, Item)]) -> Result<()> {

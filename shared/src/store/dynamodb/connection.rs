@@ -1,5 +1,7 @@
-//! How to reach DynamoDB: configuration from the environment, connections, timeouts and retries.
+//! How to reach DynamoDB: configuration from the environment, connections, timeouts and retries. And how to get a document
+//! from another server (`fetch`).
 
+mod fetch;
 mod pool;
 mod tls;
 
@@ -13,6 +15,7 @@ use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_types::retry::ReconnectMode;
 
+pub(in crate::store) use fetch::fetch;
 pub use pool::Pool;
 
 use crate::error::Cause;
@@ -25,17 +28,22 @@ use crate::error::Cause;
 pub fn from_env() -> Result<(SdkConfig, Pool), Cause> {
     let endpoint = variable("DYNAMODB_ENDPOINT")?;
     let pool = Pool::new(&endpoint)?;
-    let credentials = EnvironmentVariableCredentialsProvider::new();
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(variable("AWS_REGION")?))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(credentials_from_env())
         .endpoint_url(endpoint)
         .http_client(pool.client());
     Ok((config.build(), pool))
 }
 
-fn variable(name: &str) -> Result<String, Cause> {
+/// The credentials in the environment.
+pub fn credentials_from_env() -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
+}
+
+/// A variable that the environment must have.
+pub fn variable(name: &str) -> Result<String, Cause> {
     env::var(name).map_err(|_| format!("the environment variable {name} is missing").into())
 }
 
@@ -56,7 +64,7 @@ pub fn retry_quota() -> RetryPartition {
     RetryPartition::custom("store").build()
 }
 
-/// How long to wait for DynamoDB, and for a whole request.
+/// How long to wait for DynamoDB, for S3, and for a whole request.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// For one attempt of a call.
@@ -65,17 +73,30 @@ pub struct Timeouts {
     pub call: Duration,
     /// For a request with all its calls.
     pub request: Duration,
+    /// For writing when a contact was active and what it has spent, which a request waits for.
+    pub activity: Duration,
+    /// For one of three attempts of a call to S3.
+    pub file: Duration,
+    /// After which a request leaves the rest of a cleanup to the next one.
+    pub cleanup: Duration,
+    /// After which no request of a contact runs any more that has been suspended: that of Lambda, and what clocks may
+    /// differ.
+    pub in_flight: Duration,
 }
 
 impl Default for Timeouts {
     /// DynamoDB responds within milliseconds, so an attempt of 2 s is retried, and a call ends after 4 s. A
     /// request ends after 8 s: Lambda ends the function after 10 s (`template.yaml`), and API Gateway would
-    /// then respond without a useful error.
+    /// then respond without a useful error. S3 responds to `HEAD` within tens of milliseconds.
     fn default() -> Self {
         Self {
             attempt: Duration::from_secs(2),
             call: Duration::from_secs(4),
             request: Duration::from_secs(8),
+            activity: Duration::from_secs(1),
+            file: Duration::from_secs(1),
+            cleanup: Duration::from_secs(4),
+            in_flight: Duration::from_secs(15),
         }
     }
 }

@@ -22,6 +22,11 @@ pub fn to_item(value: &impl Serialize) -> Result<Item> {
     serde_dynamodb::to_item(value).map_err(Error::internal)
 }
 
+/// Writes an attribute.
+pub fn to_attribute(value: &impl Serialize) -> Result<AttributeValue> {
+    serde_dynamodb::to_attribute_value(value).map_err(Error::internal)
+}
+
 /// An attribute of type S.
 #[expect(
     clippy::needless_pass_by_value,

@@ -1,4 +1,5 @@
-//! Requests the consumed capacity of every call and adds it to the request's [`Meter`].
+//! Requests the consumed capacity of every call and adds it to the request's [`Meter`], with an estimate of
+//! what DynamoDB charges and does not report.
 
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeSerializationInterceptorContextMut, BeforeSerializationInterceptorContextRef,
@@ -11,23 +12,45 @@ use aws_sdk_dynamodb::operation::batch_write_item::{BatchWriteItemInput, BatchWr
 use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
+use aws_sdk_dynamodb::operation::scan::{ScanInput, ScanOutput};
 use aws_sdk_dynamodb::operation::transact_write_items::{
     TransactWriteItemsInput, TransactWriteItemsOutput,
 };
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
-use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{
+    ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
-use crate::log::Meter;
+use super::unreported;
+use crate::log::{Meter, Units};
 
 #[derive(Debug)]
-pub struct Metering;
+pub struct Metering {
+    contacts: String,
+}
+
+impl Metering {
+    /// Meters the calls of a store with this table of contacts.
+    pub fn new(contacts: &str) -> Self {
+        let contacts = contacts.to_owned();
+        Self { contacts }
+    }
+}
 
 /// The number of sequential round trips up to and including a call.
 #[derive(Debug)]
 struct RoundTrip(u32);
 
 impl Storable for RoundTrip {
+    type Storer = StoreReplace<Self>;
+}
+
+/// The units of a transaction if it is canceled.
+#[derive(Debug)]
+struct IfCanceled(u32);
+
+impl Storable for IfCanceled {
     type Storer = StoreReplace<Self>;
 }
 
@@ -67,7 +90,7 @@ impl Intercept for Metering {
         &self,
         context: &mut BeforeSerializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let input = context.input_mut();
         macro_rules! request_capacity {
@@ -82,10 +105,23 @@ impl Intercept for Metering {
             BatchGetItemInput,
             BatchWriteItemInput,
             QueryInput,
+            ScanInput,
             PutItemInput,
             UpdateItemInput,
             TransactWriteItemsInput
         );
+        if let Some(input) = input.downcast_mut::<UpdateItemInput>()
+            && input.table_name.as_ref() != Some(&self.contacts)
+        {
+            // The item tells what the failure costs. The policies let no update return a contact.
+            input
+                .return_values_on_condition_check_failure
+                .get_or_insert(ReturnValuesOnConditionCheckFailure::AllOld);
+        }
+        if let Some(input) = input.downcast_ref::<TransactWriteItemsInput>() {
+            let units = unreported::canceled_transaction(input);
+            bag.interceptor_state().store_put(IfCanceled(units));
+        }
         Ok(())
     }
 
@@ -95,27 +131,42 @@ impl Intercept for Metering {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let (mut read, mut written) = (0.0, 0.0);
-        if let Some(Ok(output)) = context.output_or_error() {
-            macro_rules! add_units {
-                ($units:ident: $($type:ty),*) => {
-                    $(if let Some(output) = output.downcast_ref::<$type>() {
-                        output.consumed_capacity.each(|consumed| {
-                            $units += consumed.capacity_units.unwrap_or_default();
-                        });
-                    })*
-                };
+        let mut units = Units::default();
+        match context.output_or_error() {
+            Some(Ok(output)) => {
+                macro_rules! add_units {
+                    ($kind:ident: $($type:ty),*) => {
+                        $(if let Some(output) = output.downcast_ref::<$type>() {
+                            output.consumed_capacity.each(|consumed| {
+                                units.$kind += consumed.capacity_units.unwrap_or_default();
+                            });
+                        })*
+                    };
+                }
+                add_units!(read: GetItemOutput, BatchGetItemOutput, QueryOutput, ScanOutput);
+                add_units!(
+                    written: BatchWriteItemOutput,
+                    PutItemOutput,
+                    UpdateItemOutput,
+                    TransactWriteItemsOutput
+                );
             }
-            add_units!(read: GetItemOutput, BatchGetItemOutput, QueryOutput);
-            add_units!(
-                written: BatchWriteItemOutput,
-                PutItemOutput,
-                UpdateItemOutput,
-                TransactWriteItemsOutput
-            );
+            Some(Err(error)) => {
+                let error = error.as_operation_error();
+                if let Some(error) = error.and_then(|error| error.downcast_ref()) {
+                    units.unreported += f64::from(unreported::failed_update(error));
+                }
+                if let Some(error) = error.and_then(|error| error.downcast_ref())
+                    && let Some(IfCanceled(if_canceled)) = bag.load::<IfCanceled>()
+                {
+                    let canceled = unreported::failed_transaction(error, *if_canceled);
+                    units.unreported += f64::from(canceled);
+                }
+            }
+            None => {}
         }
         if let Some(RoundTrip(round_trip)) = bag.load::<RoundTrip>() {
-            Meter::call_ended(*round_trip, read, written);
+            Meter::call_ended(*round_trip, units);
         }
         Ok(())
     }

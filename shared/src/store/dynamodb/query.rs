@@ -1,10 +1,9 @@
-//! Queries and scans across DynamoDB's pages, which may end before the limit.
+//! Queries across DynamoDB's pages, which may end before the limit.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
 use super::item::Item;
 use crate::error::{Error, Result};
-use crate::store::Store;
 
 /// For queries that read everything.
 pub const NO_LIMIT: usize = i32::MAX as usize;
@@ -29,10 +28,21 @@ pub async fn query_items(query: QueryFluentBuilder, limit: usize) -> Result<Vec<
     }
 }
 
+/// The first page of a query: up to `limit` items, and at most 1 MB of them. Also returns whether more items follow.
+pub async fn query_page(query: QueryFluentBuilder, limit: usize) -> Result<(Vec<Item>, bool)> {
+    let limit = i32::try_from(limit).map_err(Error::internal)?;
+    let page = query.limit(limit).send().await?;
+    Ok((
+        page.items.unwrap_or_default(),
+        page.last_evaluated_key.is_some(),
+    ))
+}
+
 /// A query with a filter that reads at most `limit` items, whether they pass the filter or not.
 pub struct FilteredQuery {
     query: QueryFluentBuilder,
     remaining: usize,
+    page_size: usize,
     position: Position,
 }
 
@@ -53,8 +63,14 @@ impl FilteredQuery {
         Self {
             query,
             remaining: limit,
+            page_size: limit,
             position: Position::Start,
         }
+    }
+
+    /// Reads at most this number of items in a page.
+    pub fn with_page_size(self, page_size: usize) -> Self {
+        Self { page_size, ..self }
     }
 
     /// The next page; none after the last, or after `limit` items.
@@ -67,7 +83,7 @@ impl FilteredQuery {
         if self.remaining == 0 {
             return Ok(None);
         }
-        let limit = i32::try_from(self.remaining).map_err(Error::internal)?;
+        let limit = i32::try_from(self.remaining.min(self.page_size)).map_err(Error::internal)?;
         let query = self.query.clone().limit(limit);
         let page = query.set_exclusive_start_key(start).send().await?;
         let scanned = usize::try_from(page.scanned_count).unwrap_or_default();
@@ -79,40 +95,5 @@ impl FilteredQuery {
             items: page.items.unwrap_or_default(),
             count: usize::try_from(page.count).unwrap_or_default(),
         }))
-    }
-
-    /// The key of the last item that was read, unless it was the last of the query.
-    pub fn last_read_key(self) -> Option<Item> {
-        match self.position {
-            Position::After(key) => Some(key),
-            Position::Start | Position::End => None,
-        }
-    }
-}
-
-impl Store {
-    /// Visits all items of a table. For operators: no endpoint scans.
-    pub(in crate::store) async fn scan(
-        &self,
-        table: &str,
-        mut visit: impl FnMut(Item) -> Result<()>,
-    ) -> Result<()> {
-        let mut start = None;
-        loop {
-            let scan = self
-                .db
-                .scan()
-                .table_name(table)
-                .set_exclusive_start_key(start);
-            let page = scan.consistent_read(true).send().await?;
-            page.items
-                .unwrap_or_default()
-                .into_iter()
-                .try_for_each(&mut visit)?;
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(());
-            }
-        }
     }
 }

@@ -60,7 +60,7 @@ impl Update {
             .update_expression(self.expression)
             .condition_expression(self.condition)
             .set_expression_attribute_names(self.names)
-            .set_expression_attribute_values(Some(self.values));
+            .set_expression_attribute_values(non_empty(self.values));
         let update = update.build().map_err(Error::internal)?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
@@ -76,7 +76,7 @@ impl Update {
                 .update_expression(&self.expression)
                 .condition_expression(&self.condition)
                 .set_expression_attribute_names(self.names.clone())
-                .set_expression_attribute_values(Some(self.values.clone()));
+                .set_expression_attribute_values(non_empty(self.values.clone()));
             match request.send().await {
                 Ok(_) => return Ok(true),
                 Err(error) => match error.as_service_error() {
@@ -89,4 +89,9 @@ impl Update {
             }
         }
     }
+}
+
+/// DynamoDB rejects an empty map of placeholders.
+fn non_empty(values: HashMap<String, AttributeValue>) -> Option<HashMap<String, AttributeValue>> {
+    Some(values).filter(|values| !values.is_empty())
 }

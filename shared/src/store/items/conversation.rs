@@ -14,6 +14,7 @@ use crate::store::Store;
 use crate::store::dynamodb::batch::BatchItems;
 use crate::store::dynamodb::item::{Item, from_item, string_attr};
 use crate::store::dynamodb::transaction::delete_if;
+use crate::store::items::read_log::ReadLog;
 use crate::time::Micros;
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -27,6 +28,13 @@ pub struct ConversationItem {
         with = "serde_dynamo::string_set"
     )]
     pub participants: BTreeSet<ContactId>,
+    /// The participants who have not accepted yet. They can read, and are listed apart.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeSet::is_empty",
+        with = "serde_dynamo::string_set"
+    )]
+    pub pending: BTreeSet<ContactId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,23 +42,84 @@ pub struct ConversationItem {
     /// The id of its pair item, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pair: Option<String>,
+    /// Whether it was the conversation of a pair, of whom one has left. Absent until somebody leaves, and if that
+    /// was before this was stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was_of_two: Option<bool>,
+    /// When the operator closed it: then nobody can write to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Micros>,
     /// The last participant who left, while the messages are being deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_by: Option<ContactId>,
+    /// The recent marks of `read_up_to`.
+    #[serde(default, skip_serializing_if = "ReadLog::is_empty")]
+    pub read_log: ReadLog,
     pub created_at: Micros,
 }
 
 impl ConversationItem {
-    /// Only the creator may name a conversation. Once the creator has left, every participant may.
+    /// Fails if the operator has closed it.
+    pub fn check_is_open(&self) -> Result<()> {
+        match self.closed_at {
+            None => Ok(()),
+            Some(_) => Err(Error::ConversationClosed),
+        }
+    }
+
+    /// Whether it belongs to two contacts: it cannot be named, and nobody can be added.
+    pub fn is_of_two(&self) -> bool {
+        self.pair.is_some() || self.was_of_two == Some(true)
+    }
+
+    /// Whether two contacts are alone in it, whatever its name.
+    pub fn is_between_two(&self) -> bool {
+        self.is_of_two() || self.participants.len() == 2
+    }
+
+    /// The contact and the other one, if only these two talk in it: a third who has not accepted does not count.
+    pub fn two_who_talk(&self, contact: ContactId) -> Option<BTreeSet<ContactId>> {
+        let accepted = self.accepted();
+        if self.is_between_two() {
+            Some(self.participants.clone())
+        } else {
+            Some(accepted).filter(|two| two.len() == 2 && two.contains(&contact))
+        }
+    }
+
+    /// Whether this participant has not accepted yet.
+    pub fn is_pending(&self, contact: ContactId) -> bool {
+        self.pending.contains(&contact)
+    }
+
+    /// The participants who have accepted.
+    pub fn accepted(&self) -> BTreeSet<ContactId> {
+        self.participants
+            .difference(&self.pending)
+            .copied()
+            .collect()
+    }
+
+    /// Whether this contact is a participant who has accepted.
+    pub fn has_accepted(&self, contact: ContactId) -> bool {
+        self.participants.contains(&contact) && !self.is_pending(contact)
+    }
+
+    /// Only the creator may name a conversation. Once the creator has left, every participant may, until the creator
+    /// has accepted again.
     pub fn can_be_named_by(&self, contact: ContactId) -> bool {
-        let creator = self
-            .creator
-            .filter(|creator| self.participants.contains(creator));
+        let creator = self.creator.filter(|&creator| self.has_accepted(creator));
         creator.is_none_or(|creator| creator == contact)
     }
 
     /// A contact that may name a conversation may add and remove participants, if it has a name.
     pub fn check_can_be_managed_by(&self, contact: ContactId) -> Result<()> {
+        if self.is_of_two() {
+            return Err(Error::ConversationOfTwo(CreatorOnly::Participants));
+        }
+        if self.is_pending(contact) {
+            return Err(Error::ConversationPending);
+        }
         if !self.can_be_named_by(contact) {
             return Err(Error::NotTheCreator(CreatorOnly::Participants));
         }
@@ -65,14 +134,6 @@ impl ConversationItem {
 pub struct PairItem {
     pub id: String,
     pub conversation_id: ConversationId,
-}
-
-impl PairItem {
-    /// The two contacts.
-    pub fn contacts(&self) -> impl Iterator<Item = ContactId> {
-        let contacts = self.id.trim_start_matches('@').split(':');
-        contacts.filter_map(|id| id.parse().ok())
-    }
 }
 
 /// An item of the table.

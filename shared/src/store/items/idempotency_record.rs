@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::id::{ContactId, ConversationId, MessageId};
+use crate::id::{AttachmentId, ContactId, ConversationId, MessageId};
 use crate::idempotency::IdempotencyKey;
-use crate::message::Text;
 use crate::store::dynamodb::item::{Item, string_attr};
 use crate::time::Seconds;
 
@@ -27,11 +26,24 @@ pub struct IdempotentRequest {
 
 impl IdempotentRequest {
     /// The fingerprint covers the content, not how it was encoded.
-    pub fn new(key: &IdempotencyKey, conversation: ConversationId, text: &Text) -> Self {
+    pub fn new(
+        key: &IdempotencyKey,
+        conversation: ConversationId,
+        text: &str,
+        attachments: &[AttachmentId],
+    ) -> Self {
+        /// Occurs in no UTF-8 text.
+        const SEPARATOR: [u8; 1] = [0xFF];
         let mut hash = Sha256::new();
-        // The id has a fixed length, so no other content hashes the same bytes.
+        // Ids have a fixed length, so no other content hashes the same bytes.
         hash.update(conversation.to_string());
-        hash.update(text.as_str());
+        hash.update(text);
+        if !attachments.is_empty() {
+            hash.update(SEPARATOR);
+        }
+        for id in attachments {
+            hash.update(id.to_string());
+        }
         Self {
             key: key.to_string(),
             fingerprint: base16ct::lower::encode_string(&hash.finalize()),

@@ -25,7 +25,7 @@ pub fn key(contact: ContactId, id: MessageId) -> Item {
 }
 
 impl Store {
-    /// Puts a new message into the inbox of each participant.
+    /// Puts a new message into the inboxes of these participants.
     pub(in crate::store) fn inbox_puts(
         &self,
         id: MessageId,

@@ -4,22 +4,24 @@
 //! same item becomes an ended membership, with `left_at` and without `place`, so that the cleanup can be
 //! resumed and leaving can be repeated for a day.
 //!
-//! `place` is the position in the participant's list: `o` (open) or `a` (archived), then an id made of the
-//! latest activity and the conversation. The local index `by_place` sorts by it, so a page of the list of
-//! conversations is one query.
+//! `place` is the position in one of the participant's lists: `o` (open), `a` (archived) or `p` (pending, not
+//! accepted yet), then an id made of the latest activity and the conversation. The local index `by_place`
+//! sorts by it, so a page of a list of conversations is one query.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::store::Store;
+use crate::store::consent::DECLINE_DURATION;
 use crate::store::dynamodb::item::{Item, from_item, number_attr, string_attr};
 use crate::store::dynamodb::transaction::put_new;
 use crate::store::dynamodb::update::Update;
+use crate::store::items::conversation::ConversationItem;
 use crate::time::{Micros, Seconds};
 
 /// An active membership.
@@ -30,6 +32,10 @@ pub struct Membership {
     #[serde(rename = "place")]
     pub position: ListPosition,
     pub joined_at: Micros,
+    /// Who made the contact a participant, if that was another contact. Absent in memberships of before it was
+    /// stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<ContactId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Micros>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,12 +51,21 @@ pub struct Membership {
 }
 
 impl Membership {
-    pub fn new(contact: ContactId, conversation: ConversationId, joined_at: Micros) -> Self {
+    pub fn new(
+        contact: ContactId,
+        conversation: ConversationId,
+        list: ConversationList,
+        joined_at: Micros,
+    ) -> Self {
         Self {
             contact_id: contact,
             conversation_id: conversation,
-            position: ListPosition::open(MessageId::new(joined_at, conversation)),
+            position: ListPosition {
+                list,
+                latest: MessageId::new(joined_at, conversation),
+            },
             joined_at,
+            added_by: None,
             sent_at: None,
             read_up_to: None,
             opened_at: None,
@@ -79,6 +94,14 @@ pub struct EndedMembership {
     /// The cleanup of the inbox continues here.
     pub joined_at: Micros,
     pub left_at: Micros,
+    /// Whether it was removed, and did not leave.
+    #[serde(default)]
+    pub was_removed: bool,
+    /// Who added it.
+    pub added_by: Option<ContactId>,
+    /// Whether the contact is no acquaintance of the others any more because of this conversation.
+    #[serde(default)]
+    pub acquaintances_removed: bool,
     /// In seconds, as TTL requires; set once the cleanup is complete.
     #[serde(default)]
     pub expires_at: Option<Seconds>,
@@ -100,32 +123,47 @@ impl MembershipTableItem {
     }
 }
 
-/// The position of a conversation in a participant's list.
+/// A participant's lists of conversations, in the order of their positions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ConversationList {
+    /// Archived.
+    Archived,
+    /// Accepted, and not archived.
+    Open,
+    /// Not accepted yet.
+    Pending,
+}
+
+impl ConversationList {
+    const ALL: [Self; 3] = [Self::Archived, Self::Open, Self::Pending];
+
+    /// What the positions in this list begin with.
+    pub(in crate::store) fn prefix(self) -> char {
+        match self {
+            Self::Archived => 'a',
+            Self::Open => 'o',
+            Self::Pending => 'p',
+        }
+    }
+
+    /// The position of a conversation in this list.
+    pub(in crate::store) fn position(self, latest: MessageId) -> ListPosition {
+        ListPosition { list: self, latest }
+    }
+}
+
+/// The position of a conversation in one of a participant's lists.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ListPosition {
-    pub archived: bool,
+    pub list: ConversationList,
     /// The latest activity and the conversation; usually the id of the newest message.
     pub latest: MessageId,
 }
 
-impl ListPosition {
-    pub fn open(latest: MessageId) -> Self {
-        Self {
-            archived: false,
-            latest,
-        }
-    }
-
-    /// All archived positions sort before all open ones.
-    pub fn prefix(archived: bool) -> char {
-        if archived { 'a' } else { 'o' }
-    }
-}
-
 impl fmt::Display for ListPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", Self::prefix(self.archived), self.latest)
+        write!(f, "{}{}", self.list.prefix(), self.latest)
     }
 }
 
@@ -139,10 +177,9 @@ impl TryFrom<String> for ListPosition {
     type Error = InvalidListPosition;
 
     fn try_from(text: String) -> Result<Self, InvalidListPosition> {
-        let prefixes = [true, false].map(|archived| (archived, Self::prefix(archived)));
-        let position = prefixes.into_iter().find_map(|(archived, prefix)| {
-            let latest = text.strip_prefix(prefix)?.parse().ok()?;
-            Some(Self { archived, latest })
+        let position = ConversationList::ALL.into_iter().find_map(|list| {
+            let latest = text.strip_prefix(list.prefix())?.parse().ok()?;
+            Some(Self { list, latest })
         });
         position.ok_or(InvalidListPosition)
     }
@@ -150,7 +187,7 @@ impl TryFrom<String> for ListPosition {
 
 /// A text is not a list position.
 #[derive(Debug, thiserror::Error)]
-#[error("must be o or a and the id of a message")]
+#[error("must be o, a or p and the id of a message")]
 pub struct InvalidListPosition;
 
 pub fn key(contact: ContactId, conversation: ConversationId) -> Item {
@@ -161,18 +198,55 @@ pub fn key(contact: ContactId, conversation: ConversationId) -> Item {
 }
 
 impl Store {
-    /// Creates the memberships of new participants.
+    /// Creates the memberships of new participants of a conversation, whom a contact adds, or an operator.
     pub(in crate::store) fn membership_puts(
         &self,
-        conversation: ConversationId,
+        conversation: &ConversationItem,
         contacts: &BTreeSet<ContactId>,
         joined_at: Micros,
+        added_by: Option<ContactId>,
     ) -> Result<Vec<TransactWriteItem>> {
         let put = |&contact| {
-            let membership = Membership::new(contact, conversation, joined_at);
+            let list = if conversation.is_pending(contact) {
+                ConversationList::Pending
+            } else {
+                ConversationList::Open
+            };
+            let membership = Membership {
+                added_by: added_by.filter(|&other| other != contact),
+                ..Membership::new(contact, conversation.id, list, joined_at)
+            };
             put_new(&self.tables.memberships, "place", &membership)
         };
         contacts.iter().map(put).collect()
+    }
+
+    /// The same, unless one of them left or declined the conversation within the last day. Those who were
+    /// removed can be added again.
+    pub(in crate::store) fn membership_puts_unless_declined(
+        &self,
+        conversation: &ConversationItem,
+        contacts: &BTreeSet<ContactId>,
+        joined_at: Micros,
+        added_by: ContactId,
+    ) -> Result<Vec<TransactWriteItem>> {
+        let day_ago = self.clock.now().before(DECLINE_DURATION);
+        let puts = self.membership_puts(conversation, contacts, joined_at, Some(added_by))?;
+        let puts = puts.into_iter().map(|mut item| {
+            if let Some(put) = &mut item.put {
+                put.condition_expression = Some(
+                    "attribute_not_exists(place) AND (attribute_not_exists(left_at) \
+                     OR left_at <= :day_ago OR was_removed = :true)"
+                        .to_owned(),
+                );
+                put.expression_attribute_values = Some(HashMap::from([
+                    (":day_ago".to_owned(), number_attr(day_ago.0)),
+                    (":true".to_owned(), AttributeValue::Bool(true)),
+                ]));
+            }
+            item
+        });
+        Ok(puts.collect())
     }
 
     /// Ends a membership.
@@ -181,13 +255,15 @@ impl Store {
         contact: ContactId,
         conversation: ConversationId,
         left_at: Micros,
+        was_removed: bool,
     ) -> Result<TransactWriteItem> {
-        let expression = "SET left_at = :left_at \
+        let expression = "SET left_at = :left_at, was_removed = :was_removed \
              REMOVE place, sent_at, read_up_to, opened_at, archived_at, is_pinned, is_muted";
         let key = key(contact, conversation);
         let condition = "attribute_exists(place)";
         Update::new(&self.tables.memberships, key, expression, condition)
             .value(":left_at", number_attr(left_at.0))
+            .value(":was_removed", AttributeValue::Bool(was_removed))
             .into_transaction_item()
     }
 }

@@ -1,23 +1,34 @@
-//! The table of messages: `conversation_id` and `created_at` are the key, and each emoji is a string set
-//! of the contacts who reacted with it.
+//! The table of messages: `conversation_id` and `created_at` are the key, each emoji is a string set of the contacts
+//! who reacted with it, and each attachment a map of what messages show of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serializer;
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value;
 
-use crate::contact::Contact;
+use crate::attachment::{Attachment, FileUrl};
+use crate::contact::Profile;
 use crate::error::{Error, Result};
-use crate::id::{ContactId, ConversationId, MessageId};
-use crate::message::{Message, Reactions};
+use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, TokenId};
+use crate::message::{Message, Reactions, SentBy};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchItems;
 use crate::store::dynamodb::item::{Item, from_item, number_attr, string_attr};
+use crate::store::viewer::Viewer;
 use crate::time::Micros;
 use crate::version::Version;
 
 /// The prefix of the attributes that hold reactions.
 pub const REACTION: &str = "reaction:";
+
+/// The prefix of the attributes that hold attachments.
+const ATTACHMENT: &str = "attachment:";
+
+/// A condition expression, and its values.
+pub type Condition = (&'static str, Vec<(&'static str, AttributeValue)>);
 
 #[derive(Deserialize, Serialize)]
 pub struct MessageItem {
@@ -25,19 +36,74 @@ pub struct MessageItem {
     pub created_at: Micros,
     /// The author.
     pub contact_id: ContactId,
+    /// The server key that sent it on behalf of the author.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<TokenId>,
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Micros>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Micros>,
     pub version: Version,
+    /// How often attachments have been added or removed since it was sent; absent if never. Whatever depends on its
+    /// attachments is conditional on this, so that reactions and edits do not interfere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachments_version: Option<u64>,
     /// In attributes named `reaction:<emoji>`: `ADD` and `DELETE` work on top-level sets only.
     #[serde(skip)]
     pub reactions: BTreeMap<String, BTreeSet<ContactId>>,
+    /// By when their upload was begun, which is their key: in attributes named `attachment:<9 characters>`, so that
+    /// adding one never changes another.
+    #[serde(flatten, serialize_with = "attachment_attributes", skip_deserializing)]
+    pub attachments: BTreeMap<Micros, AttachedFile>,
+}
+
+/// What a message shows of an attachment.
+#[derive(Deserialize, Serialize)]
+pub struct AttachedFile {
+    pub filename: String,
+    pub file_type: String,
+    pub file_size: u64,
+    /// The attachments of a message are in the order of this.
+    pub place: u64,
+}
+
+fn attachment_attributes<S: Serializer>(
+    attachments: &BTreeMap<Micros, AttachedFile>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(attachments.len()))?;
+    for (&created_at, file) in attachments {
+        map.serialize_entry(&attachment_attribute(created_at), file)?;
+    }
+    map.end()
+}
+
+/// The attribute of an attachment, by its key.
+pub fn attachment_attribute(created_at: Micros) -> String {
+    format!("{ATTACHMENT}{}", MessageId::prefix(created_at))
+}
+
+/// When the upload of the attachment in this attribute was begun.
+fn attached_by(attribute: &str) -> Result<Micros> {
+    let moment = MessageId::moment(&attribute[ATTACHMENT.len()..]);
+    moment.ok_or_else(|| Error::internal(attribute))
+}
+
+/// When the uploads of the attachments of a message were begun.
+pub fn attached_at(message: &Item) -> Result<Vec<Micros>> {
+    let names = message.keys().filter(|name| name.starts_with(ATTACHMENT));
+    names.map(|name| attached_by(name)).collect()
 }
 
 impl MessageItem {
     pub fn from_item(mut item: Item) -> Result<Self> {
+        let mut attachments = BTreeMap::new();
+        for (name, value) in item.extract_if(|name, _| name.starts_with(ATTACHMENT)) {
+            let created_at = attached_by(&name)?;
+            let file = from_attribute_value(value).map_err(Error::internal)?;
+            attachments.insert(created_at, file);
+        }
         let mut reactions = BTreeMap::new();
         for (name, value) in item.extract_if(|name, _| name.starts_with(REACTION)) {
             let emoji = name[REACTION.len()..].to_owned();
@@ -46,8 +112,44 @@ impl MessageItem {
         }
         Ok(Self {
             reactions,
+            attachments,
             ..from_item(item)?
         })
+    }
+
+    /// The ids of its attachments.
+    pub fn attachment_ids(&self) -> Vec<AttachmentId> {
+        let created = self.attachments.keys();
+        created
+            .map(|&created_at| AttachmentId::new(created_at, self.conversation_id))
+            .collect()
+    }
+
+    /// The place of the next attachment.
+    pub fn next_place(&self) -> u64 {
+        let places = self.attachments.values().map(|file| file.place);
+        places.max().map_or(0, |last| last + 1)
+    }
+
+    /// The condition that it has its author and exactly these attachments.
+    pub fn has_same_attachments(&self) -> Condition {
+        let author = (":author", string_attr(self.contact_id));
+        match self.attachments_version {
+            None => (
+                "contact_id = :author AND attribute_not_exists(attachments_version)",
+                vec![author],
+            ),
+            Some(version) => (
+                "contact_id = :author AND attachments_version = :attachments_version",
+                vec![author, (":attachments_version", number_attr(version))],
+            ),
+        }
+    }
+
+    /// The condition that it is in this version.
+    pub fn is_in_same_version(&self) -> Condition {
+        let version = number_attr(self.version.0);
+        ("version = :version", vec![(":version", version)])
     }
 
     pub fn id(&self) -> MessageId {
@@ -68,6 +170,7 @@ impl MessageItem {
     pub fn max_json_len(&self) -> usize {
         const USERNAME: usize = 50;
         const EMOJI: usize = 100;
+        const ATTACHMENT: usize = 2048; // filename, type, URL, the keys
         const REST: usize = 2048; // the sender, the keys
         let escaped = |byte: u8| match byte {
             b'"' | b'\\' => 4,
@@ -79,14 +182,14 @@ impl MessageItem {
             .reactions
             .values()
             .map(|contacts| EMOJI + contacts.len() * USERNAME);
-        text + reactions.sum::<usize>() + REST
+        text + reactions.sum::<usize>() + self.attachments.len() * ATTACHMENT + REST
     }
 
-    /// The message as clients see it. Reactions of erased contacts are left out.
-    pub fn render(self, contacts: &HashMap<ContactId, Contact>) -> Message {
+    /// The message as the viewer sees it. Reactions of erased contacts are left out.
+    pub fn render(self, viewer: Viewer, profiles: &HashMap<ContactId, Profile>) -> Message {
         let username = |id: &ContactId| {
-            let contact: Option<&Contact> = contacts.get(id);
-            contact.and_then(|contact| contact.username.clone())
+            let profile: Option<&Profile> = profiles.get(id);
+            profile?.username().map(str::to_owned)
         };
         let usernames =
             |ids: BTreeSet<ContactId>| ids.iter().filter_map(username).collect::<BTreeSet<_>>();
@@ -98,23 +201,43 @@ impl MessageItem {
         Message {
             id,
             conversation_id: self.conversation_id,
-            contact: contacts
-                .get(&self.contact_id)
-                .cloned()
-                .unwrap_or_else(|| Contact::erased(self.contact_id)),
+            contact: viewer.contact(profiles, self.contact_id),
+            sent_by: match self.key_id {
+                None => SentBy::Contact,
+                Some(_) => SentBy::Key,
+            },
             message: self.message,
             reactions: Reactions(
                 reactions
                     .filter(|(_, usernames)| !usernames.is_empty())
                     .collect(),
             ),
-            attachments: [],
+            attachments: attachments(id, self.attachments),
             read_at: self.read_at.map(Into::into),
             created_at: self.created_at.into(),
             updated_at: self.updated_at.map(Into::into),
             version: self.version,
         }
     }
+}
+
+/// The attachments of a message, in their order.
+fn attachments(message: MessageId, files: BTreeMap<Micros, AttachedFile>) -> Vec<Attachment> {
+    let mut files: Vec<_> = files.into_iter().collect();
+    files.sort_by_key(|(_, file)| file.place);
+    let files = files.into_iter().map(|(created_at, file)| {
+        let id = AttachmentId::new(created_at, message.conversation());
+        Attachment {
+            id,
+            message_id: Some(message),
+            filename: file.filename,
+            file_url: FileUrl(id),
+            file_type: file.file_type,
+            file_size: file.file_size,
+            created_at: created_at.into(),
+        }
+    });
+    files.collect()
 }
 
 pub fn key(id: MessageId) -> Item {

@@ -1,28 +1,60 @@
 //! Creating a message: one transaction writes the message, an inbox entry per participant and the
-//! idempotency record. After it, the conversation moves to the top of each participant's list.
+//! idempotency record, and attaches its attachments. After it, the conversation moves to the top of each
+//! participant's list. That also tells whether the author still takes part: if it was the last one and has left
+//! meanwhile, the message is deleted again and not acknowledged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures_util::future::join;
 
+use crate::attachment::AttachmentIds;
 use crate::caller::Caller;
+use crate::contact::Profile;
 use crate::error::{Error, Result, chain};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::idempotency::IdempotencyKey;
 use crate::message::{Message, Text};
 use crate::store::Store;
+use crate::store::conversations::Participation;
 use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::item::string_attr;
 use crate::store::dynamodb::retry::Backoff;
-use crate::store::dynamodb::transaction::{Transaction, put_new};
-use crate::store::items::conversation::{ConversationItem, visible_to};
+use crate::store::dynamodb::transaction::{Transaction, put_new, transact};
+use crate::store::items::conversation::ConversationItem;
 use crate::store::items::idempotency_record::IdempotentRequest;
-use crate::store::items::message::{self, MessageItem};
+use crate::store::items::message::MessageItem;
 use crate::time::Micros;
 use crate::version::Version;
 
 /// How long a response waits for the participants' lists: one attempt that times out, and a retry.
 const MOVE_TO_TOP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A message to be sent: a text, attachments, or both.
+#[derive(Debug)]
+pub struct NewMessage {
+    text: String,
+    attachments: AttachmentIds,
+}
+
+impl NewMessage {
+    /// None without both.
+    #[must_use]
+    pub fn new(text: Option<Text>, attachments: AttachmentIds) -> Option<Self> {
+        let has_content = text.is_some() || !attachments.as_slice().is_empty();
+        let text = text.map(Into::into).unwrap_or_default();
+        has_content.then_some(Self { text, attachments })
+    }
+}
+
+impl From<Text> for NewMessage {
+    fn from(text: Text) -> Self {
+        Self {
+            text: text.into(),
+            attachments: AttachmentIds::default(),
+        }
+    }
+}
 
 /// The result of creating a message.
 #[derive(Debug)]
@@ -44,32 +76,58 @@ impl Store {
     /// idempotency key it is created once, however often the request is repeated within 24 hours.
     ///
     /// Three sequential round trips: token and conversation ‖ newest message; transaction ‖ sender;
-    /// participants' lists.
+    /// participants' lists. With attachments one more, before the transaction: whether their files are uploaded.
     ///
     /// # Errors
     ///
-    /// [`Error::ConversationNotFound`]; [`Error::IdempotencyKeyReused`];
-    /// [`Error::IdempotentMessageDeleted`].
+    /// [`Error::ConversationNotFound`]; [`Error::ConversationClosed`]; [`Error::NotAcceptingMessages`];
+    /// [`Error::IdempotencyKeyReused`];
+    /// [`Error::IdempotentMessageDeleted`]; [`Error::AttachmentNotFound`]; [`Error::AttachmentAttached`];
+    /// [`Error::AttachmentNotReady`].
     pub async fn create_message(
         &self,
         caller: &Caller,
         conversation: ConversationId,
-        text: Text,
+        message: NewMessage,
         key: Option<IdempotencyKey>,
     ) -> Result<CreatedMessage> {
-        let idempotent = key.map(|key| IdempotentRequest::new(&key, conversation, &text));
-        let reads = join(
-            self.load_caller_and_conversation(caller, conversation),
-            self.newest_message_at(conversation),
-        );
-        let (read, newest) = reads.await;
-        let (author, conversation) = read?;
+        let NewMessage { text, attachments } = message;
+        let attachments = attachments.as_slice();
+        let idempotent =
+            key.map(|key| IdempotentRequest::new(&key, conversation, &text, attachments));
+        let newest = self.newest_message_at(conversation);
+        let recent = self.participant_cache.get(conversation);
+        let batch = self.with_attachments_of(BatchGet::default(), attachments, conversation);
+        let batch = self.with_contacts(batch, &recent);
+        let read = self.load_as_participant(caller, conversation, batch, newest);
+        let (mut participation, mut items, newest) = read.await?;
+        let author = participation.caller;
+        let known = self.take_contacts(&mut items)?.requested(&recent);
+        let known = self.check_may_write(&participation, known).await?;
+        let files = match self
+            .files_to_attach(&mut items, attachments, author, 0)
+            .await
+        {
+            Ok(files) => files,
+            // An earlier request with the same key may have attached them.
+            Err(error) => {
+                let earlier = match &idempotent {
+                    Some(request) => self.message_created_by(request, author).await?,
+                    None => None,
+                };
+                let id = earlier.ok_or(error)?;
+                return self.replayed(id, &participation).await;
+            }
+        };
+        if participation.conversation.is_pending(author) {
+            let conversation = participation.conversation;
+            participation.conversation = self.accept_conversation(author, conversation).await?;
+        }
+        let conversation = &participation.conversation;
         let now = self.clock.now();
-        let conversation = visible_to(author, conversation).ok_or(Error::ConversationNotFound)?;
-        // After whatever exists, even if the clock of another host is ahead.
-        let floor = newest?.map_or(conversation.created_at, |newest| {
-            newest.max(conversation.created_at)
-        });
+        // After whatever exists or has been marked as read, even if the clock of another host is ahead.
+        let floor = conversation.created_at.max(conversation.read_log.end());
+        let floor = newest.map_or(floor, |newest| newest.max(floor));
         let message = MessageItem {
             conversation_id: conversation.id,
             created_at: if floor < now {
@@ -78,32 +136,54 @@ impl Store {
                 shortly_after(floor)
             },
             contact_id: author,
-            message: text.into(),
+            key_id: caller.key(),
+            message: text,
             read_at: None,
             updated_at: None,
             version: Version(1),
+            attachments_version: None,
             reactions: BTreeMap::new(),
+            attachments: files,
         };
         let ids = BTreeSet::from([author]);
-        let write = self.write_message(message, &conversation, idempotent.as_ref());
-        let (outcome, contacts) = join(write, self.load_contacts(&ids)).await;
+        let write = self.write_message(message, conversation, idempotent.as_ref());
+        let profiles = self.load_missing_profiles(known, &ids);
+        let (outcome, profiles) = join(write, profiles).await;
         match outcome? {
             Outcome::Created(message) => {
                 // The message is stored: an error response would make the client send it again.
-                let contacts = match contacts {
-                    Ok(contacts) => contacts,
-                    Err(_) => self.load_contacts(&ids).await?,
+                let profiles = match profiles {
+                    Ok(profiles) => profiles,
+                    Err(_) => self.load_profiles(&ids).await?,
                 };
                 Ok(CreatedMessage {
-                    message: message.render(&contacts),
+                    message: message.render(participation.viewer(), &profiles),
                     replayed: false,
                 })
             }
-            Outcome::Replayed(id) => Ok(CreatedMessage {
-                message: self.replay(id, author, &conversation).await?,
-                replayed: true,
-            }),
+            Outcome::Replayed(id) => self.replayed(id, &participation).await,
         }
+    }
+
+    /// Fails if the conversation is closed, or the other one of two has blocked the caller. Returns the profiles known then. No round trip in a
+    /// group; otherwise one, or none if this instance knows the two and reads them ahead.
+    pub(in crate::store) async fn check_may_write(
+        &self,
+        participation: &Participation,
+        known: HashMap<ContactId, Profile>,
+    ) -> Result<HashMap<ContactId, Profile>> {
+        let conversation = &participation.conversation;
+        conversation.check_is_open()?;
+        let Some(two) = conversation.two_who_talk(participation.caller) else {
+            return Ok(known);
+        };
+        let profiles = self.load_missing_profiles(known, &two).await?;
+        self.participant_cache.record_page(conversation.id, &two);
+        let has_blocked = |profile: &Profile| profile.has_blocked(participation.caller);
+        if profiles.values().any(has_blocked) {
+            return Err(Error::NotAcceptingMessages { username: None });
+        }
+        Ok(profiles)
     }
 
     /// Writes the transaction. If the microsecond is taken, retries with a later one.
@@ -115,6 +195,8 @@ impl Store {
     ) -> Result<Outcome> {
         const RECORD: usize = 1;
         let author = message.contact_id;
+        let attachments = message.attachment_ids();
+        let recipients = conversation.accepted();
         let mut backoff = Backoff::default();
         loop {
             let table = &self.tables.messages;
@@ -122,10 +204,16 @@ impl Store {
             if let Some(request) = idempotent {
                 items.push(self.idempotency_record_put(request, message.id(), author)?);
             }
-            items.extend(self.inbox_puts(message.id(), &conversation.participants)?);
-            let failed = match self.transact_or_failed_conditions(items).await? {
+            items.extend(self.inbox_puts(message.id(), &recipients)?);
+            let first_attachment = items.len();
+            for &id in &attachments {
+                items.push(self.attach(id, message.id(), author)?);
+            }
+            let failed = match transact(&self.db, items).await? {
                 Transaction::Committed => {
-                    self.move_to_top(message.id(), author, conversation).await;
+                    if !self.move_to_top(message.id(), author, conversation).await {
+                        self.delete_if_closed(&message, &recipients).await?;
+                    }
                     return Ok(Outcome::Created(message));
                 }
                 Transaction::ConditionsFailed(failed) => failed,
@@ -134,6 +222,9 @@ impl Store {
                 if let Some(id) = self.message_created_by(request, author).await? {
                     return Ok(Outcome::Replayed(id));
                 }
+            } else if failed.iter().any(|&index| index >= first_attachment) {
+                // Another request has sent or lost one of them.
+                self.check_attachable(&attachments, author).await?;
             } else {
                 message.created_at = shortly_after(message.created_at);
             }
@@ -144,39 +235,89 @@ impl Store {
     }
 
     /// The message that an earlier request created.
-    async fn replay(
+    async fn replayed(
         &self,
         id: MessageId,
-        author: ContactId,
-        conversation: &ConversationItem,
-    ) -> Result<Message> {
-        let batch = BatchGet::default().keys(&self.tables.messages, [message::key(id)]);
-        let mut items = batch.send(&self.db).await?;
-        let message = self.take_messages(&mut items)?.remove(&id);
+        participation: &Participation,
+    ) -> Result<CreatedMessage> {
+        let author = participation.caller;
+        let message = self.load_message(id).await?;
         // If it has been deleted, a message of another contact may have its id by now.
         let message = message.filter(|message| message.contact_id == author);
         let message = message.ok_or(Error::IdempotentMessageDeleted)?;
         // The earlier request may have been interrupted before it updated the lists.
-        let move_to_top = self.move_to_top(id, author, conversation);
-        join(self.render_message(message), move_to_top).await.0
+        let move_to_top = self.move_to_top(id, author, &participation.conversation);
+        let render = self.render_message(message, participation);
+        Ok(CreatedMessage {
+            message: join(render, move_to_top).await.0?,
+            replayed: true,
+        })
     }
 
-    /// Moves the conversation to the top of its participants' lists.
-    ///
-    /// A failure is logged only: the message is stored, and an error response would make the client send
-    /// it again. The next message, or `cargo ops doctor --repair`, moves the conversation.
-    async fn move_to_top(&self, id: MessageId, author: ContactId, conversation: &ConversationItem) {
-        let moves = self.move_to_top_of_lists(id, author, &conversation.participants);
-        let problem = match tokio::time::timeout(MOVE_TO_TOP_TIMEOUT, moves).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => chain(&error),
-            Err(timeout) => chain(&timeout),
-        };
-        tracing::warn!(
-            error = problem,
-            "failed to move the conversation to the top of a participant's list"
-        );
+    /// Moves the conversation to the top of its participants' lists. Returns whether the author certainly takes
+    /// part still, which the update of its list tells.
+    async fn move_to_top(
+        &self,
+        id: MessageId,
+        author: ContactId,
+        conversation: &ConversationItem,
+    ) -> bool {
+        let participants = conversation.participants.iter().copied();
+        let others = participants.filter(|&contact| contact != author);
+        let (own, _) = join(
+            log_failure(self.move_to_top_for_author(id, author)),
+            log_failure(self.move_to_top_of_lists(id, others, conversation)),
+        )
+        .await;
+        own.unwrap_or(false)
     }
+
+    /// Deletes a message again if its conversation has been closed before it was stored: those who could read it
+    /// have left. Whoever closes a conversation deletes all messages that are stored before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConversationNotFound`] if so.
+    async fn delete_if_closed(
+        &self,
+        message: &MessageItem,
+        recipients: &BTreeSet<ContactId>,
+    ) -> Result<()> {
+        match self.load_conversation(message.conversation_id).await {
+            Ok(Some(conversation)) if conversation.closed_by.is_none() => return Ok(()),
+            Ok(_) => (),
+            Err(error) => {
+                // Almost certainly the message can be read: it is acknowledged.
+                tracing::warn!(
+                    error = chain(&error),
+                    "failed to read the conversation of a new message"
+                );
+                return Ok(());
+            }
+        }
+        let author = (":author", string_attr(message.contact_id));
+        let is_same = ("contact_id = :author", vec![author]);
+        // Closing deletes all attachments of the conversation.
+        self.delete_message_if(message.id(), is_same, recipients, &[])
+            .await?;
+        Err(Error::ConversationNotFound)
+    }
+}
+
+/// Waits for the update of participants' lists. Failures are logged only: the message is stored, and an error
+/// response would make the client send it again. The next message, or `cargo ops doctor --repair`, moves the
+/// conversation.
+async fn log_failure<T>(moves: impl Future<Output = Result<T>>) -> Option<T> {
+    let problem = match tokio::time::timeout(MOVE_TO_TOP_TIMEOUT, moves).await {
+        Ok(Ok(result)) => return Some(result),
+        Ok(Err(error)) => chain(&error),
+        Err(timeout) => chain(&timeout),
+    };
+    tracing::warn!(
+        error = problem,
+        "failed to move the conversation to the top of a participant's list"
+    );
+    None
 }
 
 /// Up to a millisecond later, at random: concurrent sends that collide choose different microseconds, and

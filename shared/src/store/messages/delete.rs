@@ -1,28 +1,33 @@
-//! Deleting a message: one transaction deletes the message and its inbox entries.
+//! Deleting a message: one transaction deletes the message, its inbox entries and its attachments.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Deserialize;
 
-use super::check_version;
+use super::{MessageContext, check_version};
 use crate::caller::Caller;
 use crate::error::{AuthorOnly, Error, Result};
-use crate::id::{ContactId, MessageId};
+use crate::id::{AttachmentId, ContactId, MessageId};
 use crate::store::Store;
-use crate::store::dynamodb::item::{number_attr, string_attr};
+use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::item::from_item;
+use crate::store::dynamodb::query::query_items;
 use crate::store::dynamodb::retry::Backoff;
-use crate::store::dynamodb::transaction::delete_if;
-use crate::store::items::message;
+use crate::store::dynamodb::transaction::delete_on;
+use crate::store::items::conversation;
+use crate::store::items::message::{self, Condition, MessageItem};
 use crate::version::Expected;
 
 impl Store {
-    /// Deletes a message of the caller, if it is in one of the expected versions. Deleting a message that
-    /// does not exist, in a conversation of the caller, succeeds. Two round trips.
+    /// Deletes a message of the caller, or any for a moderator, if it is in one of the expected versions. Deleting a message that
+    /// does not exist, in a conversation of the caller, succeeds. Two round trips; for a former participant
+    /// two more.
     ///
     /// # Errors
     ///
-    /// [`Error::MessageNotFound`] if the caller is not a participant; [`Error::NotTheAuthor`];
-    /// [`Error::PreconditionFailed`].
+    /// [`Error::MessageNotFound`] if the caller is neither a participant nor the author, and for a former participant
+    /// who expects certain versions;
+    /// [`Error::NotTheAuthor`]; [`Error::PreconditionFailed`].
     pub async fn delete_message(
         &self,
         caller: &Caller,
@@ -30,41 +35,123 @@ impl Store {
         expected: Option<&Expected>,
     ) -> Result<()> {
         let mut backoff = Backoff::default();
+        let mut has_tried = false;
         loop {
-            let context = self
-                .load_message_context(caller, id, &BTreeSet::new(), &BTreeSet::new())
-                .await?;
-            let Some(message) = context.message else {
-                return Ok(());
+            let context = self.load_message_context(caller, id, BatchGet::default());
+            let (message, participants) = match context.await {
+                Ok(MessageContext { message: None, .. }) => return Ok(()),
+                Ok(MessageContext {
+                    message: Some(message),
+                    participation,
+                    ..
+                }) => {
+                    if message.contact_id != participation.caller {
+                        return Err(Error::NotTheAuthor(AuthorOnly::Deletion));
+                    }
+                    (message, participation.conversation.participants)
+                }
+                Err(Error::ContactRequired) => {
+                    return Box::pin(self.delete_message_as_moderator(caller, id, expected)).await;
+                }
+                // A former participant does not learn whether the message has changed.
+                Err(Error::MessageNotFound) if !matches!(expected, Some(Expected::OneOf(_))) => {
+                    match self.load_as_former_participant(caller, id).await {
+                        // Another request has deleted it meanwhile.
+                        Err(Error::MessageNotFound) if has_tried => return Ok(()),
+                        loaded => loaded?,
+                    }
+                }
+                Err(error) => return Err(error),
             };
-            if message.contact_id != context.caller {
-                return Err(Error::NotTheAuthor(AuthorOnly::Deletion));
-            }
-            check_version(expected, &message)?;
-            let condition = match expected {
-                Some(Expected::OneOf(_)) => ("version", number_attr(message.version.0)),
-                _ => ("contact_id", string_attr(message.contact_id)),
-            };
-            let participants = &context.conversation.participants;
-            let deleted = self.delete_message_if(id, condition, participants).await?;
-            if deleted || expected.is_none() {
+            if self
+                .delete_loaded_message(&message, expected, &participants)
+                .await?
+            {
                 return Ok(());
             }
+            has_tried = true;
             backoff.wait("the message keeps changing").await?;
         }
     }
 
-    /// Deletes a message, if this attribute has this value, and its inbox entries. Returns whether the
-    /// condition held.
+    /// Loads a message that the caller wrote and the participants of its conversation, for a caller who is not
+    /// one of them. Two round trips: the author, on the index, which costs half a read unit whatever the size
+    /// of the message; message and conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MessageNotFound`], also if the caller did not write it.
+    async fn load_as_former_participant(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+    ) -> Result<(MessageItem, BTreeSet<ContactId>)> {
+        #[derive(Deserialize)]
+        struct Indexed {
+            contact_id: ContactId,
+        }
+        let contact = self.authenticate(caller).await?;
+        let (conversation, moment) = (id.conversation(), id.created_at());
+        let query = self
+            .messages_between(conversation, moment, moment)
+            .index_name("by_time")
+            .consistent_read(false);
+        let indexed = query_items(query, 1).await?.pop();
+        let indexed: Option<Indexed> = indexed.map(from_item).transpose()?;
+        if indexed.is_none_or(|indexed| indexed.contact_id != contact) {
+            return Err(Error::MessageNotFound);
+        }
+        let batch = BatchGet::default()
+            .keys(&self.tables.messages, [message::key(id)])
+            .keys(
+                &self.tables.conversations,
+                [conversation::key(conversation)],
+            );
+        let mut items = batch.send(&self.db).await?;
+        let message = self.take_messages(&mut items)?.remove(&id);
+        let message = message.filter(|message| message.contact_id == contact);
+        let conversation = self.take_conversations(&mut items)?.pop();
+        let participants = conversation.map(|conversation| conversation.participants);
+        Ok((
+            message.ok_or(Error::MessageNotFound)?,
+            participants.unwrap_or_default(),
+        ))
+    }
+
+    /// Deletes a message as it was loaded. Returns false if it has changed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PreconditionFailed`] if it is in none of the expected versions.
+    pub(in crate::store) async fn delete_loaded_message(
+        &self,
+        message: &MessageItem,
+        expected: Option<&Expected>,
+        participants: &BTreeSet<ContactId>,
+    ) -> Result<bool> {
+        check_version(expected, message)?;
+        let condition = match expected {
+            Some(Expected::OneOf(_)) => message.is_in_same_version(),
+            _ => message.has_same_attachments(),
+        };
+        let attachments = message.attachment_ids();
+        self.delete_message_if(message.id(), condition, participants, &attachments)
+            .await
+    }
+
+    /// Deletes a message, its inbox entries and these attachments, which are all that it has if the condition holds.
+    /// Returns whether it did.
     pub(in crate::store) async fn delete_message_if(
         &self,
         id: MessageId,
-        (attribute, value): (&str, AttributeValue),
+        (condition, values): Condition,
         participants: &BTreeSet<ContactId>,
+        attachments: &[AttachmentId],
     ) -> Result<bool> {
         let key = message::key(id);
-        let mut items = vec![delete_if(&self.tables.messages, key, attribute, value)?];
+        let mut items = vec![delete_on(&self.tables.messages, key, condition, values)?];
         items.extend(self.inbox_deletes(id, participants)?);
+        items.extend(self.attachment_deletes(attachments)?);
         self.transact(items).await
     }
 }

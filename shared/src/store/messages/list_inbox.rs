@@ -1,19 +1,25 @@
 use std::collections::{HashMap, HashSet};
 
+use futures_util::future::try_join;
+
 use crate::caller::Caller;
 use crate::error::{Result, chain};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::message::Message;
 use crate::page::{Direction, Page, Window};
 use crate::store::Store;
-use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::batch::{BatchGet, delete_all};
 use crate::store::dynamodb::item::{from_item, string_attr};
 use crate::store::dynamodb::query::query_items;
-use crate::store::items::conversation;
+use crate::store::items::conversation::{self, ConversationItem};
 use crate::store::items::inbox_entry::{self, InboxEntry};
 use crate::store::items::message::{self, MessageItem};
 use crate::store::key_range::KeyRange;
+use crate::store::viewer::Viewer;
 use crate::time::MAX_IN_FLIGHT;
+
+/// The most entries that one request examines. A page of 100 messages needs 101.
+const MAX_EXAMINED: usize = 200;
 
 /// The messages of some inbox entries.
 #[derive(Default)]
@@ -21,41 +27,93 @@ struct InboxMessages {
     messages: Vec<MessageItem>,
     /// Entries whose message is deleted, or whose conversation the owner has left.
     stale: Vec<MessageId>,
+    /// How many of the entries were examined, from the first one on.
+    examined: usize,
+    /// Whether one of the caller's conversations lacks the message of an entry.
+    lacks_messages: bool,
 }
 
-/// Whether the caller is a participant of a conversation, for the conversations loaded so far.
-type ParticipantOf = HashMap<ConversationId, bool>;
+/// The conversations loaded so far.
+type Conversations = HashMap<ConversationId, ConversationItem>;
 
 impl Store {
-    /// Returns a page of all messages of all the caller's conversations. Four round trips: token, inbox,
-    /// messages and conversations, contacts. More if it meets stale entries, which it deletes.
+    /// Returns a page of all messages of all the caller's conversations. Five round trips: token; inbox;
+    /// conversations; messages; contacts ‖ older reads. More if it meets stale entries, which it deletes.
+    ///
+    /// It examines at most 200 entries. If most are stale, the page is short or empty although there are
+    /// more. The same request then continues, because the stale entries are gone.
+    ///
+    /// # Errors
+    ///
+    /// The one that prevented the deletion, if the page would be empty: the same request would not continue.
     pub async fn list_inbox(&self, caller: &Caller, window: &Window) -> Result<Page<Message>> {
         let caller = self.authenticate(caller).await?;
         let wanted = window.limit.get() + 1;
         let mut range = KeyRange::new(window);
-        let mut participant_of = ParticipantOf::new();
+        let mut conversations = Conversations::new();
         let mut messages = Vec::with_capacity(wanted);
-        loop {
-            let entries = self.inbox_entries(caller, &range, wanted).await?;
+        let mut step = wanted;
+        let mut remaining = MAX_EXAMINED;
+        let mut lacks_messages = false;
+        let mut deletion = Ok(());
+        let is_complete = loop {
+            let entries = self.inbox_entries(caller, &range, step).await?;
+            // Messages can be long: only as many as the page needs, unless some of them are missing.
+            let at_most = if lacks_messages {
+                step
+            } else {
+                wanted - messages.len()
+            };
             let found = self
-                .load_inbox_messages(&entries, caller, &mut participant_of)
+                .load_inbox_messages(&entries, at_most, caller, &mut conversations)
                 .await?;
+            lacks_messages |= found.lacks_messages;
             messages.extend(found.messages);
             if let Err(error) = self.delete_inbox_entries(caller, &found.stale).await {
                 tracing::warn!(
                     error = chain(&error),
                     "failed to delete stale inbox entries"
                 );
+                deletion = Err(error);
             }
-            match entries.last() {
-                Some(&last) if entries.len() == wanted && messages.len() < wanted => {
+            remaining -= found.examined;
+            let is_last = found.examined == entries.len() && entries.len() < step;
+            match entries[..found.examined].last() {
+                Some(&last) if !is_last && messages.len() < wanted => {
                     range.continue_after(last);
                 }
-                _ => break,
+                _ => break true,
             }
+            if remaining == 0 {
+                break false;
+            }
+            // As many as the page needs if the next entries are stale as often as those before.
+            let missing = wanted - messages.len();
+            let examined = MAX_EXAMINED - remaining;
+            let needed = missing * examined / messages.len().max(1);
+            step = needed.min(2 * step).min(remaining);
+        };
+        if messages.is_empty() && !is_complete {
+            deletion?;
         }
-        let page = super::list::page(messages, window);
-        self.render_messages(page, HashMap::new()).await
+        let mut page = super::page(messages, window);
+        page.has_more |= !is_complete;
+        let displayed = page.data.iter().flat_map(MessageItem::displayed_contacts);
+        let (profiles, read_logs) = try_join(
+            self.load_profiles(&displayed.chain([caller]).collect()),
+            self.load_reads_of(&conversations, &page.data),
+        )
+        .await?;
+        Ok(page.map(|mut message| {
+            if let Some(read_log) = read_logs.get(&message.conversation_id) {
+                read_log.apply(&mut message);
+            }
+            let viewer = Viewer::Participant {
+                caller,
+                conversation: &conversations[&message.conversation_id],
+            };
+            message.render(viewer, &profiles)
+        }))
     }
 
     /// Up to `limit` entries in the direction of the range; fewer only at its end.
@@ -86,45 +144,68 @@ impl Store {
             .collect()
     }
 
+    /// Reads the conversations of some entries, then at most so many messages of those in which the caller takes
+    /// part: what others say elsewhere is not read, however long it is. Two round trips.
     async fn load_inbox_messages(
         &self,
         entries: &[MessageId],
+        at_most: usize,
         caller: ContactId,
-        participant_of: &mut ParticipantOf,
+        conversations: &mut Conversations,
     ) -> Result<InboxMessages> {
-        let conversations: HashSet<_> = entries.iter().map(MessageId::conversation).collect();
-        let unknown: Vec<_> = conversations
-            .into_iter()
-            .filter(|id| !participant_of.contains_key(id))
-            .collect();
-        let mut items = BatchGet::default()
-            .keys(
-                &self.tables.messages,
-                entries.iter().map(|&id| message::key(id)),
-            )
-            .keys(
-                &self.tables.conversations,
-                unknown.into_iter().map(conversation::key),
-            )
-            .send(&self.db)
+        self.load_unknown_conversations(entries, conversations)
             .await?;
-        for conversation in self.take_conversations(&mut items)? {
-            let is_participant = conversation.participants.contains(&caller);
-            participant_of.insert(conversation.id, is_participant);
+        let takes_part = |id: &MessageId| {
+            let conversation = conversations.get(&id.conversation());
+            conversation.is_some_and(|conversation| conversation.participants.contains(&caller))
+        };
+        let mut found = InboxMessages::default();
+        let mut readable = Vec::new();
+        for id in entries {
+            if readable.len() == at_most {
+                break;
+            }
+            found.examined += 1;
+            if takes_part(id) {
+                readable.push(*id);
+            } else {
+                found.stale.push(*id);
+            }
         }
+        let keys = readable.iter().map(|&id| message::key(id));
+        let batch = BatchGet::default().keys(&self.tables.messages, keys);
+        let mut items = batch.send(&self.db).await?;
         let mut messages = self.take_messages(&mut items)?;
         // While a send is in flight, its inbox entry can be visible before its message.
         let settled = self.clock.now().before(MAX_IN_FLIGHT);
-        let mut found = InboxMessages::default();
-        for &id in entries {
-            let is_participant = participant_of.get(&id.conversation()) == Some(&true);
+        for id in readable {
             match messages.remove(&id) {
-                Some(message) if is_participant => found.messages.push(message),
-                None if is_participant && id.created_at() > settled => {}
-                _ => found.stale.push(id),
+                Some(message) => found.messages.push(message),
+                None if id.created_at() > settled => found.lacks_messages = true,
+                None => {
+                    found.lacks_messages = true;
+                    found.stale.push(id);
+                }
             }
         }
         Ok(found)
+    }
+
+    async fn load_unknown_conversations(
+        &self,
+        entries: &[MessageId],
+        conversations: &mut Conversations,
+    ) -> Result<()> {
+        let ids: HashSet<_> = entries.iter().map(MessageId::conversation).collect();
+        let unknown = ids.into_iter();
+        let unknown = unknown.filter(|id| !conversations.contains_key(id));
+        let keys: Vec<_> = unknown.map(conversation::key).collect();
+        let batch = BatchGet::default().keys(&self.tables.conversations, keys);
+        let mut items = batch.send(&self.db).await?;
+        for conversation in self.take_conversations(&mut items)? {
+            conversations.insert(conversation.id, conversation);
+        }
+        Ok(())
     }
 
     /// Deletes the entries of these messages from a contact's inbox.
@@ -135,6 +216,6 @@ impl Store {
     ) -> Result<()> {
         let table = self.tables.inbox.as_str();
         let keys = ids.iter().map(|&id| (table, inbox_entry::key(contact, id)));
-        self.delete_all(keys.collect()).await
+        delete_all(&self.db, keys.collect()).await
     }
 }

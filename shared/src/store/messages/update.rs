@@ -1,21 +1,28 @@
-//! Updating a message: one conditional update, which is atomic.
+//! Updating a message: one conditional update, or one transaction if it gets attachments. Either is atomic.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use futures_util::future::join;
+use serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value;
 
-use super::check_version;
+use super::{MessageContext, check_version};
+use crate::attachment::{AttachmentIds, MAX_ATTACHMENTS};
 use crate::caller::Caller;
 use crate::contact::Username;
-use crate::error::{AuthorOnly, Error, Result};
-use crate::id::{ContactId, MessageId};
+use crate::error::{AuthorOnly, Cause, Error, Result};
+use crate::id::{AttachmentId, ContactId, MessageId};
 use crate::message::{Emoji, MAX_EMOJI, Message, Text};
 use crate::store::Store;
+use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::{number_attr, string_attr, string_set_attr};
 use crate::store::dynamodb::retry::Backoff;
-use crate::store::items::message::{self, MessageItem, REACTION};
+use crate::store::dynamodb::transaction::{Transaction, transact};
+use crate::store::dynamodb::update::Update;
+use crate::store::items::message::{
+    self, AttachedFile, MessageItem, REACTION, attachment_attribute,
+};
 use crate::time::Micros;
 use crate::version::Expected;
 
@@ -26,6 +33,8 @@ pub struct MessageUpdate {
     pub message: Option<Text>,
     /// By emoji: the caller's username to react with it, an empty list to remove the caller's reaction.
     pub reactions: BTreeMap<Emoji, Vec<Username>>,
+    /// Attachments that it should have, besides those that it has. Only the author may add them.
+    pub attachments: AttachmentIds,
     /// A participant other than the author has read it.
     pub read: bool,
     /// The versions that the update applies to; without it, any.
@@ -35,17 +44,22 @@ pub struct MessageUpdate {
 /// What came of a conditional update.
 enum Outcome {
     Updated(MessageItem),
-    /// The message changed after it was read, or a transaction is changing it.
-    Conflict(UpdateItemError),
+    /// It was updated with attachments, and how it is now is not known.
+    Attached,
+    /// The message or an attachment changed after it was read, or a transaction is changing the message.
+    Conflict(Cause),
 }
 
 impl Store {
-    /// Updates a message. Two round trips.
+    /// Updates a message. Two round trips, three if it is older than the recent reads. With new attachments two more:
+    /// whether their files are uploaded, and the message as it is then.
     ///
     /// # Errors
     ///
-    /// [`Error::MessageNotFound`]; [`Error::NotTheAuthor`], [`Error::NotOwnReaction`],
-    /// [`Error::TooManyEmoji`] and [`Error::PreconditionFailed`], before anything is changed.
+    /// [`Error::MessageNotFound`]; [`Error::NotAcceptingMessages`], [`Error::NotTheAuthor`], [`Error::NotOwnReaction`],
+    /// [`Error::TooManyEmoji`], [`Error::TooManyAttachments`], [`Error::AttachmentNotFound`],
+    /// [`Error::AttachmentAttached`], [`Error::AttachmentNotReady`] and [`Error::PreconditionFailed`], before anything
+    /// is changed.
     pub async fn update_message(
         &self,
         caller: &Caller,
@@ -55,36 +69,81 @@ impl Store {
         let usernames = update.first_usernames();
         let mut backoff = Backoff::default();
         loop {
-            let context = self
-                .load_message_context(caller, id, &usernames, &BTreeSet::new())
-                .await?;
-            let message = context.message.ok_or(Error::MessageNotFound)?;
-            update.check(&message, context.caller, &context.owners)?;
+            let batch = self.with_usernames(BatchGet::default(), &usernames);
+            let ids = update.attachments.as_slice();
+            let batch = self.with_attachments_of(batch, ids, id.conversation());
+            let MessageContext {
+                mut participation,
+                message,
+                mut items,
+            } = self.load_message_context(caller, id, batch).await?;
+            let mut message = message.ok_or(Error::MessageNotFound)?;
+            let caller = participation.caller;
+            let owners = self.take_contacts(&mut items)?.owners;
+            let read_log = self.load_reads_in(&participation, &message).await?;
+            read_log.apply(&mut message);
+            update.check(&message, caller, &owners)?;
+            let new = update.new_attachments(&message);
             let now = self.clock.now();
             let now = now.max(message.updated_at.unwrap_or(message.created_at));
             // An update that has been made already succeeds in any version: the response to it may have
             // been lost between client and server, or between server and DynamoDB.
             // https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
-            let Some(expression) = UpdateExpression::new(update, &message, context.caller, now)
-            else {
-                return self.render_message(message).await;
-            };
-            check_version(update.expected.as_ref(), &message)?;
-            let mut displayed = message.displayed_contacts();
-            displayed.insert(context.caller);
-            let write = self.write_update(id, expression);
-            let (outcome, contacts) = join(write, self.load_contacts(&displayed)).await;
-            match outcome? {
-                Outcome::Updated(message) => {
-                    let is_loaded = message.displayed_contacts().is_subset(&displayed);
-                    return if is_loaded {
-                        Ok(message.render(&contacts?))
-                    } else {
-                        self.render_message(message).await
-                    };
+            let expression = UpdateExpression::new(update, &message, caller, now);
+            let changes = expression.has_changes || !new.is_empty();
+            if changes {
+                check_version(update.expected.as_ref(), &message)?;
+                if update.says_something() {
+                    self.check_may_write(&participation, HashMap::new()).await?;
                 }
-                Outcome::Conflict(conflict) => backoff.wait(conflict).await?,
             }
+            let place = message.next_place();
+            let files = match self.files_to_attach(&mut items, &new, caller, place).await {
+                // The message was read before another request attached it, the attachment after.
+                Err(error @ Error::AttachmentAttached { message, .. }) if message == id => {
+                    backoff.wait(error).await?;
+                    continue;
+                }
+                files => files?,
+            };
+            let accepts = changes || update.read || update.says_something();
+            if accepts && participation.conversation.is_pending(caller) {
+                let conversation = participation.conversation;
+                participation.conversation = self.accept_conversation(caller, conversation).await?;
+            }
+            if !changes {
+                return self.render_message(message, &participation).await;
+            }
+            let mut displayed = message.displayed_contacts();
+            displayed.insert(caller);
+            let write = async {
+                if new.is_empty() {
+                    self.write_update(id, expression).await
+                } else {
+                    let expression = expression.attach(&message, &files)?;
+                    self.write_update_with_attachments(id, expression, &new, caller)
+                        .await
+                }
+            };
+            let (outcome, profiles) = join(write, self.load_profiles(&displayed)).await;
+            let mut message = match outcome? {
+                Outcome::Updated(message) => message,
+                Outcome::Attached => {
+                    let message = self.load_message(id).await?;
+                    message.ok_or(Error::MessageNotFound)?
+                }
+                Outcome::Conflict(conflict) => {
+                    backoff.wait(conflict).await?;
+                    continue;
+                }
+            };
+            read_log.apply(&mut message);
+            let is_loaded = message.displayed_contacts().is_subset(&displayed);
+            return if is_loaded {
+                Ok(message.render(participation.viewer(), &profiles?))
+            } else {
+                self.render_message(message, &participation).await
+            };
         }
     }
 
@@ -113,10 +172,40 @@ impl Store {
                 Some(
                     UpdateItemError::ConditionalCheckFailedException(_)
                     | UpdateItemError::TransactionConflictException(_),
-                ) => Ok(Outcome::Conflict(error.into_service_error())),
+                ) => Ok(Outcome::Conflict(error.into_service_error().into())),
                 _ => Err(error.into()),
             },
         }
+    }
+
+    async fn write_update_with_attachments(
+        &self,
+        id: MessageId,
+        update: UpdateExpression,
+        attachments: &[AttachmentId],
+        author: ContactId,
+    ) -> Result<Outcome> {
+        let expression = update.expression();
+        let item = Update::new(
+            &self.tables.messages,
+            message::key(id),
+            &expression,
+            &update.condition,
+        );
+        let names = update.names.iter();
+        let item = names.fold(item, |item, (name, attribute)| item.name(name, attribute));
+        let values = update.values.into_iter();
+        let item = values.fold(item, |item, (name, value)| item.value(&name, value));
+        let mut items = vec![item.value(":one", number_attr(1)).into_transaction_item()?];
+        for &attachment in attachments {
+            items.push(self.attach(attachment, id, author)?);
+        }
+        Ok(match transact(&self.db, items).await? {
+            Transaction::Committed => Outcome::Attached,
+            Transaction::ConditionsFailed(_) => {
+                Outcome::Conflict("the message or an attachment has changed".into())
+            }
+        })
     }
 }
 
@@ -129,6 +218,22 @@ impl MessageUpdate {
         first.into_iter().chain(second).collect()
     }
 
+    /// Whether it says something to the others, and does not only take something back or mark as read.
+    fn says_something(&self) -> bool {
+        let mut reactions = self.reactions.values();
+        let has_attachments = !self.attachments.as_slice().is_empty();
+        self.message.is_some()
+            || has_attachments
+            || reactions.any(|usernames| !usernames.is_empty())
+    }
+
+    /// Those attachments that the message does not have yet.
+    fn new_attachments(&self, message: &MessageItem) -> Vec<AttachmentId> {
+        let existing = message.attachment_ids();
+        let ids = self.attachments.as_slice().iter().copied();
+        ids.filter(|id| !existing.contains(id)).collect()
+    }
+
     /// Fails if the caller may not make the update.
     fn check(
         &self,
@@ -138,6 +243,12 @@ impl MessageUpdate {
     ) -> Result<()> {
         if self.message.is_some() && message.contact_id != caller {
             return Err(Error::NotTheAuthor(AuthorOnly::Text));
+        }
+        if !self.attachments.as_slice().is_empty() && message.contact_id != caller {
+            return Err(Error::NotTheAuthor(AuthorOnly::Attachments));
+        }
+        if message.attachments.len() + self.new_attachments(message).len() > MAX_ATTACHMENTS {
+            return Err(Error::TooManyAttachments);
         }
         let is_callers = |username: &Username| owners.get(&username.folded()) == Some(&caller);
         for (emoji, usernames) in &self.reactions {
@@ -182,17 +293,14 @@ struct UpdateExpression {
     delete: Vec<String>,
     condition: String,
     names: HashMap<String, String>,
-    values: Vec<(&'static str, AttributeValue)>,
+    values: Vec<(String, AttributeValue)>,
+    /// False if the message already is as requested, but for attachments.
+    has_changes: bool,
 }
 
 impl UpdateExpression {
-    /// What an update changes; none if the message already is as requested.
-    fn new(
-        update: &MessageUpdate,
-        message: &MessageItem,
-        caller: ContactId,
-        now: Micros,
-    ) -> Option<Self> {
+    /// What an update changes, but for attachments.
+    fn new(update: &MessageUpdate, message: &MessageItem, caller: ContactId, now: Micros) -> Self {
         let mut expression = Self {
             set: vec!["updated_at = :now".to_owned()],
             add: vec!["version :one".to_owned()],
@@ -200,19 +308,47 @@ impl UpdateExpression {
             condition: "contact_id = :author".to_owned(),
             names: HashMap::new(),
             values: vec![
-                (":now", number_attr(now.0)),
-                (":author", string_attr(message.contact_id)),
+                (":now".to_owned(), number_attr(now.0)),
+                (":author".to_owned(), string_attr(message.contact_id)),
             ],
+            has_changes: false,
         };
         if matches!(update.expected, Some(Expected::OneOf(_))) {
             expression.condition += " AND version = :version";
             let version = number_attr(message.version.0);
-            expression.values.push((":version", version));
+            expression.values.push((":version".to_owned(), version));
         }
         let changes = expression.set_text(update, message)
             + expression.set_read_at(update, message, caller)
             + expression.change_reactions(update, message, caller);
-        (changes > 0).then_some(expression)
+        expression.has_changes = changes > 0;
+        expression
+    }
+
+    /// Adds attachments as well, if the message has the same ones still.
+    fn attach(
+        mut self,
+        message: &MessageItem,
+        files: &BTreeMap<Micros, AttachedFile>,
+    ) -> Result<Self> {
+        for (number, (&created_at, file)) in files.iter().enumerate() {
+            let (name, value) = (
+                format!("#attachment{number}"),
+                format!(":attachment{number}"),
+            );
+            self.set.push(format!("{name} = {value}"));
+            self.names.insert(name, attachment_attribute(created_at));
+            let file = to_attribute_value(file).map_err(Error::internal)?;
+            self.values.push((value, file));
+        }
+        self.add.push("attachments_version :one".to_owned());
+        let (condition, values) = message.has_same_attachments();
+        self.condition = format!("{} AND {condition}", self.condition);
+        let values = values
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        self.values.extend(values);
+        Ok(self)
     }
 
     fn set_text(&mut self, update: &MessageUpdate, message: &MessageItem) -> usize {
@@ -223,7 +359,8 @@ impl UpdateExpression {
         self.set.push("#message = :message".to_owned());
         self.names
             .insert("#message".to_owned(), "message".to_owned());
-        self.values.push((":message", string_attr(text.as_str())));
+        self.values
+            .push((":message".to_owned(), string_attr(text.as_str())));
         1
     }
 
@@ -268,7 +405,8 @@ impl UpdateExpression {
             changes += 1;
         }
         if changes > 0 {
-            self.values.push((":caller", string_set_attr([caller])));
+            self.values
+                .push((":caller".to_owned(), string_set_attr([caller])));
         }
         changes
     }

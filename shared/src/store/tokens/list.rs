@@ -1,11 +1,15 @@
+use std::collections::HashMap;
+
+use futures_util::future::try_join;
+
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::id::{ContactId, TokenId};
-use crate::page::{Cursor, Direction, Limit, Page};
+use crate::page::{Cursor, Limit, Page};
 use crate::store::Store;
-use crate::store::dynamodb::item::{from_item, string_attr};
-use crate::store::dynamodb::query::query_items;
+use crate::store::dynamodb::partition::{Order, Partition};
 use crate::store::items::token::TokenListing;
+use crate::time::Seconds;
 use crate::token::Token;
 
 /// The most bytes that a token takes in a response; a page of tokens is never too large.
@@ -13,18 +17,22 @@ const MAX_JSON_LEN: usize = 1024;
 
 impl Store {
     /// Returns a page of the caller's tokens, newest first. Expired ones are included until TTL deletes
-    /// them. Two round trips: token; list.
+    /// them. Two round trips: token; list ‖ contact.
     pub async fn list_tokens(
         &self,
         caller: &Caller,
         cursor: Option<Cursor<TokenId>>,
         limit: Limit,
     ) -> Result<Page<Token>> {
-        let contact = self.authenticate(caller).await?;
-        let listings = self.token_listings(contact, cursor, limit.get() + 1);
+        let contact = self.authenticate_for_tokens(caller).await?.contact;
+        let reads = try_join(
+            self.token_listings(contact, cursor, limit.get() + 1),
+            self.tokens_last_used(contact),
+        );
+        let (listings, last_used) = reads.await?;
         let direction = Cursor::direction(cursor.as_ref());
-        let Page { has_more, data } = Page::of(listings.await?, limit, direction, |_| MAX_JSON_LEN);
-        let data = data.into_iter().map(Into::into).collect();
+        let Page { has_more, data } = Page::of(listings, limit, direction, |_| MAX_JSON_LEN);
+        let data = into_tokens(data, &last_used);
         Ok(Page { has_more, data })
     }
 
@@ -35,24 +43,24 @@ impl Store {
         cursor: Option<Cursor<TokenId>>,
         limit: usize,
     ) -> Result<Vec<TokenListing>> {
-        let condition = match cursor {
-            None => "contact_id = :contact",
-            Some(Cursor::StartingAfter(_)) => "contact_id = :contact AND id < :id",
-            Some(Cursor::EndingBefore(_)) => "contact_id = :contact AND id > :id",
+        let listings = Partition {
+            table: &self.tables.token_ids,
+            key: ("contact_id", &contact.to_string()),
+            sort_key: "id",
+            order: Order::Descending,
         };
-        let query = self
-            .db
-            .query()
-            .table_name(&self.tables.token_ids)
-            .consistent_read(true)
-            .key_condition_expression(condition)
-            .expression_attribute_values(":contact", string_attr(contact))
-            .scan_index_forward(Cursor::direction(cursor.as_ref()) == Direction::Newer);
-        let query = match cursor {
-            None => query,
-            Some(cursor) => query.expression_attribute_values(":id", string_attr(cursor.id())),
-        };
-        let items = query_items(query, limit).await?;
-        items.into_iter().map(from_item).collect()
+        listings.items(&self.db, cursor, limit).await
     }
+}
+
+/// The tokens of these listings, as clients see them.
+pub fn into_tokens(
+    listings: Vec<TokenListing>,
+    last_used: &HashMap<TokenId, Seconds>,
+) -> Vec<Token> {
+    let tokens = listings.into_iter().map(|listing| {
+        let last_used_at = last_used.get(&listing.id).copied();
+        listing.into_token(last_used_at)
+    });
+    tokens.collect()
 }

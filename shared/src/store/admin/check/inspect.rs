@@ -1,9 +1,14 @@
 //! The inconsistencies in a snapshot.
 
+use std::collections::HashSet;
+
 use super::Report;
 use super::inconsistency::{Inconsistency, InconsistentToken};
 use super::snapshot::Snapshot;
+use crate::store::acquaintances::pairs_among;
+use crate::store::items::acquaintance::MAX_CONVERSATIONS;
 use crate::store::items::conversation::ConversationItem;
+use crate::store::items::membership::ConversationList;
 use crate::store::items::token::TokenItem;
 
 impl Snapshot {
@@ -28,6 +33,10 @@ impl Snapshot {
                 "messages without conversation",
                 self.messages_without_conversation(),
             ),
+            (
+                "reads without conversation",
+                self.reads_without_conversation.clone(),
+            ),
             ("conversations partly deleted", self.unfinished_closes()),
             (
                 "former participants with inbox entries",
@@ -38,12 +47,26 @@ impl Snapshot {
                 self.stale_positions(),
             ),
             (
+                "memberships in the wrong list",
+                self.memberships_in_wrong_list(),
+            ),
+            ("missing acquaintances", self.missing_acquaintances()),
+            ("stale acquaintances", self.stale_acquaintances()),
+            (
+                "contacts with incomplete acquaintances",
+                self.incomplete_acquaintances(),
+            ),
+            (
                 "pairs without conversation",
                 self.pairs_without_conversation(),
             ),
             (
                 "conversations without pair",
                 self.conversations_without_pair(),
+            ),
+            (
+                "unmarked conversations of two",
+                self.unmarked_conversations_of_two(),
             ),
             (
                 "usernames without contact",
@@ -59,18 +82,24 @@ impl Snapshot {
                 self.listed_invalid_tokens(),
             ),
             ("tokens without contact", self.tokens_without_contact()),
+            ("tokens without issuing token", self.tokens_without_issuer()),
         ];
+        kinds.extend(self.inconsistencies_of_attachments());
+        kinds.extend(self.inconsistencies_of_server_access());
         for (_, found) in &mut kinds {
             found.sort_unstable();
         }
         let tables = [
             "messages",
+            "attachments",
             "inbox",
             "conversations",
             "memberships",
+            "acquaintances",
             "contacts",
             "tokens",
             "token_ids",
+            "reads",
         ];
         let count = |table| (table, self.tables.get(table).copied().unwrap_or_default());
         Report {
@@ -138,6 +167,64 @@ impl Snapshot {
             .collect()
     }
 
+    fn memberships_in_wrong_list(&self) -> Vec<Inconsistency> {
+        let memberships = self.memberships.iter();
+        memberships
+            .filter(|&(&(contact, id), membership)| {
+                let is_pending = membership.position.list == ConversationList::Pending;
+                self.is_participant(contact, id)
+                    && self.conversations[&id].is_pending(contact) != is_pending
+            })
+            .map(|(&(contact, id), _)| Inconsistency::MembershipInWrongList(contact, id))
+            .collect()
+    }
+
+    fn missing_acquaintances(&self) -> Vec<Inconsistency> {
+        let pairs = self.settled_conversations().flat_map(|conversation| {
+            let pairs = pairs_among(&conversation.accepted()).into_iter();
+            let both = pairs.flat_map(|(a, b)| [(a, b), (b, a)]);
+            both.map(|pair| (pair, conversation.id))
+        });
+        pairs
+            .filter(|(pair, id)| {
+                let listed = self.acquaintances.get(pair);
+                listed.is_none_or(|listed| {
+                    let is_full =
+                        u64::try_from(listed.len()).is_ok_and(|size| size >= MAX_CONVERSATIONS);
+                    !listed.contains(id) && !is_full
+                })
+            })
+            .map(|((contact, other), id)| Inconsistency::MissingAcquaintance(contact, other, id))
+            .collect()
+    }
+
+    fn stale_acquaintances(&self) -> Vec<Inconsistency> {
+        let listed = self.acquaintances.iter();
+        let listed = listed.flat_map(|(&(contact, other), conversations)| {
+            conversations.iter().map(move |&id| (contact, other, id))
+        });
+        listed
+            .filter(|&(contact, other, id)| {
+                let conversation = self.conversations.get(&id);
+                let both = [contact, other];
+                let share = conversation.is_some_and(|conversation| {
+                    both.iter()
+                        .all(|&contact| conversation.has_accepted(contact))
+                });
+                !share && !both.iter().any(|&contact| self.is_leaving(contact, id))
+            })
+            .map(|(contact, other, id)| Inconsistency::StaleAcquaintance(contact, other, id))
+            .collect()
+    }
+
+    fn incomplete_acquaintances(&self) -> Vec<Inconsistency> {
+        let contacts = self.usernames.keys();
+        contacts
+            .filter(|contact| !self.complete.contains(contact))
+            .map(|&contact| Inconsistency::IncompleteAcquaintances(contact))
+            .collect()
+    }
+
     fn pairs_without_conversation(&self) -> Vec<Inconsistency> {
         let pairs = self.pairs.iter();
         pairs
@@ -165,6 +252,13 @@ impl Snapshot {
                     conversation,
                 },
             )
+            .collect()
+    }
+
+    fn unmarked_conversations_of_two(&self) -> Vec<Inconsistency> {
+        let unmarked = self.unmarked_of_two.iter().copied();
+        unmarked
+            .map(Inconsistency::UnmarkedConversationOfTwo)
             .collect()
     }
 
@@ -223,6 +317,19 @@ impl Snapshot {
         self.settled_tokens()
             .filter(|token| !self.usernames.contains_key(&token.contact_id))
             .map(|token| Inconsistency::TokenWithoutContact(token.into()))
+            .collect()
+    }
+
+    fn tokens_without_issuer(&self) -> Vec<Inconsistency> {
+        let tokens = self.tokens.values();
+        let valid: HashSet<_> = tokens.map(|token| (token.contact_id, token.id)).collect();
+        self.settled_tokens()
+            .filter(|token| {
+                let issuer = token.issued_with.map(|issuer| (token.contact_id, issuer));
+                issuer.is_some_and(|issuer| !valid.contains(&issuer))
+            })
+            .filter(|token| self.usernames.contains_key(&token.contact_id))
+            .map(|token| Inconsistency::TokenWithoutIssuer(token.into()))
             .collect()
     }
 

@@ -8,12 +8,13 @@ use crate::id::ContactId;
 use crate::store::Admin;
 use crate::store::admin::check::InconsistentToken;
 use crate::store::dynamodb::item::{from_item, string_attr};
+use crate::store::dynamodb::query::NO_LIMIT;
 use crate::store::dynamodb::transaction::{condition_check, delete_if, put_new};
-use crate::store::items::contact::{UsernameItem, key, username_key};
+use crate::store::items::contact::{key, username_key};
 use crate::store::items::token::{TokenItem, TokenListing, hash_key};
 
 /// The label of a token that is listed again.
-const RECOVERED: &str = "recovered";
+pub(super) const RECOVERED: &str = "recovered";
 
 impl Admin {
     pub(super) async fn delete_username(
@@ -38,11 +39,8 @@ impl Admin {
         username: &str,
     ) -> Result<bool> {
         let parsed = Username::try_from(username.to_owned()).map_err(Error::internal)?;
-        let item = UsernameItem::new(&parsed, contact);
-        let items = vec![
-            put_new(&self.store.tables.contacts, "id", &item)?,
-            self.has_username(contact, username)?,
-        ];
+        let mut items = Vec::from(self.store.take_username(&parsed, contact)?);
+        items.push(self.has_username(contact, username)?);
         self.store.transact(items).await
     }
 
@@ -57,13 +55,9 @@ impl Admin {
 
     pub(super) async fn restore_listing(&self, token: &InconsistentToken) -> Result<bool> {
         let key = hash_key(&token.hash);
-        let get = self.store.db.get_item();
-        let get = get.table_name(&self.store.tables.tokens);
-        let get = get.set_key(Some(key.clone())).consistent_read(true);
-        let Some(item) = get.send().await?.item else {
+        let Some(token) = self.load_token(&token.hash).await? else {
             return Ok(false);
         };
-        let token: TokenItem = from_item(item)?;
         let listing = TokenListing {
             contact_id: token.contact_id,
             id: token.id,
@@ -71,6 +65,7 @@ impl Admin {
             label: RECOVERED.to_owned(),
             created_at: token.id.issued_at(),
             expires_at: token.expires_at,
+            issued_with: token.issued_with,
         };
         let exists = "attribute_exists(token_hash)";
         let items = vec![
@@ -78,5 +73,35 @@ impl Admin {
             condition_check(&self.store.tables.tokens, key, exists, &[])?,
         ];
         self.store.transact(items).await
+    }
+
+    /// Revokes a token whose issuing token does not exist, and all that were issued with it.
+    pub(super) async fn revoke_token_without_issuer(
+        &self,
+        token: &InconsistentToken,
+    ) -> Result<bool> {
+        let &InconsistentToken { contact, id, .. } = token;
+        let item = self.load_token(&token.hash).await?;
+        let Some(issuer) = item.and_then(|item| item.issued_with) else {
+            return Ok(false);
+        };
+        let listings = self.store.token_listings(contact, None, NO_LIMIT).await?;
+        if let Some(issuer) = listings.iter().find(|listing| listing.id == issuer)
+            && self.load_token(&issuer.token_hash).await?.is_some()
+        {
+            return Ok(false);
+        }
+        match self.revoke_token(contact, id).await {
+            Ok(()) => Ok(true),
+            Err(Error::TokenNotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn load_token(&self, hash: &str) -> Result<Option<TokenItem>> {
+        let get = self.store.db.get_item();
+        let get = get.table_name(&self.store.tables.tokens);
+        let get = get.set_key(Some(hash_key(hash))).consistent_read(true);
+        get.send().await?.item.map(from_item).transpose()
     }
 }

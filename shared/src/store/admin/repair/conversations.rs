@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use tokio::time::Instant;
+use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::repeat_until_finished;
 use crate::error::Result;
 use crate::id::{ContactId, ConversationId};
 use crate::store::Admin;
-use crate::store::dynamodb::item::string_attr;
+use crate::store::dynamodb::item::{number_attr, string_attr};
 use crate::store::dynamodb::transaction::{condition_check, delete_if, put_new};
 use crate::store::dynamodb::update::Update;
 use crate::store::items::conversation::{PairItem, key, pair_key};
@@ -35,7 +35,7 @@ impl Admin {
         let contacts = BTreeSet::from([contact]);
         let puts = self
             .store
-            .membership_puts(conversation, &contacts, joined_at);
+            .membership_puts(&item, &contacts, joined_at, None);
         let mut items = puts?;
         items.push(is_participant);
         Ok(self.store.transact(items).await?
@@ -43,7 +43,7 @@ impl Admin {
     }
 
     /// Creates the pair item of a conversation. If the pair has another conversation, this one stops being
-    /// the conversation of the pair.
+    /// the conversation of the pair, but cannot be named or grown either.
     pub(in crate::store::admin) async fn restore_pair(
         &self,
         conversation: ConversationId,
@@ -67,11 +67,27 @@ impl Admin {
             "conversation_id <> :conversation",
             &[(":conversation", string_attr(conversation))],
         )?;
-        let update = Update::new(table, key, "REMOVE pair", "pair = :pair");
-        let update = update.value(":pair", string_attr(pair));
+        let expression = "SET was_of_two = :true REMOVE pair";
+        let update = Update::new(table, key, expression, "pair = :pair")
+            .value(":pair", string_attr(pair))
+            .value(":true", AttributeValue::Bool(true));
         let update = update.into_transaction_item()?;
         self.store
             .transact(vec![has_other_conversation, update])
+            .await
+    }
+
+    /// Marks a conversation as one of two, of whom one has left.
+    pub(super) async fn mark_as_of_two(&self, conversation: ConversationId) -> Result<bool> {
+        let is_unmarked = "attribute_not_exists(was_of_two) AND attribute_not_exists(pair) \
+             AND attribute_not_exists(#name) AND size(participants) = :one";
+        let table = &self.store.tables.conversations;
+        let expression = "SET was_of_two = :true";
+        Update::new(table, key(conversation), expression, is_unmarked)
+            .name("#name", "name")
+            .value(":one", number_attr(1))
+            .value(":true", AttributeValue::Bool(true))
+            .send(&self.store.db)
             .await
     }
 
@@ -105,9 +121,9 @@ impl Admin {
             return Ok(false);
         }
         repeat_until_finished(async || {
-            let started = Instant::now();
+            let limit = self.store.cleanup_limit();
             self.store
-                .delete_closed_conversation(conversation, contact, started)
+                .delete_closed_conversation(conversation, contact, limit)
                 .await
         })
         .await
@@ -119,11 +135,17 @@ impl Admin {
         contact: ContactId,
         conversation: ConversationId,
     ) -> Result<bool> {
+        let Some(item) = self.store.load_conversation(conversation).await? else {
+            return Ok(true);
+        };
         if let Some(newest) = self.store.newest_message(conversation).await? {
-            let contacts = BTreeSet::from([contact]);
-            self.store
-                .move_to_top_of_lists(newest.id(), newest.contact_id, &contacts)
-                .await?;
+            let id = newest.id();
+            if contact == newest.contact_id {
+                self.store.move_to_top_for_author(id, contact).await?;
+            } else {
+                let is_pending = item.is_pending(contact);
+                self.store.move_to_top_for(id, contact, is_pending).await?;
+            }
         }
         Ok(true)
     }

@@ -11,7 +11,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use std::{io, mem};
 
 use aws_sdk_dynamodb::config::SharedHttpClient;
@@ -36,7 +36,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::tls;
+use super::tls::{self, Trust};
 use crate::error::Cause;
 
 /// How long a call waits before the pool may open one more connection. With 5 ms, a cold send takes a
@@ -62,11 +62,35 @@ struct Inner {
     /// Held by the one waiting call that adds permits.
     growing: tokio::sync::Mutex<()>,
     /// Ordered by last use, the most recent last.
-    idle: Mutex<Vec<(Connection, Instant)>>,
+    idle: Mutex<Vec<(Connection, LastUse)>>,
 }
 
+/// When a connection was last used, on two clocks: while Lambda has frozen a function, the monotonic one may stand still.
+#[derive(Clone, Copy, Debug)]
+struct LastUse {
+    instant: Instant,
+    time: SystemTime,
+}
+
+impl LastUse {
+    fn now() -> Self {
+        Self {
+            instant: Instant::now(),
+            time: SystemTime::now(),
+        }
+    }
+
+    /// How long ago that is, by the clock that says more.
+    fn elapsed(self) -> Duration {
+        // A wall clock that was set back says nothing.
+        let by_wall_clock = self.time.elapsed().unwrap_or_default();
+        self.instant.elapsed().max(by_wall_clock)
+    }
+}
+
+/// A server, and how to connect to it.
 #[derive(Debug)]
-struct Endpoint {
+pub(super) struct Endpoint {
     host: String,
     port: u16,
     /// The `Host` header, which is signed: without the port if it is the default one.
@@ -74,7 +98,7 @@ struct Endpoint {
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
-type Connection = SendRequest<SdkBody>;
+pub(super) type Connection = SendRequest<SdkBody>;
 
 impl Pool {
     /// An empty pool for `endpoint`, an http or https URL.
@@ -83,7 +107,7 @@ impl Pool {
     ///
     /// If `endpoint` is not such a URL, or the file named by `AWS_CA_BUNDLE` contains no certificate.
     pub fn new(endpoint: &str) -> Result<Self, Cause> {
-        let endpoint = Endpoint::new(endpoint)?;
+        let endpoint = Endpoint::new(endpoint, Trust::Aws)?;
         Ok(Self(Arc::new(Inner {
             endpoint,
             permits: Semaphore::new(1),
@@ -185,10 +209,10 @@ impl Inner {
     }
 
     fn put_back(&self, connection: Connection) {
-        self.idle().push((connection, Instant::now()));
+        self.idle().push((connection, LastUse::now()));
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Connection, LastUse)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -204,8 +228,9 @@ impl Drop for CloseIdleOnFailure<'_> {
 }
 
 impl Endpoint {
-    fn new(url: &str) -> Result<Self, Cause> {
-        let wrong = || format!("the DynamoDB endpoint {url:?} is not an http or https URL");
+    /// The server of an http or https URL.
+    pub(super) fn new(url: &str, trust: Trust) -> Result<Self, Cause> {
+        let wrong = || format!("the endpoint {url:?} is not an http or https URL");
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let authority = uri.authority().ok_or_else(wrong)?;
         let host = authority.host();
@@ -214,7 +239,7 @@ impl Endpoint {
             Some("http") => (80, None),
             Some("https") => (
                 443,
-                Some((tls::config()?, ServerName::try_from(name.clone())?)),
+                Some((tls::config(trust)?, ServerName::try_from(name.clone())?)),
             ),
             _ => return Err(wrong().into()),
         };
@@ -233,14 +258,14 @@ impl Endpoint {
     }
 
     /// The request with this endpoint's `Host` header and a relative URI.
-    fn addressed(&self, mut request: Request<SdkBody>) -> Request<SdkBody> {
+    pub(super) fn addressed(&self, mut request: Request<SdkBody>) -> Request<SdkBody> {
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
         request.headers_mut().insert(HOST, self.authority.clone());
         request
     }
 
-    async fn connect(&self) -> Result<Connection, ConnectorError> {
+    pub(super) async fn connect(&self) -> Result<Connection, ConnectorError> {
         let stream = timeout(CONNECT_TIMEOUT, self.stream()).await;
         let stream = stream.map_err(|late| ConnectorError::timeout(late.into()))?;
         let stream = stream.map_err(|error| ConnectorError::io(error.into()))?;
@@ -432,16 +457,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_idle_for_too_long_is_not_reused() {
-        let (pool, mut connections) = server().await;
-        pool.connect().await;
-        let _old = connections.recv().await.unwrap();
-        for (_, since) in pool.0.idle().iter_mut() {
-            *since = since.checked_sub(IDLE_TIMEOUT * 2).unwrap();
+    async fn a_connection_idle_for_too_long_on_either_clock_is_not_reused() {
+        let long_ago = IDLE_TIMEOUT * 2;
+        let on_instant = |last_use: &mut LastUse| {
+            last_use.instant = last_use.instant.checked_sub(long_ago).unwrap();
+        };
+        let on_wall_clock = |last_use: &mut LastUse| {
+            last_use.time = last_use.time.checked_sub(long_ago).unwrap();
+        };
+        for age in [&on_instant as &dyn Fn(&mut LastUse), &on_wall_clock] {
+            let (pool, mut connections) = server().await;
+            pool.connect().await;
+            let _old = connections.recv().await.unwrap();
+            for (_, last_use) in pool.0.idle().iter_mut() {
+                age(last_use);
+            }
+            let served = async { respond(&mut connections.recv().await.unwrap()).await };
+            let (body, _) = join(send(&pool), served).await;
+            assert_eq!(body.unwrap(), b"hi");
         }
-        let served = async { respond(&mut connections.recv().await.unwrap()).await };
-        let (body, _) = join(send(&pool), served).await;
-        assert_eq!(body.unwrap(), b"hi");
     }
 
     #[test]
@@ -452,7 +486,7 @@ mod tests {
             ("https://[::1]:443", "::1", 443, "[::1]"),
             ("http://a@localhost", "localhost", 80, "localhost"),
         ] {
-            let endpoint = Endpoint::new(url).unwrap();
+            let endpoint = Endpoint::new(url, Trust::Aws).unwrap();
             let Endpoint { authority, .. } = &endpoint;
             assert_eq!((&*endpoint.host, endpoint.port), (host, port));
             assert_eq!(authority, header);

@@ -1,7 +1,8 @@
-//! TLS that trusts the certificate authorities of AWS only.
+//! TLS that trusts the certificate authorities of AWS only, or, for other servers, those of the system.
 
 use std::env;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -21,10 +22,39 @@ const ROOTS: [&[u8]; 5] = [
     include_bytes!("roots/SFSRootCAG2.cer"),
 ];
 
-/// Trusts Amazon's root certificates only, or those in the file named by `AWS_CA_BUNDLE`.
+/// The files in which systems have their root certificates: Amazon Linux, Debian, Alpine and macOS.
+const SYSTEM_ROOTS: [&str; 3] = [
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/cert.pem",
+];
+
+/// Whose certificates are trusted.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) enum Trust {
+    /// Those of Amazon's certificate authorities only.
+    Aws,
+    /// Those of the authorities that the system trusts, for any server.
+    System,
+}
+
+/// The configuration for a server.
+pub(super) fn config(trust: Trust) -> Result<Arc<ClientConfig>, Cause> {
+    static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    match (trust, SYSTEM.get()) {
+        (Trust::Aws, _) => with_roots(aws_roots()?),
+        (Trust::System, Some(config)) => Ok(Arc::clone(config)),
+        (Trust::System, None) => {
+            let config = with_roots(system_roots()?)?;
+            Ok(Arc::clone(SYSTEM.get_or_init(|| config)))
+        }
+    }
+}
+
+/// Amazon's root certificates only, or those in the file named by `AWS_CA_BUNDLE`.
 ///
 /// Loading the hundred root certificates of the system costs a cold start ten million instructions.
-pub(super) fn config() -> Result<Arc<ClientConfig>, Cause> {
+fn aws_roots() -> Result<RootCertStore, Cause> {
     let mut roots = RootCertStore::empty();
     match env::var("AWS_CA_BUNDLE") {
         Ok(path) if !path.is_empty() => {
@@ -36,6 +66,26 @@ pub(super) fn config() -> Result<Arc<ClientConfig>, Cause> {
             }
         }
     }
+    Ok(roots)
+}
+
+/// The root certificates of the system, or those in the file named by `SSL_CERT_FILE`. The operator's identity provider can
+/// have its certificate from any authority.
+fn system_roots() -> Result<RootCertStore, Cause> {
+    let path = match env::var("SSL_CERT_FILE") {
+        Ok(path) if !path.is_empty() => path,
+        _ => {
+            let path = SYSTEM_ROOTS
+                .into_iter()
+                .find(|path| Path::new(path).exists());
+            let path = path.ok_or("the system has no file of root certificates: set SSL_CERT_FILE");
+            path?.to_owned()
+        }
+    };
+    from_file(&path).map_err(|error| format!("root certificates, {path}: {error}").into())
+}
+
+fn with_roots(roots: RootCertStore) -> Result<Arc<ClientConfig>, Cause> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

@@ -1,0 +1,139 @@
+//! What a contact wrote: messages, attachments and reactions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::erased::{Erased, Kind};
+use super::stage::Stage;
+use crate::error::{Error, Result};
+use crate::id::{AttachmentId, ContactId};
+use crate::store::Store;
+use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::batch::delete_all;
+use crate::store::dynamodb::concurrency::join_bounded;
+use crate::store::dynamodb::item::{Item, number_attr, string_attr, string_set_attr};
+use crate::store::dynamodb::update::Update;
+use crate::store::items::attachment::AttachmentItem;
+use crate::store::items::conversation;
+use crate::store::items::message::{MessageItem, REACTION, key};
+
+impl Store {
+    /// Deletes items that a stage has found by their keys, whether they still exist or not. Returns their number.
+    pub(super) async fn delete_found(&self, stage: Stage, items: &[Item]) -> Result<usize> {
+        let source = stage.source(&self.tables);
+        let source = source.ok_or_else(|| Error::internal("a stage without a table"))?;
+        let keys = items.iter();
+        let keys = keys.map(|item| (source.table, source.key_of(item)));
+        delete_all(&self.db, keys.collect()).await?;
+        Ok(items.len())
+    }
+
+    /// Deletes messages of the contact with their inbox entries, attachments and files, and removes its reactions
+    /// from the others.
+    pub(super) async fn erase_messages(
+        &self,
+        contact: ContactId,
+        items: &[Item],
+        erased: &mut Erased,
+    ) -> Result<()> {
+        let messages = items.iter().cloned().map(MessageItem::from_item);
+        let messages = messages.collect::<Result<Vec<_>>>()?;
+        let (own, others): (Vec<_>, Vec<_>) = messages
+            .into_iter()
+            .partition(|message| message.contact_id == contact);
+        self.erase_reactions(contact, &others, erased).await?;
+        let ids: BTreeSet<_> = own.iter().map(|message| message.conversation_id).collect();
+        let table = &self.tables.conversations;
+        let batch = BatchGet::default().keys(table, ids.into_iter().map(conversation::key));
+        let mut conversations = batch.send(&self.db).await?;
+        let conversations = self.take_conversations(&mut conversations)?.into_iter();
+        let participants: BTreeMap<_, _> = conversations
+            .map(|conversation| (conversation.id, conversation.participants))
+            .collect();
+        // Files first: without their attachments, a repeated request would not find them.
+        let attachments: Vec<_> = own.iter().flat_map(MessageItem::attachment_ids).collect();
+        erased.add(Kind::Files, self.delete_files(&attachments).await?);
+        let deletions = own.iter().map(async |message| {
+            let participants = participants.get(&message.conversation_id).cloned();
+            let participants = participants.unwrap_or_default();
+            let attachments = message.attachment_ids();
+            let condition = message.has_same_attachments();
+            let deletion =
+                self.delete_message_if(message.id(), condition, &participants, &attachments);
+            Ok(deletion.await?.then_some(attachments.len()))
+        });
+        for attachments in join_bounded(deletions.collect())
+            .await?
+            .into_iter()
+            .flatten()
+        {
+            erased.add(Kind::Messages, 1);
+            erased.add(Kind::Attachments, attachments);
+        }
+        Ok(())
+    }
+
+    async fn erase_reactions(
+        &self,
+        contact: ContactId,
+        messages: &[MessageItem],
+        erased: &mut Erased,
+    ) -> Result<()> {
+        let reactions = messages.iter().flat_map(|message| {
+            let reactions = message.reactions.iter();
+            let own = reactions.filter(|(_, contacts)| contacts.contains(&contact));
+            own.map(|(emoji, _)| (message.id(), emoji))
+        });
+        let updates = reactions.map(|(id, emoji)| {
+            Update::new(
+                &self.tables.messages,
+                key(id),
+                "DELETE #reaction :self ADD version :one",
+                "contains(#reaction, :contact)",
+            )
+            .name("#reaction", &format!("{REACTION}{emoji}"))
+            .value(":self", string_set_attr([contact]))
+            .value(":contact", string_attr(contact))
+            .value(":one", number_attr(1))
+            .send(&self.db)
+        });
+        let removed = join_bounded(updates.collect()).await?.into_iter();
+        erased.add(Kind::Reactions, removed.filter(|&removed| removed).count());
+        Ok(())
+    }
+
+    /// Deletes attachments that are not part of a message, or of a message that is gone, and their files.
+    pub(super) async fn erase_attachments(
+        &self,
+        items: &[Item],
+        erased: &mut Erased,
+    ) -> Result<()> {
+        let attachments = items.iter().cloned().map(AttachmentItem::from_item);
+        let attachments = attachments.collect::<Result<Vec<_>>>()?;
+        let ids: Vec<_> = attachments
+            .iter()
+            .flatten()
+            .map(AttachmentItem::id)
+            .collect();
+        erased.add(Kind::Files, self.delete_files(&ids).await?);
+        let deleted = self.delete_found(Stage::Attachments, items).await?;
+        erased.add(Kind::Attachments, deleted);
+        Ok(())
+    }
+
+    /// Deletes the files of attachments, if the store has a bucket. Returns how many of them could be read before:
+    /// the others have not been uploaded, or are not readable, and are deleted all the same. `remove-file` deletes
+    /// them once more, a little later, and then again what is still being uploaded.
+    async fn delete_files(&self, ids: &[AttachmentId]) -> Result<usize> {
+        let Some(files) = self.files() else {
+            return Ok(0);
+        };
+        let timeout = self.timeouts.file;
+        let deletions = ids.iter().map(async |&id| {
+            let existed = files.exists(id, timeout).await?;
+            files.delete(id, timeout).await?;
+            Ok(existed)
+        });
+        let deleted = join_bounded(deletions.collect()).await?.into_iter();
+        Ok(deleted.filter(|&existed| existed).count())
+    }
+}

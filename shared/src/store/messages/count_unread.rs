@@ -1,0 +1,72 @@
+//! Counting unread messages on the index `by_time`, whose entries have no texts.
+//!
+//! 100 entries take 7.6 KB, so a count costs at most 1 read unit. An index is eventually consistent: it usually
+//! lags behind by less than a second. The newest message, which is read from the table, corrects the count where
+//! a client would notice.
+
+use aws_sdk_dynamodb::types::Select;
+
+use crate::conversation::MAX_UNREAD;
+use crate::error::Result;
+use crate::store::Store;
+use crate::store::dynamodb::item::string_attr;
+use crate::store::dynamodb::query::FilteredQuery;
+use crate::store::items::membership::Membership;
+use crate::store::items::message::MessageItem;
+use crate::time::Micros;
+
+impl Store {
+    /// The unread count of a participant in a conversation with this newest message. One round trip; none if the
+    /// participant has seen it.
+    pub(in crate::store) async fn unread_count(
+        &self,
+        membership: &Membership,
+        newest: Option<&MessageItem>,
+    ) -> Result<usize> {
+        if newest.is_none_or(|newest| newest.created_at <= membership.seen_up_to()) {
+            return Ok(0);
+        }
+        let count = self.indexed_unread_count(membership).await?;
+        Ok(correct_unread_count(count, membership, newest))
+    }
+
+    /// How many of the [`MAX_UNREAD`] messages after what a participant has seen are by others, according to the
+    /// index. One round trip; none if there is no activity after what the participant has seen.
+    pub(in crate::store) async fn indexed_unread_count(
+        &self,
+        membership: &Membership,
+    ) -> Result<usize> {
+        let seen = membership.seen_up_to();
+        if membership.position.latest.created_at() <= seen {
+            return Ok(0);
+        }
+        let conversation = membership.conversation_id;
+        let query = self
+            .messages_between(conversation, Micros(seen.0 + 1), Micros::MAX)
+            .index_name("by_time")
+            .consistent_read(false)
+            .select(Select::Count)
+            .filter_expression("contact_id <> :contact")
+            .expression_attribute_values(":contact", string_attr(membership.contact_id));
+        let mut query = FilteredQuery::new(query, MAX_UNREAD);
+        let mut count = 0;
+        while let Some(page) = query.next_page().await? {
+            count += page.count;
+        }
+        Ok(count)
+    }
+}
+
+/// Corrects a count of the index, which may not have the newest message yet, or still have deleted ones.
+pub fn correct_unread_count(
+    count: usize,
+    membership: &Membership,
+    newest: Option<&MessageItem>,
+) -> usize {
+    let unseen = newest.filter(|newest| newest.created_at > membership.seen_up_to());
+    match unseen {
+        None => 0,
+        Some(newest) if newest.contact_id == membership.contact_id => count,
+        Some(_) => count.max(1),
+    }
+}

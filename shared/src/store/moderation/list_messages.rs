@@ -1,0 +1,37 @@
+use futures_util::future::try_join;
+
+use crate::caller::Caller;
+use crate::error::Result;
+use crate::id::ConversationId;
+use crate::message::Message;
+use crate::page::{Page, Window};
+use crate::store::Store;
+use crate::store::items::message::MessageItem;
+use crate::store::messages::page;
+use crate::store::viewer::Viewer;
+
+impl Store {
+    /// Returns a page of a conversation. Five round trips: key; audit trail; conversation; messages; contacts ‖ older
+    /// reads.
+    pub(in crate::store) async fn list_messages_as_moderator(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        window: &Window,
+    ) -> Result<Page<Message>> {
+        let conversation = self.load_as_moderator(caller, id).await?;
+        let messages = self.messages_in(id, window).await?;
+        let page = page(messages, window);
+        let displayed = page.data.iter().flat_map(MessageItem::displayed_contacts);
+        let displayed = displayed.collect();
+        let (profiles, read_log) = try_join(
+            self.load_profiles(&displayed),
+            self.load_reads(id, &conversation.read_log, page.data.iter()),
+        )
+        .await?;
+        Ok(page.map(|mut message| {
+            read_log.apply(&mut message);
+            message.render(Viewer::Operator, &profiles)
+        }))
+    }
+}

@@ -1,0 +1,7 @@
+//! The operations on reports of messages.
+
+mod create;
+mod list;
+mod resolve;
+
+pub use create::CreatedReport;

@@ -1,0 +1,114 @@
+//! The audit trail of server keys.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::key::Scope;
+
+use crate::harness::{Person, World};
+
+/// What the other server key did, oldest first: operation, target, and the contact that it acted for.
+async fn trail(auditor: &Person, key: &str) -> Vec<(String, Value, Value)> {
+    let mut entries = Vec::new();
+    let mut query = "limit=100".to_owned();
+    loop {
+        let page = auditor
+            .gets(&format!("/v1/audit?{query}"))
+            .await
+            .is(200)
+            .json();
+        let data = page["data"].as_array().unwrap().clone();
+        if let Some(last) = data.last() {
+            query = format!("limit=100&starting_after={}", last["id"].as_str().unwrap());
+        }
+        entries.extend(
+            data.into_iter()
+                .filter(|entry| entry["key_id"] == json!(key)),
+        );
+        if page["has_more"] == json!(false) {
+            break;
+        }
+    }
+    entries.reverse();
+    assert!(entries.is_sorted_by_key(|entry| entry["id"].to_string()));
+    let parts = entries.into_iter().map(|entry| {
+        let operation = entry["operation"].as_str().unwrap().to_owned();
+        (
+            operation,
+            entry["target"].clone(),
+            entry["on_behalf_of"].clone(),
+        )
+    });
+    parts.collect()
+}
+
+#[tokio::test]
+async fn what_a_server_key_changes_and_what_a_moderator_reads_is_in_the_audit_trail() {
+    let world = World::new().await;
+    let auditor = world.new_server(&[Scope::Export]).await;
+    let server = world
+        .new_server(&Scope::ALL)
+        .await
+        .within(world.conversation);
+    let name = format!("audited-{}", world.kevin.id);
+    let form = format!("username={name}&external_id={name}");
+    let created = server.posts("/v1/contacts", form).await.is(201).json();
+    let contact = &created["id"];
+    let path = format!("/v1/contacts/external:{name}");
+    server.gets(&path).await.is(200);
+    server.puts(&path, "phone_number=1").await.is(200);
+    server.posts(&format!("{path}/tokens"), ()).await.is(201);
+    server.deletes(&format!("{path}/tokens")).await.is(204);
+    let acting = server.on_behalf_of(world.kevin.id);
+    let message = acting.sends("hello").await;
+    acting.gets_message(&message).await.is(200);
+    acting
+        .puts(&format!("/v1/messages/{message}"), "message=edited")
+        .await
+        .is(200);
+    let block = format!("/v1/blocks/external:{name}");
+    acting.requests(Method::PUT, &block, &[], ()).await.is(204);
+    server.lists_messages("").await.is(200);
+    server.deletes_message(&message).await.is(204);
+    let refused = auditor.gets("/v1/contacts").await;
+    refused.fails(403, "scope_missing", ());
+    let admin = shared::store::Admin::new(world.store().clone());
+    let keys = admin.list_keys().await.unwrap().into_iter();
+    let key = keys
+        .into_iter()
+        .find(|key| key.scopes.iter().count() == Scope::ALL.len() && key.last_used_at.is_some());
+    let key = key.unwrap().id.to_string();
+    let kevin = json!(world.kevin.id);
+    let conversation = json!(world.conversation);
+    let none = Value::Null;
+    let expected = [
+        ("create-contact", contact, &none),
+        ("update-contact", contact, &none),
+        ("create-contact-token", contact, &none),
+        ("revoke-contact-tokens", contact, &none),
+        ("create-message", &none, &kevin),
+        ("update-message", &json!(message), &kevin),
+        ("block-contact", &none, &kevin),
+        ("list-messages", &conversation, &none),
+        ("delete-message", &json!(message), &none),
+    ];
+    let expected = expected.map(|(operation, target, on_behalf_of)| {
+        (operation.to_owned(), target.clone(), on_behalf_of.clone())
+    });
+    assert_eq!(trail(&auditor, &key).await, expected);
+}
+
+#[tokio::test]
+async fn a_day_without_entries_is_empty_and_one_that_does_not_exist_is_refused() {
+    let world = World::new().await;
+    let auditor = world.new_server(&[Scope::Export]).await;
+    let empty = auditor
+        .gets("/v1/audit?day=2020-02-29")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(empty, json!({"has_more": false, "data": []}));
+    for day in ["2021-02-29", "2021-2-1", "today", ""] {
+        let refused = auditor.gets(&format!("/v1/audit?day={day}")).await;
+        refused.fails(400, "parameter_invalid", "day");
+    }
+}
