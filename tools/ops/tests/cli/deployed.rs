@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use local_stack::stack::Stack;
+use local_stack::template;
 use serde_json::json;
 use shared::id::ContactId;
 use shared::store::Admin;
@@ -37,21 +38,10 @@ async fn aws(engine: String) -> String {
                 <Message>Stack does not exist</Message></Error></ErrorResponse>";
             return (StatusCode::BAD_REQUEST, error).into_response();
         }
-        let tables = [
-            "Messages",
-            "Attachments",
-            "Inbox",
-            "Conversations",
-            "Memberships",
-            "Acquaintances",
-            "Contacts",
-            "Tokens",
-            "TokenIds",
-            "Idempotency",
-            "Reads",
-        ];
-        let outputs = tables.map(|table| {
-            format!("<member><OutputKey>{table}Table</OutputKey><OutputValue>{table}Table</OutputValue></member>")
+        let outputs = tables().into_iter().map(|table| {
+            format!(
+                "<member><OutputKey>{table}</OutputKey><OutputValue>{table}</OutputValue></member>"
+            )
         });
         format!(
             "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>chat</StackName>\
@@ -59,7 +49,7 @@ async fn aws(engine: String) -> String {
             <Parameters><member><ParameterKey>UsernameReleaseDays</ParameterKey>\
             <ParameterValue>7</ParameterValue></member></Parameters>\
             <Outputs>{}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
-            outputs.concat()
+            outputs.collect::<String>()
         )
         .into_response()
     }
@@ -68,6 +58,15 @@ async fn aws(engine: String) -> String {
     let router = Router::new().fallback(respond).with_state(engine);
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
+}
+
+/// The outputs of the template that name a table.
+fn tables() -> Vec<String> {
+    let template = template::document(include_str!("../../../../template.yaml")).unwrap();
+    let outputs = template["Outputs"].as_object().unwrap().keys();
+    let tables: Vec<_> = outputs.filter(|name| name.ends_with("Table")).collect();
+    assert!(tables.len() >= 13, "{tables:?}");
+    tables.into_iter().cloned().collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
