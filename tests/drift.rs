@@ -443,6 +443,12 @@ impl Caller<'_> {
         id(&created)
     }
 
+    /// Replies to a message, so that the last message of the conversation shows another one.
+    async fn replies(&self, conversation: &str, to: &str) {
+        let form = format!("conversation_id={conversation}&message=hello&reply_to={to}");
+        self.calls("POST /v1/messages", &form).await;
+    }
+
     /// Sends a request; returns the JSON of the response, or null if the body is empty or not JSON.
     async fn calls(&self, route: &str, form: &str) -> Value {
         let (method, path) = route.split_once(' ').unwrap();
@@ -658,7 +664,8 @@ async fn call_everything(document: Value) -> Gateway {
     buzz.calls(&accept, "accepted=true").await;
     buzz.calls(&accept, "accepted=true").await; // nothing is left to do
     let there = format!("conversation_id={group}&message=hello");
-    buzz.calls("POST /v1/messages", &there).await;
+    let sent_there = id(&buzz.calls("POST /v1/messages", &there).await);
+    buzz.replies(group, &sent_there).await;
     let there = format!("conversation_id={second}&message=hello");
     buzz.calls("POST /v1/messages", &there).await;
     let react = format!("PUT /v1/messages/{sent}");
@@ -667,14 +674,16 @@ async fn call_everything(document: Value) -> Gateway {
     let pair = kevin.calls("POST /v1/conversations", "participants[]=BuzzMcCallister");
     let pair = id(&pair.await);
     // Messages of others are counted; the pair has none yet.
-    kate.calls("POST /v1/messages", &hello).await;
+    let from_kate = id(&kate.calls("POST /v1/messages", &hello).await);
+    kate.replies(conversation, &from_kate).await;
     set_recent_reads(&stack, conversation, year(2));
     kevin.calls("GET /v1/conversations", "").await;
     kevin
         .calls(&format!("GET /v1/conversations?starting_after={pair}"), "")
         .await;
     let hello = format!("conversation_id={pair}&message=hello");
-    buzz.calls("POST /v1/messages", &hello).await;
+    let in_pair = id(&buzz.calls("POST /v1/messages", &hello).await);
+    buzz.replies(&pair, &in_pair).await;
     set_recent_reads(&stack, &pair, year(2));
     kevin
         .calls("POST /v1/conversations", "participants[]=BuzzMcCallister")
@@ -817,7 +826,7 @@ async fn call_as_server(gateway: &Gateway) {
     server.calls("GET /v1/reports", "").await;
     let resolve = format!("PUT /v1/reports/{}", id(&report));
     server.calls(&resolve, "resolution=done").await;
-    let update = "username=Harry&phone_number=1&avatar_url=https://example.com&external_id=harry&suspended=true";
+    let update = "username=Harry&phone_number=1&avatar_url=https://example.com&external_id=harry&suspended=true&metadata[role]=thief";
     server.calls(&format!("PUT {marv}"), update).await;
     let conversation = demo::CONVERSATION_ID;
     for route in [

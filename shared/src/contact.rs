@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::ContactId;
+use crate::metadata::Metadata;
 use crate::time::Seconds;
 
 /// The longest phone number, in characters.
@@ -24,7 +25,7 @@ pub const MAX_BLOCKS: u64 = 100;
 pub const MAX_RELEASED_USERNAMES: usize = 5;
 
 /// The most bytes that a contact takes in a response; a page of contacts is never too large.
-pub const MAX_JSON_LEN: usize = 2300;
+pub const MAX_JSON_LEN: usize = 2300 + Metadata::MAX_JSON_LEN;
 
 /// A contact as a response shows it. What it contains depends on the viewer: see [`Profile::shown_to`].
 #[derive(Clone, Debug, Serialize)]
@@ -37,6 +38,8 @@ pub struct Contact {
     pub phone_number: Option<String>,
     /// The URL of its avatar.
     pub avatar_url: Option<String>,
+    /// What the operator's server stored with it.
+    pub metadata: Metadata,
     /// When it made its latest authenticated request, accurate to two minutes. Private.
     pub last_active_at: Option<Seconds>,
     /// When it was created.
@@ -81,6 +84,7 @@ impl Profile {
             username: None,
             phone_number: None,
             avatar_url: None,
+            metadata: Metadata::default(),
             last_active_at: None,
             created_at: None,
             external_id: None,
@@ -99,6 +103,12 @@ impl Profile {
     #[must_use]
     pub fn blocks(&self) -> &BTreeSet<ContactId> {
         &self.blocks
+    }
+
+    /// Its metadata, which everyone may see.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.contact.metadata
     }
 
     /// Whether this contact has blocked another.

@@ -6,6 +6,7 @@ use crate::characters::{InvalidLine, parse_line};
 use crate::contact::{Contact, Mention};
 use crate::id::ConversationId;
 use crate::message::Message;
+use crate::metadata::Metadata;
 use crate::time::Seconds;
 
 /// The most participants of a conversation. A send writes to each participant's inbox in one transaction,
@@ -26,6 +27,8 @@ pub struct Conversation {
     pub id: ConversationId,
     /// Its name, if it has one.
     pub name: Option<String>,
+    /// What applications stored with it.
+    pub metadata: Metadata,
     /// The participants, sorted by id.
     pub contacts: Vec<Contact>,
     /// Whether the participant has not accepted it yet.

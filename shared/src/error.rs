@@ -8,6 +8,7 @@ use crate::conversation::MAX_PARTICIPANTS;
 use crate::id::{AttachmentId, MessageId};
 use crate::key::Scope;
 use crate::message::{Emoji, MAX_EMOJI};
+use crate::metadata;
 use crate::page::Direction;
 use crate::token::MAX_TOKENS;
 
@@ -72,12 +73,22 @@ pub enum Error {
     /// The message is not in an expected version.
     #[error("the message has changed: get it again for its current ETag")]
     PreconditionFailed,
+    /// The message to reply to does not exist.
+    #[error("no such message in this conversation")]
+    QuotedMessageNotFound,
     /// The message would have too many different emoji.
     #[error("a message takes at most {MAX_EMOJI} different emoji")]
     TooManyEmoji {
         /// The first emoji that is too many.
         emoji: Emoji,
     },
+    /// The object would have too much metadata.
+    #[error(
+        "has at most {} keys, and {} bytes in keys and values together",
+        metadata::MAX_KEYS,
+        metadata::MAX_BYTES
+    )]
+    MetadataTooLarge,
     /// The report does not exist.
     #[error("no such report")]
     ReportNotFound,
@@ -244,6 +255,8 @@ pub enum AuthorOnly {
     Text,
     /// Which attachments are added to it.
     Attachments,
+    /// Its metadata.
+    Metadata,
     /// Whether it exists.
     Deletion,
 }
@@ -253,6 +266,8 @@ pub enum AuthorOnly {
 pub enum CreatorOnly {
     /// Its name.
     Name,
+    /// Its metadata.
+    Metadata,
     /// Its participants.
     Participants,
 }
@@ -422,7 +437,9 @@ impl Error {
             | Self::IdempotentMessageDeleted
             | Self::IdempotencyKeyReused
             | Self::PreconditionFailed
+            | Self::QuotedMessageNotFound
             | Self::TooManyEmoji { .. }
+            | Self::MetadataTooLarge
             | Self::ReportNotFound
             | Self::ConversationClosed
             | Self::ConversationNotFound

@@ -8,6 +8,7 @@
 //! - [`message`]: a message, its text and its reactions.
 //! - [`contact`]: a contact: a person who sends, reads and reacts.
 //! - [`conversation`]: a conversation, as one of its participants sees it.
+//! - [`metadata`]: keys and values that applications store with one of these three.
 //! - [`token`]: a bearer token, without its secret.
 //! - [`key`]: a server key, without its secret, and what it may do.
 //! - [`audit`]: what server keys did.
@@ -43,6 +44,7 @@ pub mod idempotency;
 pub mod key;
 pub mod log;
 pub mod message;
+pub mod metadata;
 mod origin;
 pub mod page;
 pub mod report;

@@ -12,6 +12,7 @@ use crate::attachment::Attachment;
 use crate::characters::is_invisible;
 use crate::contact::Contact;
 use crate::id::{ConversationId, MessageId};
+use crate::metadata::Metadata;
 use crate::time::Seconds;
 use crate::version::Version;
 
@@ -30,8 +31,12 @@ pub struct Message {
     pub message: String,
     /// The reactions.
     pub reactions: Reactions,
+    /// The message that it replies to; none if it replies to none, or to one that has been deleted.
+    pub reply_to: Option<Quote>,
     /// The attachments, in the order in which they were sent.
     pub attachments: Vec<Attachment>,
+    /// What the sender's application stored with it.
+    pub metadata: Metadata,
     /// When a participant other than the sender first read it.
     pub read_at: Option<Seconds>,
     /// When it was sent.
@@ -42,6 +47,20 @@ pub struct Message {
     #[serde(skip)]
     pub version: Version,
 }
+
+/// What a reply shows of the message that it replies to.
+#[derive(Debug, Serialize)]
+pub struct Quote {
+    /// The id of that message.
+    pub id: MessageId,
+    /// Its sender with its current profile.
+    pub contact: Contact,
+    /// The first [`MAX_EXCERPT`] characters of its text.
+    pub message: String,
+}
+
+/// How much of the text of a message a reply shows, in characters.
+pub const MAX_EXCERPT: usize = 100;
 
 /// Who sent a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

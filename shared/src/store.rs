@@ -5,7 +5,7 @@
 //! - `audit/`: the audit trail of server keys.
 //! - `moderation/`: what server keys can do in all conversations.
 //! - `memberships`, `idempotency_records`, `activity`, `spending`, `quotas`, `participant_cache`, `key_range`,
-//!   `cleanup`, `erasure`, `reads`, `on_behalf`: what several operations share.
+//!   `cleanup`, `displayed`, `erasure`, `reads`, `on_behalf`: what several operations share.
 //! - `items/`: what the tables hold: items and keys.
 //! - `dynamodb/`: DynamoDB without our tables: connections, batches, updates, transactions.
 //! - `files/`: the bucket: signed URLs of S3.
@@ -43,6 +43,7 @@ mod cleanup;
 mod consent;
 mod contacts;
 mod conversations;
+mod displayed;
 mod dynamodb;
 mod erasure;
 mod files;

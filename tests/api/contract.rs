@@ -14,6 +14,7 @@ use shared::contact::{AvatarUrl, ExternalId, Mention, PhoneNumber, Username};
 use shared::conversation::{MAX_UNREAD, Name, Participants};
 use shared::id::AttachmentId;
 use shared::message::Text;
+use shared::metadata::MetadataUpdate;
 use shared::page::Limit;
 use shared::report::Remark;
 use shared::time::{Micros, TimeBound};
@@ -344,6 +345,10 @@ fn accepts(name: &str, size: u64) -> Option<bool> {
         "phone_number" => PhoneNumber::try_from(text("1")).is_ok(),
         "avatar_url" => AvatarUrl::try_from(url()).is_ok(),
         "message" => Text::try_from(text("x")).is_ok(),
+        "MetadataValue" => {
+            let metadata = json!({"key": text("x")});
+            serde_json::from_value::<MetadataUpdate>(metadata).is_ok()
+        }
         "Filename" => Filename::try_from(text("x")).is_ok(),
         "FileSize" => FileSize::try_from(size).is_ok(),
         "FileType" => {

@@ -26,6 +26,7 @@ use shared::caller::Caller;
 use shared::id::{AttachmentId, ContactId, ConversationId};
 use shared::key::Scope;
 use shared::message::Text;
+use shared::metadata::Metadata;
 use shared::store::{Admin, ContactProfile, Inconsistency, NewContact};
 use shared::time::{Clock, Micros};
 use shared::token::Label;
@@ -335,6 +336,7 @@ impl World {
                 username: person.username.clone().try_into().unwrap(),
                 phone_number: Some(person.phone_number().try_into().unwrap()),
                 avatar_url: None,
+                metadata: Metadata::default(),
                 external_id: None,
             },
             last_active_at: None,

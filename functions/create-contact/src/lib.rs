@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use shared::contact::{AvatarUrl, ExternalId, PhoneNumber, Username};
 use shared::http::{Request, Response};
+use shared::metadata::{Metadata, MetadataUpdate};
 use shared::store::{ContactProfile, CreatedContact};
 use shared::{Result, Store};
 
@@ -13,6 +14,8 @@ struct CreateContact {
     phone_number: Option<PhoneNumber>,
     avatar_url: Option<AvatarUrl>,
     external_id: Option<ExternalId>,
+    #[serde(default)]
+    metadata: MetadataUpdate,
 }
 
 /// Creates a contact, for a server key; returns the one that has the external id, if there is one.
@@ -22,7 +25,7 @@ struct CreateContact {
 /// 403 without the scope `contacts`; 409 if the username is taken.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
-    let profile = request.body::<CreateContact>()?.into();
+    let profile = request.body::<CreateContact>()?.into_profile()?;
 
     let created = store.create_contact(caller, profile).await?;
 
@@ -35,13 +38,14 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
     })
 }
 
-impl From<CreateContact> for ContactProfile {
-    fn from(create: CreateContact) -> Self {
-        Self {
-            username: create.username,
-            phone_number: create.phone_number,
-            avatar_url: create.avatar_url,
-            external_id: create.external_id,
-        }
+impl CreateContact {
+    fn into_profile(self) -> Result<ContactProfile> {
+        Ok(ContactProfile {
+            username: self.username,
+            phone_number: self.phone_number,
+            avatar_url: self.avatar_url,
+            metadata: self.metadata.apply(&Metadata::default())?,
+            external_id: self.external_id,
+        })
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use shared::conversation::{Name, Participants};
 use shared::http::{Request, Response};
+use shared::metadata::{Metadata, MetadataUpdate};
 use shared::store::{CreatedConversation, NewConversation};
 use shared::{Result, Store};
 
@@ -11,6 +12,8 @@ use shared::{Result, Store};
 struct CreateConversation {
     participants: Participants,
     name: Option<Name>,
+    #[serde(default)]
+    metadata: MetadataUpdate,
 }
 
 /// Creates a conversation of the caller and others, or returns the unnamed one that the two already have.
@@ -20,9 +23,17 @@ struct CreateConversation {
 /// 404 if a participant does not exist.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
-    let CreateConversation { participants, name } = request.body()?;
+    let CreateConversation {
+        participants,
+        name,
+        metadata,
+    } = request.body()?;
 
-    let new = NewConversation { participants, name };
+    let new = NewConversation {
+        participants,
+        name,
+        metadata: metadata.apply(&Metadata::default())?,
+    };
     let created = store.create_conversation(caller, new).await?;
 
     Ok(match created {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use shared::contact::{AvatarUrl, ContactRef, Edit, ExternalId, PhoneNumber, Username};
 use shared::error::Invalid;
 use shared::http::{Request, Response};
+use shared::metadata::MetadataUpdate;
 use shared::store::{ContactUpdate, Progress, UpdatedContact};
 use shared::{Result, Store};
 
@@ -18,6 +19,8 @@ struct UpdateContact {
     #[serde(default)]
     external_id: Edit<ExternalId>,
     suspended: Option<bool>,
+    #[serde(default)]
+    metadata: MetadataUpdate,
 }
 
 /// Updates a contact, for a server key. Suspending it revokes its tokens: 202 if that takes more than one request.
@@ -48,8 +51,9 @@ impl UpdateContact {
                 avatar_url: Edit::Keep,
                 external_id: Edit::Keep,
                 suspended: None,
-            } => Err(Invalid::NoneOf {
-                params: "username, phone_number, avatar_url, external_id, suspended",
+                metadata,
+            } if metadata.is_absent() => Err(Invalid::NoneOf {
+                params: "username, phone_number, avatar_url, external_id, suspended, metadata",
             }),
             Self {
                 username,
@@ -57,12 +61,14 @@ impl UpdateContact {
                 avatar_url,
                 external_id,
                 suspended,
+                metadata,
             } => Ok(ContactUpdate {
                 username,
                 phone_number,
                 avatar_url,
                 external_id,
                 suspended,
+                metadata,
             }),
         }
     }

@@ -5,6 +5,7 @@ use shared::conversation::Name;
 use shared::error::Invalid;
 use shared::http::{Request, Response};
 use shared::id::{ConversationId, MessageId};
+use shared::metadata::MetadataUpdate;
 use shared::store::ConversationUpdate;
 use shared::{Result, Store};
 
@@ -12,6 +13,8 @@ use shared::{Result, Store};
 #[serde(deny_unknown_fields)]
 struct UpdateConversation {
     name: Option<Name>,
+    #[serde(default)]
+    metadata: MetadataUpdate,
     is_muted: Option<bool>,
     is_pinned: Option<bool>,
     archived: Option<bool>,
@@ -20,7 +23,7 @@ struct UpdateConversation {
     closed: Option<bool>,
 }
 
-/// Names a conversation, changes the caller's own settings of it, or marks its messages as read; for a server key, closes
+/// Names a conversation or sets its metadata, changes the caller's own settings of it, or marks its messages as read; for a server key, closes
 /// it or opens it again.
 ///
 /// # Errors
@@ -46,7 +49,11 @@ impl UpdateConversation {
     /// Only a server key can close a conversation, and nothing else of it.
     fn check_closed_is_alone(&self) -> Result<(), Invalid> {
         let flags = [self.is_muted, self.is_pinned, self.archived, self.accepted];
-        if self.name.is_some() || self.read_up_to.is_some() || flags != [None; 4] {
+        if self.name.is_some()
+            || !self.metadata.is_absent()
+            || self.read_up_to.is_some()
+            || flags != [None; 4]
+        {
             let problem = "cannot be combined with other parameters";
             return Err(Invalid::value("closed", problem));
         }
@@ -56,6 +63,7 @@ impl UpdateConversation {
     fn for_conversation(self, id: ConversationId) -> Result<ConversationUpdate, Invalid> {
         let Self {
             name,
+            metadata,
             is_muted,
             is_pinned,
             archived,
@@ -64,9 +72,9 @@ impl UpdateConversation {
             closed: _,
         } = self;
         let flags = [is_muted, is_pinned, archived, accepted];
-        if name.is_none() && read_up_to.is_none() && flags == [None; 4] {
+        if name.is_none() && metadata.is_absent() && read_up_to.is_none() && flags == [None; 4] {
             return Err(Invalid::NoneOf {
-                params: "name, is_muted, is_pinned, archived, read_up_to, accepted, closed",
+                params: "name, metadata, is_muted, is_pinned, archived, read_up_to, accepted, closed",
             });
         }
         if read_up_to.is_some_and(|message| message.conversation() != id) {
@@ -79,6 +87,7 @@ impl UpdateConversation {
         }
         Ok(ConversationUpdate {
             name,
+            metadata,
             is_muted,
             is_pinned,
             archived,

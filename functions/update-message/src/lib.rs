@@ -7,6 +7,7 @@ use shared::attachment::AttachmentIds;
 use shared::error::Invalid;
 use shared::http::{Request, Response};
 use shared::message::Text;
+use shared::metadata::MetadataUpdate;
 use shared::store::MessageUpdate;
 use shared::{Result, Store};
 
@@ -18,10 +19,12 @@ struct UpdateMessage {
     message: Option<Text>,
     reactions: Option<Reactions>,
     attachments: Option<AttachmentIds>,
+    #[serde(default)]
+    metadata: MetadataUpdate,
     read: Option<bool>,
 }
 
-/// Edits a message of the caller or adds attachments to it, adds or removes the caller's reactions, or marks a message
+/// Edits a message of the caller or its metadata, or adds attachments to it, adds or removes the caller's reactions, or marks a message
 /// as read.
 ///
 /// # Errors
@@ -48,9 +51,10 @@ impl UpdateMessage {
                 message: None,
                 reactions: None,
                 attachments: None,
+                metadata,
                 read: None,
-            } => Err(Invalid::NoneOf {
-                params: "message, reactions, attachments, read",
+            } if metadata.is_absent() => Err(Invalid::NoneOf {
+                params: "message, reactions, attachments, metadata, read",
             }),
             Self {
                 read: Some(false), ..
@@ -62,11 +66,13 @@ impl UpdateMessage {
                 message,
                 reactions,
                 attachments,
+                metadata,
                 read,
             } => Ok(MessageUpdate {
                 message,
                 reactions: reactions.unwrap_or_default().0,
                 attachments: attachments.unwrap_or_default(),
+                metadata,
                 read: read.unwrap_or_default(),
                 expected: None,
             }),

@@ -251,6 +251,7 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         },
         Error::TooManyEmoji { .. }
         | Error::TooManyAttachments
+        | Error::MetadataTooLarge
         | Error::FileTooLarge { .. }
         | Error::InvalidParticipantCount { .. }
         | Error::LifetimeTooLong { .. }
@@ -279,7 +280,9 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::ConversationPending => (StatusCode::FORBIDDEN, "conversation_pending"),
         Error::NotAcceptingMessages { .. } => (StatusCode::FORBIDDEN, "not_accepting_messages"),
         Error::NotOwnReaction { .. } => (StatusCode::FORBIDDEN, "not_yourself"),
-        Error::MessageNotFound => (StatusCode::NOT_FOUND, "message_not_found"),
+        Error::MessageNotFound | Error::QuotedMessageNotFound => {
+            (StatusCode::NOT_FOUND, "message_not_found")
+        }
         Error::AttachmentNotFound { .. } => (StatusCode::NOT_FOUND, "attachment_not_found"),
         Error::AttachmentAttached { .. } => (StatusCode::CONFLICT, "attachment_attached"),
         Error::AttachmentNotReady { .. } => (StatusCode::CONFLICT, "attachment_not_ready"),
@@ -328,6 +331,11 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         Error::TooManyAttachments | Error::NotTheAuthor(AuthorOnly::Attachments) => {
             "attachments".into()
         }
+        Error::MetadataTooLarge
+        | Error::NotTheAuthor(AuthorOnly::Metadata)
+        | Error::NotTheCreator(CreatorOnly::Metadata)
+        | Error::ConversationOfTwo(CreatorOnly::Metadata) => "metadata".into(),
+        Error::QuotedMessageNotFound => "reply_to".into(),
         Error::FileTooLarge { .. } => "file_size".into(),
         Error::MessageNotFound
         | Error::AttachmentNotFound { id: None }

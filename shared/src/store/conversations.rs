@@ -18,6 +18,7 @@ pub(super) use leave::Departure;
 pub use update::ConversationUpdate;
 
 use super::Store;
+use super::displayed::Displayed;
 use super::dynamodb::batch::{BatchGet, BatchItems};
 use super::dynamodb::item::from_item;
 use super::items::conversation::{ConversationItem, key, visible_to};
@@ -51,26 +52,34 @@ impl ConversationView {
         }
     }
 
-    /// The most bytes that the conversation takes in a response.
-    fn max_json_len(&self) -> usize {
+    /// The most bytes that the conversation takes in a response that shows these contacts.
+    fn max_json_len(&self, profiles: &HashMap<ContactId, Profile>) -> usize {
         const CONTACT: usize = 1600; // avatar URL, username, phone number, id
         const REST: usize = 1024; // the name, the keys
         let newest = self.newest.as_ref().map_or(0, MessageItem::max_json_len);
-        self.conversation.participants.len() * CONTACT + newest + REST
+        let participants = self.conversation.participants.iter();
+        let contacts = participants.map(|id| {
+            let profile = profiles.get(id);
+            CONTACT + profile.map_or(0, |profile| profile.metadata().max_json_len())
+        });
+        let metadata = self.conversation.metadata.max_json_len();
+        contacts.sum::<usize>() + metadata + newest + REST
     }
 
     fn displayed_contacts(&self) -> BTreeSet<ContactId> {
         displayed_contacts(&self.conversation, self.newest.as_ref())
     }
 
-    fn render(self, caller: ContactId, profiles: &HashMap<ContactId, Profile>) -> Conversation {
+    fn render(self, caller: ContactId, displayed: &Displayed) -> Conversation {
         let viewer = Viewer::Participant {
             caller,
             conversation: &self.conversation,
         };
         let contacts = self.conversation.participants.iter();
-        let contacts = contacts.map(|&id| viewer.contact(profiles, id)).collect();
-        let last_message = self.newest.map(|newest| newest.render(viewer, profiles));
+        let contacts = contacts
+            .map(|&id| viewer.contact(&displayed.profiles, id))
+            .collect();
+        let last_message = self.newest.map(|newest| newest.render(viewer, displayed));
         let is_pending = self.conversation.is_pending(caller);
         let Self {
             conversation,
@@ -81,6 +90,7 @@ impl ConversationView {
         Conversation {
             id: conversation.id,
             name: conversation.name,
+            metadata: conversation.metadata,
             contacts,
             is_pending,
             is_pinned: membership.is_pinned,
@@ -235,13 +245,13 @@ impl Store {
         membership: Membership,
         mut newest: Option<MessageItem>,
     ) -> Result<Conversation> {
-        let displayed = displayed_contacts(&conversation, newest.as_ref());
+        let needed = displayed_contacts(&conversation, newest.as_ref());
         let reads = try_join3(
             self.unread_count(&membership, newest.as_ref()),
-            self.load_profiles(&displayed),
+            self.load_displayed(HashMap::new(), &needed, &newest),
             self.load_reads(conversation.id, &conversation.read_log, newest.iter()),
         );
-        let (unread, profiles, read_log) = reads.await?;
+        let (unread, displayed, read_log) = reads.await?;
         if let Some(newest) = &mut newest {
             read_log.apply(newest);
         }
@@ -252,7 +262,7 @@ impl Store {
             newest,
         };
         let caller = view.membership.contact_id;
-        Ok(view.render(caller, &profiles))
+        Ok(view.render(caller, &displayed))
     }
 }
 

@@ -13,6 +13,7 @@ pub mod idempotency_record;
 pub mod inbox_entry;
 pub mod membership;
 pub mod message;
+pub mod metadata;
 pub mod read_log;
 pub mod report;
 pub mod token;

@@ -8,6 +8,7 @@ mod list;
 mod list_inbox;
 mod update;
 
+use std::collections::HashMap;
 use std::future::ready;
 use std::iter;
 
@@ -172,13 +173,13 @@ impl Store {
     ) -> Result<Message> {
         let mut needed = message.displayed_contacts();
         needed.insert(participation.caller);
-        let (profiles, read_log) = try_join(
-            self.load_profiles(&needed),
+        let (displayed, read_log) = try_join(
+            self.load_displayed(HashMap::new(), &needed, [&message]),
             self.load_reads_in(participation, &message),
         )
         .await?;
         read_log.apply(&mut message);
-        Ok(message.render(participation.viewer(), &profiles))
+        Ok(message.render(participation.viewer(), &displayed))
     }
 
     /// The reads of a message. No round trip, or one if it is older than the recent reads.

@@ -251,6 +251,20 @@ impl Person {
         response.json()["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Sends a message and deletes it. Returns its id.
+    pub async fn sends_and_deletes(&self) -> String {
+        let id = self.sends("gone").await;
+        self.deletes_message(&id).await.is(204);
+        id
+    }
+
+    /// Replies to a message.
+    pub async fn tries_to_reply(&self, to: &str, text: &str) -> Response {
+        let conversation = self.conversation;
+        let form = format!("conversation_id={conversation}&message={text}&reply_to={to}");
+        self.posts("/v1/messages", form).await
+    }
+
     /// Tries to begin the upload of a file in the conversation; `form` is the rest of the form.
     pub async fn tries_to_create_attachment(&self, form: &str) -> Response {
         let form = format!("conversation_id={}&{form}", self.conversation);

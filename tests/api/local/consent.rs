@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::caller::Caller;
 use shared::error::Error;
+use shared::metadata::Metadata;
 use shared::store::{Admin, Inconsistency, NewConversation, WhoMayBegin};
 use shared::time::{Clock, Micros};
 
@@ -75,6 +76,7 @@ async fn the_deployment_decides_who_may_begin() {
         let new = NewConversation {
             participants: vec![mention].try_into().unwrap(),
             name: Some("Group".to_owned().try_into().unwrap()),
+            metadata: Metadata::default(),
         };
         let caller = Caller::with_token(&person.token);
         match store.create_conversation(&caller, new).await {

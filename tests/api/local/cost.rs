@@ -325,14 +325,14 @@ async fn each_operation_on_conversations_has_the_documented_cost() {
         .await
         .is(200);
     assert_eq!(read.cost(), cost(6, 5, 3.0 + 1.0 + 1.0 + 2.0 + 3.0));
-    // token, conversation, newest; membership; conversation: 2; three contacts
+    // token, conversation, newest; membership; conversation; three contacts
     assert_eq!(
         kevin
             .updates_conversation("name=House")
             .await
             .is(200)
             .cost(),
-        cost(5, 4, 3.0 + 1.0 + 2.0 + 3.0)
+        cost(5, 4, 3.0 + 1.0 + 1.0 + 3.0)
     );
     // token, conversation, newest, username, counters; two contacts, no acquaintance, the mark, membership;
     // conversation, one membership and counters: 2 each, and the index of the membership; four contacts
@@ -542,6 +542,56 @@ async fn a_hundred_used_tokens_with_the_longest_labels_cost_as_documented() {
         revoked.cost(),
         cost(14, 6, 1.0 + 2.0 * 14.0 + 2.0 * 99.0 + 3.0 + 1.0)
     );
+}
+
+#[tokio::test]
+async fn metadata_and_replies_cost_as_documented() {
+    let world = World::active().await;
+    let kevin = &world.kevin;
+    let send = async |more: &str| {
+        let form = format!("conversation_id={}&message=hello{more}", kevin.conversation);
+        kevin.posts("/v1/messages", form).await.is(201)
+    };
+    let first = send("").await.json();
+    let plain = send("").await.cost();
+    let (calls, round_trips, units) = (plain.calls, plain.round_trips, plain.capacity_units);
+    assert_eq!(send("&metadata[order_id]=6735").await.cost(), plain);
+    // A kilobyte more, in the transaction.
+    let kilobyte = format!("&metadata[a]={0}&metadata[b]={0}", "x".repeat(500));
+    let dearer = cost(calls, round_trips, units + 2.0);
+    assert_eq!(send(&kilobyte).await.cost(), dearer);
+    // The message that is quoted is read with the conversation.
+    let reply = format!("&reply_to={}", first["id"].as_str().unwrap());
+    let dearer = cost(calls, round_trips, units + 1.0);
+    assert_eq!(send(&reply).await.cost(), dearer);
+
+    // It is read for a page that it is not on, and not for one that it is on.
+    kevin.lists_messages("limit=1").await.is(200);
+    let page = kevin.lists_messages("limit=1").await.is(200).cost();
+    let reads = cost(
+        page.calls - 1,
+        page.round_trips - 1,
+        page.capacity_units - 1.0,
+    );
+    let same = kevin.lists_messages("limit=5").await.is(200).cost();
+    assert_eq!(same, reads);
+
+    let group = kevin
+        .creates_conversation(&[&world.kate, &world.linnie], "name=Home")
+        .await;
+    group.updates_conversation("is_pinned=true").await.is(200);
+    let renamed = group.updates_conversation("name=House").await.is(200);
+    let updated = group.updates_conversation("metadata[a]=b").await.is(200);
+    assert_eq!(updated.cost(), renamed.cost());
+    // With 4 KiB, two units are read instead of one. A mark of the caller is written to its list, too.
+    let rest = (0..8).map(|key| format!("&metadata[{key}]={}", "x".repeat(500)));
+    let full = format!("is_muted=true{}", rest.collect::<String>());
+    group.updates_conversation(&full).await.is(200);
+    let muted = group.updates_conversation("is_muted=false").await.is(200);
+    let renamed = renamed.cost();
+    let units = renamed.capacity_units + 1.0 + 1.0;
+    let dearer = cost(renamed.calls, renamed.round_trips, units);
+    assert_eq!(muted.cost(), dearer);
 }
 
 #[tokio::test]

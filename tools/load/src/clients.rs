@@ -7,6 +7,7 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 use shared::Store;
 use shared::id::{ContactId, ConversationId};
+use shared::metadata::Metadata;
 use shared::store::{Admin, ContactProfile, NewContact};
 use shared::time::Clock;
 use shared::token::Label;
@@ -38,6 +39,7 @@ pub async fn create_clients(store: &Store, count: usize) -> Result<Vec<Client>, 
                 username: username.clone().try_into()?,
                 phone_number: None,
                 avatar_url: None,
+                metadata: Metadata::default(),
                 external_id: None,
             },
             last_active_at: None,

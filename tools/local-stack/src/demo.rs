@@ -8,6 +8,7 @@ use shared::contact::Username;
 use shared::id::{AttachmentId, ConversationId, MessageId};
 use shared::key::Scope;
 use shared::message::{Emoji, Text};
+use shared::metadata::Metadata;
 use shared::store::{Admin, ContactProfile, MessageUpdate, NewContact, NewMessage};
 use shared::time::{Clock, Micros, Seconds};
 use shared::token::Label;
@@ -231,6 +232,7 @@ impl DemoContact {
                 username: parse(self.username)?,
                 phone_number: Some(parse(self.phone_number)?),
                 avatar_url: Some(parse(self.avatar_url)?),
+                metadata: Metadata::default(),
                 external_id: None,
             },
             last_active_at: Some(READ_AT.into()),

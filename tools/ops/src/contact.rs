@@ -7,6 +7,7 @@ use local_stack::Error;
 use serde_json::json;
 use shared::contact::{Contact, Username};
 use shared::id::ContactId;
+use shared::metadata::Metadata;
 use shared::store::Admin;
 use shared::store::{ContactProfile, NewContact};
 use shared::time::{Clock, Seconds};
@@ -95,6 +96,7 @@ impl Add {
                 username: parsed.clone(),
                 phone_number: phone_number.as_deref().map(parse).transpose()?,
                 avatar_url: avatar_url.as_deref().map(parse).transpose()?,
+                metadata: Metadata::default(),
                 external_id: external_id.as_deref().map(parse).transpose()?,
             },
             last_active_at: None,

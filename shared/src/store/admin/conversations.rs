@@ -6,6 +6,7 @@ use super::Admin;
 use crate::conversation::Name;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId};
+use crate::metadata::Metadata;
 use crate::store::acquaintances::pairs_among;
 use crate::store::dynamodb::item::{from_item, string_attr};
 use crate::store::dynamodb::query::{NO_LIMIT, query_items};
@@ -63,6 +64,7 @@ impl Admin {
             participants,
             pending: BTreeSet::new(),
             name: name.map(Into::into),
+            metadata: Metadata::default(),
             creator: None,
             pair: None,
             was_of_two: None,

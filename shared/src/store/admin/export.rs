@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_smithy_types::byte_stream::ByteStream;
 
@@ -34,9 +34,12 @@ impl Admin {
         let query = self.store.messages_between(conversation, from, Micros::MAX);
         let items = query_items(query, STEP).await?.into_iter();
         let messages: Vec<_> = items.map(MessageItem::from_item).collect::<Result<_>>()?;
-        let displayed = messages.iter().flat_map(MessageItem::displayed_contacts);
-        let displayed: BTreeSet<_> = displayed.collect();
-        let profiles = self.store.load_profiles(&displayed).await?;
+        let needed = messages.iter().flat_map(MessageItem::displayed_contacts);
+        let needed: BTreeSet<_> = needed.collect();
+        let displayed = self
+            .store
+            .load_displayed(HashMap::new(), &needed, &messages);
+        let displayed = displayed.await?;
         let recent = self.store.load_conversation(conversation).await?;
         let recent = recent.map(|found| found.read_log).unwrap_or_default();
         let read_log = self
@@ -45,7 +48,7 @@ impl Admin {
         let read_log = read_log.await?;
         let rendered = messages.into_iter().map(|mut message| {
             read_log.apply(&mut message);
-            message.render(Viewer::Operator, &profiles)
+            message.render(Viewer::Operator, &displayed)
         });
         Ok(rendered.collect())
     }

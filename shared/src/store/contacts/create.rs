@@ -5,6 +5,7 @@ use crate::contact::{AvatarUrl, Contact, ExternalId, PhoneNumber, Username};
 use crate::error::{Error, Result};
 use crate::id::ContactId;
 use crate::key::Scope;
+use crate::metadata::Metadata;
 use crate::store::Store;
 use crate::store::dynamodb::transaction::{Transaction, put_new, transact};
 use crate::store::items::acquaintance::{CompleteMarker, DirectoryEntry};
@@ -23,6 +24,8 @@ pub struct ContactProfile {
     pub phone_number: Option<PhoneNumber>,
     /// The URL of its avatar.
     pub avatar_url: Option<AvatarUrl>,
+    /// Its metadata.
+    pub metadata: Metadata,
     /// Its id in the operator's system.
     pub external_id: Option<ExternalId>,
 }
@@ -126,6 +129,7 @@ impl From<NewContact> for ContactItem {
             username: profile.username.into(),
             phone_number: profile.phone_number.map(Into::into),
             avatar_url: profile.avatar_url.map(Into::into),
+            metadata: profile.metadata,
             last_active_at: contact.last_active_at,
             external_id: profile.external_id,
             suspended_at: None,

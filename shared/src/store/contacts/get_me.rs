@@ -2,6 +2,7 @@ use crate::caller::Caller;
 use crate::contact::{Contact, Profile, Relation, Username};
 use crate::error::{Error, Result, TokenProblem, Unauthenticated};
 use crate::id::ContactId;
+use crate::metadata::Metadata;
 use crate::store::Store;
 use crate::store::contacts::{ContactProfile, EXTERNAL_ID, NewContact};
 use crate::store::dynamodb::retry::Backoff;
@@ -44,6 +45,7 @@ impl Store {
                     username: allowed.map_or_else(generate_username, Ok)?,
                     phone_number: claims.phone_number.clone(),
                     avatar_url: claims.avatar_url.clone(),
+                    metadata: Metadata::default(),
                     external_id: Some(claims.subject.clone()),
                 },
                 last_active_at: None,

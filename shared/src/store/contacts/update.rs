@@ -6,6 +6,7 @@ use crate::caller::Caller;
 use crate::contact::{AvatarUrl, Contact, ContactRef, Edit, ExternalId, PhoneNumber, Username};
 use crate::error::{Error, Result};
 use crate::key::Scope;
+use crate::metadata::MetadataUpdate;
 use crate::store::Store;
 use crate::store::cleanup::Progress;
 use crate::store::dynamodb::item::{number_attr, string_attr, to_attribute};
@@ -13,6 +14,7 @@ use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::transaction::{Transaction, delete_if, put_if, put_new, transact};
 use crate::store::dynamodb::update::Update;
 use crate::store::items::contact::{ContactItem, ExternalIdItem, external_id_key, key};
+use crate::store::items::metadata::MetadataWrite;
 use crate::time::Micros;
 
 /// The changes to a contact.
@@ -28,6 +30,8 @@ pub struct ContactUpdate {
     pub external_id: Edit<ExternalId>,
     /// Whether it is suspended, and can have no tokens.
     pub suspended: Option<bool>,
+    /// Its metadata. Only the operator's server may set it.
+    pub metadata: MetadataUpdate,
 }
 
 /// What came of updating a contact.
@@ -45,7 +49,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::KeyRequired`]; [`Error::ScopeMissing`]; [`Error::ContactNotFound`]; [`Error::ExternalIdTaken`], and as
+    /// [`Error::KeyRequired`]; [`Error::ScopeMissing`]; [`Error::ContactNotFound`]; [`Error::ExternalIdTaken`];
+    /// [`Error::MetadataTooLarge`], and as
     /// [`Store::update_me`], except that it may be a reserved username. Nothing is changed then.
     pub async fn update_contact(
         &self,
@@ -93,9 +98,9 @@ impl Store {
                 unique.extend(taking.map(|item| (item, Some(Error::UsernameTaken))));
             }
             let now = self.clock.now();
-            let after = update.apply(item.clone(), new.clone(), now);
+            let after = update.apply(item.clone(), new.clone(), now)?;
             unique.extend(self.write_external_id(&item, &after)?);
-            let write = update.expression(table, &item, &new, &released, now)?;
+            let write = update.expression(table, &item, &after, &released, now)?;
             let (items, mut taken): (Vec<_>, Vec<_>) = unique.into_iter().unzip();
             let mut all = vec![write.into_transaction_item()?];
             all.extend(items);
@@ -154,11 +159,12 @@ impl Store {
 
 impl ContactUpdate {
     /// The contact after the update.
-    fn apply(&self, before: ContactItem, username: Username, now: Micros) -> ContactItem {
-        ContactItem {
+    fn apply(&self, before: ContactItem, username: Username, now: Micros) -> Result<ContactItem> {
+        Ok(ContactItem {
             username: username.into(),
             phone_number: self.phone_number.clone().apply(before.phone_number),
             avatar_url: self.avatar_url.clone().apply(before.avatar_url),
+            metadata: self.metadata.apply(&before.metadata)?,
             external_id: self.external_id.clone().apply(before.external_id),
             suspended_at: match self.suspended {
                 None => before.suspended_at,
@@ -166,16 +172,16 @@ impl ContactUpdate {
                 Some(false) => None,
             },
             ..before
-        }
+        })
     }
 
     /// The update of the contact item; the conditions are that its username and those that it gave up have not
-    /// changed, nor its external id and whether it is suspended, if one of these two changes.
+    /// changed, nor its metadata, nor its external id and whether it is suspended, if it changes one of these.
     fn expression(
         &self,
         table: &str,
         before: &ContactItem,
-        username: &Username,
+        after: &ContactItem,
         released: &BTreeMap<String, Micros>,
         now: Micros,
     ) -> Result<Update> {
@@ -184,7 +190,7 @@ impl ContactUpdate {
         let mut condition = "username = :old".to_owned();
         let mut values = vec![
             (":old", string_attr(&before.username)),
-            (":new", string_attr(username)),
+            (":new", string_attr(&after.username)),
         ];
         if *released != before.released_usernames {
             set.push("released_usernames = :released");
@@ -212,6 +218,11 @@ impl ContactUpdate {
                 set.push("avatar_url = :avatar_url");
                 values.push((":avatar_url", string_attr(String::from(url.clone()))));
             }
+        }
+        if let Some(write) = MetadataWrite::new(&before.metadata, &after.metadata)? {
+            set.push(write.set);
+            condition = format!("{condition} AND {}", write.condition);
+            values.extend(write.values);
         }
         if self.suspended.is_some() || !matches!(self.external_id, Edit::Keep) {
             match &before.suspended_at {

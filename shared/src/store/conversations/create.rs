@@ -10,8 +10,10 @@ use crate::caller::Caller;
 use crate::conversation::{Conversation, MAX_PARTICIPANTS, Name, Participants};
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId};
+use crate::metadata::Metadata;
 use crate::store::Store;
 use crate::store::acquaintances::pairs_among;
+use crate::store::displayed::Displayed;
 use crate::store::dynamodb::item::from_item;
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::transaction::put_new;
@@ -26,6 +28,8 @@ pub struct NewConversation {
     pub participants: Participants,
     /// Its name, if it has one.
     pub name: Option<Name>,
+    /// Its metadata.
+    pub metadata: Metadata,
 }
 
 /// The result of creating a conversation.
@@ -74,6 +78,7 @@ impl Store {
             pending: consent.pending(&others, participants.len()),
             participants,
             name: new.name.map(Into::into),
+            metadata: new.metadata,
             creator: Some(contact),
             closed_at: None,
             closed_by: None,
@@ -100,7 +105,7 @@ impl Store {
                 self.record_acquaintances_or_log(conversation.id, &pairs)
                     .await;
                 let view = ConversationView::new(conversation, contact);
-                let conversation = view.render(contact, &consent.profiles);
+                let conversation = view.render(contact, &Displayed::new(consent.profiles, None));
                 return Ok(CreatedConversation::New(conversation));
             }
             if let Some(existing) = self.existing_conversation(&conversation, contact).await? {

@@ -22,7 +22,7 @@ impl Store {
     /// Returns a page of one of the caller's lists of conversations, the most recently active first.
     ///
     /// Four round trips: token; memberships; conversations and newest messages ‖ unread counts, 16 at a
-    /// time; contacts. One more for a cursor, and one if the latest activity of a conversation is not an
+    /// time; contacts and quoted messages. One more for a cursor, and one if the latest activity of a conversation is not an
     /// existing message.
     ///
     /// # Errors
@@ -49,13 +49,16 @@ impl Store {
         let has_another = memberships.len() > limit.get();
         let views = self.load_views(contact, memberships).await?;
         let direction = window.direction();
-        let Page { has_more, data } =
-            Page::of(views, limit, direction, ConversationView::max_json_len);
-        let displayed = data.iter().flat_map(ConversationView::displayed_contacts);
-        let profiles = self.load_profiles(&displayed.collect()).await?;
+        let needed = views.iter().flat_map(ConversationView::displayed_contacts);
+        let needed = needed.collect();
+        let newest = views.iter().filter_map(|view| view.newest.as_ref());
+        let displayed = self.load_displayed(HashMap::new(), &needed, newest).await?;
+        let Page { has_more, data } = Page::of(views, limit, direction, |view| {
+            view.max_json_len(&displayed.profiles)
+        });
         let data = data
             .into_iter()
-            .map(|view| view.render(contact, &profiles))
+            .map(|view| view.render(contact, &displayed))
             .collect();
         Ok(Page {
             // Also if the caller has left one of them since the memberships were read.

@@ -10,6 +10,7 @@ use crate::caller::Caller;
 use crate::conversation::{Conversation, Name};
 use crate::error::{CreatorOnly, Error, Result};
 use crate::id::{ContactId, ConversationId, MessageId};
+use crate::metadata::{Metadata, MetadataUpdate};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::{number_attr, string_attr};
@@ -17,6 +18,7 @@ use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::update::Update;
 use crate::store::items::conversation::{ConversationItem, key};
 use crate::store::items::membership::{self, ConversationList, Membership};
+use crate::store::items::metadata::MetadataWrite;
 use crate::time::Micros;
 
 /// The changes that a request makes to a conversation.
@@ -24,6 +26,8 @@ use crate::time::Micros;
 pub struct ConversationUpdate {
     /// A new name. Only the creator may set it.
     pub name: Option<Name>,
+    /// Changes of its metadata. Only the creator may make them, or either in a conversation of two.
+    pub metadata: MetadataUpdate,
     /// Whether the caller mutes it.
     pub is_muted: Option<bool>,
     /// Whether the caller pins it.
@@ -59,7 +63,7 @@ impl Store {
             let read = self.load_as_participant(caller, id, batch, self.newest_message(id));
             let (participation, _, newest) = read.await?;
             update.check(&participation.conversation, participation.caller)?;
-            if update.name.is_some() {
+            if update.says_something() {
                 self.check_may_write(&participation, HashMap::new()).await?;
             }
             let Participation {
@@ -92,11 +96,20 @@ impl Store {
                 continue;
             };
             let after = update.apply(before.clone(), up_to, self.clock.now());
-            let written = self.write_conversation_update(update, &conversation, &before, &after);
+            let metadata = update.metadata.apply(&conversation.metadata)?;
+            let shared = update.write(
+                &self.tables.conversations,
+                &conversation,
+                contact,
+                &metadata,
+            )?;
+            let settings = membership_update(&self.tables.memberships, &before, &after);
+            let written = self.write_conversation_update(shared, settings);
             if written.await? {
                 let name = update.name.clone().map(Into::into).or(conversation.name);
                 let conversation = ConversationItem {
                     name,
+                    metadata,
                     read_log,
                     ..conversation
                 };
@@ -123,37 +136,21 @@ impl Store {
         }
     }
 
-    /// Returns false if the conversation or the membership has changed.
+    /// Writes what all participants see, and the caller's own settings. Returns false if one of them has changed.
     async fn write_conversation_update(
         &self,
-        update: &ConversationUpdate,
-        conversation: &ConversationItem,
-        before: &Membership,
-        after: &Membership,
+        shared: Option<Update>,
+        settings: Option<Update>,
     ) -> Result<bool> {
-        let settings = membership_update(&self.tables.memberships, before, after);
-        let Some(name) = &update.name else {
-            return match settings {
-                Some(update) => update.send(&self.db).await,
-                None => Ok(true),
-            };
-        };
-        let table = &self.tables.conversations;
-        let key = key(conversation.id);
-        let rename = Update::new(
-            table,
-            key,
-            "SET #name = :name",
-            "contains(participants, :contact) AND attribute_not_exists(pair)",
-        )
-        .name("#name", "name")
-        .value(":name", string_attr(String::from(name.clone())))
-        .value(":contact", string_attr(before.contact_id));
-        let mut items = vec![rename.into_transaction_item()?];
-        if let Some(settings) = settings {
-            items.push(settings.into_transaction_item()?);
+        match (shared, settings) {
+            (None, None) => Ok(true),
+            (None, Some(update)) | (Some(update), None) => update.send(&self.db).await,
+            (Some(shared), Some(settings)) => {
+                let items = [shared, settings].map(Update::into_transaction_item);
+                self.transact(items.into_iter().collect::<Result<_>>()?)
+                    .await
+            }
         }
-        self.transact(items).await
     }
 }
 
@@ -162,18 +159,62 @@ impl ConversationUpdate {
         self.accepted || self.read_up_to.is_some()
     }
 
+    /// Whether it changes what all participants see.
+    fn says_something(&self) -> bool {
+        self.name.is_some() || !self.metadata.is_absent()
+    }
+
     fn check(&self, conversation: &ConversationItem, contact: ContactId) -> Result<()> {
         if self.name.is_some() && conversation.is_of_two() {
             return Err(Error::ConversationOfTwo(CreatorOnly::Name));
         }
-        let needs_acceptance = self.name.is_some() || self.archived.is_some();
+        let needs_acceptance = self.says_something() || self.archived.is_some();
         if needs_acceptance && !self.implies_acceptance() && conversation.is_pending(contact) {
             return Err(Error::ConversationPending);
         }
         if self.name.is_some() && !conversation.can_be_named_by(contact) {
             return Err(Error::NotTheCreator(CreatorOnly::Name));
         }
+        let may_set_metadata = conversation.is_of_two() || conversation.can_be_named_by(contact);
+        if !self.metadata.is_absent() && !may_set_metadata {
+            return Err(Error::NotTheCreator(CreatorOnly::Metadata));
+        }
         Ok(())
+    }
+
+    /// The update of what all participants see; none if there is nothing to write. The conditions: the caller is a
+    /// participant; a conversation that gets a name belongs to no pair; its metadata has not changed.
+    fn write(
+        &self,
+        table: &str,
+        conversation: &ConversationItem,
+        contact: ContactId,
+        metadata: &Metadata,
+    ) -> Result<Option<Update>> {
+        let mut set = Vec::new();
+        let mut conditions = vec!["contains(participants, :contact)"];
+        let mut values = vec![(":contact", string_attr(contact))];
+        if let Some(name) = &self.name {
+            set.push("#name = :name");
+            conditions.push("attribute_not_exists(pair)");
+            values.push((":name", string_attr(String::from(name.clone()))));
+        }
+        if let Some(write) = MetadataWrite::new(&conversation.metadata, metadata)? {
+            set.push(write.set);
+            conditions.push(write.condition);
+            values.extend(write.values);
+        }
+        if set.is_empty() {
+            return Ok(None);
+        }
+        let expression = format!("SET {}", set.join(", "));
+        let condition = conditions.join(" AND ");
+        let update = Update::new(table, key(conversation.id), &expression, &condition);
+        let update = match self.name {
+            Some(_) => update.name("#name", "name"),
+            None => update,
+        };
+        Ok(Some(update.values(values)))
     }
 
     /// The membership with the caller's own settings updated.

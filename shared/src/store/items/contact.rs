@@ -25,6 +25,7 @@ use crate::caller::Payer;
 use crate::contact::{Contact, ExternalId, Profile, Username};
 use crate::error::{Error, Result};
 use crate::id::{ContactId, TokenId};
+use crate::metadata::Metadata;
 use crate::store::Store;
 use crate::store::dynamodb::batch::{BatchGet, BatchItems};
 use crate::store::dynamodb::item::{Item, from_item, string_attr};
@@ -45,6 +46,8 @@ pub struct ContactItem {
     pub phone_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_active_at: Option<Micros>,
     /// Its id in the operator's system.
@@ -180,6 +183,7 @@ impl From<ContactItem> for Profile {
             username: Some(item.username),
             phone_number: item.phone_number,
             avatar_url: item.avatar_url,
+            metadata: item.metadata,
             last_active_at: item.last_active_at.map(Into::into),
             created_at: Some(item.created_at.into()),
             external_id: item.external_id,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{CreatorOnly, Error, Result};
 use crate::id::{ContactId, ConversationId};
+use crate::metadata::Metadata;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchItems;
 use crate::store::dynamodb::item::{Item, from_item, string_attr};
@@ -37,6 +38,8 @@ pub struct ConversationItem {
     pub pending: BTreeSet<ContactId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<ContactId>,
     /// The id of its pair item, if it has one.

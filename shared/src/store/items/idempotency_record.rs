@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::id::{AttachmentId, ContactId, ConversationId, MessageId};
+use crate::id::{ContactId, ConversationId, MessageId};
 use crate::idempotency::IdempotencyKey;
 use crate::store::dynamodb::item::{Item, string_attr};
+use crate::store::messages::NewMessage;
 use crate::time::Seconds;
 
 #[derive(Deserialize, Serialize)]
@@ -26,22 +27,31 @@ pub struct IdempotentRequest {
 
 impl IdempotentRequest {
     /// The fingerprint covers the content, not how it was encoded.
-    pub fn new(
-        key: &IdempotencyKey,
-        conversation: ConversationId,
-        text: &str,
-        attachments: &[AttachmentId],
-    ) -> Self {
-        /// Occurs in no UTF-8 text.
-        const SEPARATOR: [u8; 1] = [0xFF];
+    pub fn new(key: &IdempotencyKey, conversation: ConversationId, message: &NewMessage) -> Self {
+        // These bytes occur in no UTF-8 text.
+        const ATTACHMENTS: [u8; 1] = [0xFF];
+        const METADATA: [u8; 1] = [0xFE];
+        const END: [u8; 1] = [0xFD];
+        const REPLY_TO: [u8; 1] = [0xFC];
+        let attachments = message.attachments.as_slice();
         let mut hash = Sha256::new();
         // Ids have a fixed length, so no other content hashes the same bytes.
         hash.update(conversation.to_string());
-        hash.update(text);
+        hash.update(&message.text);
         if !attachments.is_empty() {
-            hash.update(SEPARATOR);
+            hash.update(ATTACHMENTS);
         }
         for id in attachments {
+            hash.update(id.to_string());
+        }
+        for (key, value) in message.metadata.iter() {
+            hash.update(METADATA);
+            hash.update(key);
+            hash.update(END);
+            hash.update(value);
+        }
+        if let Some(id) = message.reply_to {
+            hash.update(REPLY_TO);
             hash.update(id.to_string());
         }
         Self {

@@ -13,8 +13,10 @@ use crate::attachment::{Attachment, FileUrl};
 use crate::contact::Profile;
 use crate::error::{Error, Result};
 use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, TokenId};
-use crate::message::{Message, Reactions, SentBy};
+use crate::message::{MAX_EXCERPT, Message, Reactions, SentBy};
+use crate::metadata::Metadata;
 use crate::store::Store;
+use crate::store::displayed::Displayed;
 use crate::store::dynamodb::batch::BatchItems;
 use crate::store::dynamodb::item::{Item, from_item, number_attr, string_attr};
 use crate::store::viewer::Viewer;
@@ -40,11 +42,16 @@ pub struct MessageItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<TokenId>,
     pub message: String,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Micros>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Micros>,
     pub version: Version,
+    /// When the message that it replies to was sent: with the conversation, this is its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Micros>,
     /// How often attachments have been added or removed since it was sent; absent if never. Whatever depends on its
     /// attachments is conditional on this, so that reactions and edits do not interfere.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,7 +163,13 @@ impl MessageItem {
         MessageId::new(self.created_at, self.conversation_id)
     }
 
-    /// The contacts that the message displays: its author and those who reacted.
+    /// The message that it replies to.
+    pub fn quoted_id(&self) -> Option<MessageId> {
+        self.reply_to
+            .map(|created_at| MessageId::new(created_at, self.conversation_id))
+    }
+
+    /// The contacts that the message displays itself: its author and those who reacted.
     pub fn displayed_contacts(&self) -> BTreeSet<ContactId> {
         self.reactions
             .values()
@@ -171,7 +184,8 @@ impl MessageItem {
         const USERNAME: usize = 50;
         const EMOJI: usize = 100;
         const ATTACHMENT: usize = 2048; // filename, type, URL, the keys
-        const REST: usize = 2048; // the sender, the keys
+        const REST: usize = 2048 + Metadata::MAX_JSON_LEN; // the sender, the keys
+        const QUOTE: usize = REST + MAX_EXCERPT * 8;
         let escaped = |byte: u8| match byte {
             b'"' | b'\\' => 4,
             0..0x20 => 8,
@@ -182,11 +196,16 @@ impl MessageItem {
             .reactions
             .values()
             .map(|contacts| EMOJI + contacts.len() * USERNAME);
-        text + reactions.sum::<usize>() + self.attachments.len() * ATTACHMENT + REST
+        let attachments = self.attachments.len() * ATTACHMENT;
+        let quote = self.reply_to.map_or(0, |_| QUOTE);
+        let metadata = self.metadata.max_json_len();
+        text + reactions.sum::<usize>() + attachments + quote + metadata + REST
     }
 
     /// The message as the viewer sees it. Reactions of erased contacts are left out.
-    pub fn render(self, viewer: Viewer, profiles: &HashMap<ContactId, Profile>) -> Message {
+    pub fn render(self, viewer: Viewer, displayed: &Displayed) -> Message {
+        let profiles = &displayed.profiles;
+        let reply_to = self.quoted_id();
         let username = |id: &ContactId| {
             let profile: Option<&Profile> = profiles.get(id);
             profile?.username().map(str::to_owned)
@@ -212,7 +231,9 @@ impl MessageItem {
                     .filter(|(_, usernames)| !usernames.is_empty())
                     .collect(),
             ),
+            reply_to: reply_to.and_then(|id| displayed.quote(id, viewer)),
             attachments: attachments(id, self.attachments),
+            metadata: self.metadata,
             read_at: self.read_at.map(Into::into),
             created_at: self.created_at.into(),
             updated_at: self.updated_at.map(Into::into),

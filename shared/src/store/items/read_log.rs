@@ -340,6 +340,7 @@ mod tests {
     use proptest::sample::Index;
 
     use super::*;
+    use crate::metadata::Metadata;
     use crate::store::dynamodb::item::{from_item, to_item};
     use crate::version::Version;
 
@@ -389,6 +390,8 @@ mod tests {
             created_at,
             contact_id: author,
             message: "hello".to_owned(),
+            metadata: Metadata::default(),
+            reply_to: None,
             read_at: None,
             updated_at: None,
             version: Version(1),

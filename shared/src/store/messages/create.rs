@@ -15,15 +15,17 @@ use crate::error::{Error, Result, chain};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::idempotency::IdempotencyKey;
 use crate::message::{Message, Text};
+use crate::metadata::Metadata;
 use crate::store::Store;
 use crate::store::conversations::Participation;
+use crate::store::displayed::Displayed;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::string_attr;
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::transaction::{Transaction, put_new, transact};
 use crate::store::items::conversation::ConversationItem;
 use crate::store::items::idempotency_record::IdempotentRequest;
-use crate::store::items::message::MessageItem;
+use crate::store::items::message::{self, MessageItem};
 use crate::time::Micros;
 use crate::version::Version;
 
@@ -33,8 +35,10 @@ const MOVE_TO_TOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// A message to be sent: a text, attachments, or both.
 #[derive(Debug)]
 pub struct NewMessage {
-    text: String,
-    attachments: AttachmentIds,
+    pub(in crate::store) text: String,
+    pub(in crate::store) attachments: AttachmentIds,
+    pub(in crate::store) metadata: Metadata,
+    pub(in crate::store) reply_to: Option<MessageId>,
 }
 
 impl NewMessage {
@@ -43,7 +47,24 @@ impl NewMessage {
     pub fn new(text: Option<Text>, attachments: AttachmentIds) -> Option<Self> {
         let has_content = text.is_some() || !attachments.as_slice().is_empty();
         let text = text.map(Into::into).unwrap_or_default();
-        has_content.then_some(Self { text, attachments })
+        has_content.then_some(Self {
+            text,
+            attachments,
+            metadata: Metadata::default(),
+            reply_to: None,
+        })
+    }
+
+    /// The message as a reply to another one of the same conversation.
+    #[must_use]
+    pub fn replying_to(self, reply_to: Option<MessageId>) -> Self {
+        Self { reply_to, ..self }
+    }
+
+    /// The message with this metadata.
+    #[must_use]
+    pub fn with_metadata(self, metadata: Metadata) -> Self {
+        Self { metadata, ..self }
     }
 }
 
@@ -52,6 +73,8 @@ impl From<Text> for NewMessage {
         Self {
             text: text.into(),
             attachments: AttachmentIds::default(),
+            metadata: Metadata::default(),
+            reply_to: None,
         }
     }
 }
@@ -66,7 +89,7 @@ pub struct CreatedMessage {
 }
 
 enum Outcome {
-    Created(MessageItem),
+    Created(Box<MessageItem>),
     /// An earlier request with the same key created this message.
     Replayed(MessageId),
 }
@@ -82,7 +105,7 @@ impl Store {
     ///
     /// [`Error::ConversationNotFound`]; [`Error::ConversationClosed`]; [`Error::NotAcceptingMessages`];
     /// [`Error::IdempotencyKeyReused`];
-    /// [`Error::IdempotentMessageDeleted`]; [`Error::AttachmentNotFound`]; [`Error::AttachmentAttached`];
+    /// [`Error::IdempotentMessageDeleted`]; [`Error::QuotedMessageNotFound`]; [`Error::AttachmentNotFound`]; [`Error::AttachmentAttached`];
     /// [`Error::AttachmentNotReady`].
     pub async fn create_message(
         &self,
@@ -91,25 +114,30 @@ impl Store {
         message: NewMessage,
         key: Option<IdempotencyKey>,
     ) -> Result<CreatedMessage> {
-        let NewMessage { text, attachments } = message;
-        let attachments = attachments.as_slice();
-        let idempotent =
-            key.map(|key| IdempotentRequest::new(&key, conversation, &text, attachments));
+        let idempotent = key.map(|key| IdempotentRequest::new(&key, conversation, &message));
+        let attachments = message.attachments.as_slice();
         let newest = self.newest_message_at(conversation);
         let recent = self.participant_cache.get(conversation);
         let batch = self.with_attachments_of(BatchGet::default(), attachments, conversation);
+        let quoted = message.reply_to.into_iter().map(message::key);
+        let batch = batch.keys(&self.tables.messages, quoted);
         let batch = self.with_contacts(batch, &recent);
         let read = self.load_as_participant(caller, conversation, batch, newest);
         let (mut participation, mut items, newest) = read.await?;
         let author = participation.caller;
         let known = self.take_contacts(&mut items)?.requested(&recent);
         let known = self.check_may_write(&participation, known).await?;
-        let files = match self
-            .files_to_attach(&mut items, attachments, author, 0)
-            .await
-        {
+        let quoted = self.take_messages(&mut items)?.into_values().next();
+        let check = async {
+            if message.reply_to.is_some() && quoted.is_none() {
+                return Err(Error::QuotedMessageNotFound);
+            }
+            self.files_to_attach(&mut items, attachments, author, 0)
+                .await
+        };
+        let files = match check.await {
             Ok(files) => files,
-            // An earlier request with the same key may have attached them.
+            // An earlier request with the same key may have attached them, or sent the reply before.
             Err(error) => {
                 let earlier = match &idempotent {
                     Some(request) => self.message_created_by(request, author).await?,
@@ -137,7 +165,9 @@ impl Store {
             },
             contact_id: author,
             key_id: caller.key(),
-            message: text,
+            message: message.text,
+            metadata: message.metadata,
+            reply_to: message.reply_to.map(|id| id.created_at()),
             read_at: None,
             updated_at: None,
             version: Version(1),
@@ -145,7 +175,8 @@ impl Store {
             reactions: BTreeMap::new(),
             attachments: files,
         };
-        let ids = BTreeSet::from([author]);
+        let mut ids = BTreeSet::from([author]);
+        ids.extend(quoted.as_ref().map(|quoted| quoted.contact_id));
         let write = self.write_message(message, conversation, idempotent.as_ref());
         let profiles = self.load_missing_profiles(known, &ids);
         let (outcome, profiles) = join(write, profiles).await;
@@ -156,8 +187,9 @@ impl Store {
                     Ok(profiles) => profiles,
                     Err(_) => self.load_profiles(&ids).await?,
                 };
+                let displayed = Displayed::new(profiles, quoted.as_ref());
                 Ok(CreatedMessage {
-                    message: message.render(participation.viewer(), &profiles),
+                    message: message.render(participation.viewer(), &displayed),
                     replayed: false,
                 })
             }
@@ -214,7 +246,7 @@ impl Store {
                     if !self.move_to_top(message.id(), author, conversation).await {
                         self.delete_if_closed(&message, &recipients).await?;
                     }
-                    return Ok(Outcome::Created(message));
+                    return Ok(Outcome::Created(Box::new(message)));
                 }
                 Transaction::ConditionsFailed(failed) => failed,
             };

@@ -8,8 +8,8 @@ use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 
 impl Store {
-    /// Returns a message. One round trip, two if it displays contacts that the last ones did not, or is older than
-    /// the recent reads. A moderator need not participate.
+    /// Returns a message. One round trip, two if it displays contacts that the last ones did not, is a reply, or is older
+    /// than the recent reads. A moderator need not participate.
     pub async fn get_message(&self, caller: &Caller, id: MessageId) -> Result<Message> {
         let expected = self.expected_contacts(caller, id.conversation());
         let batch = self.with_contacts(BatchGet::default(), &expected);
@@ -25,12 +25,12 @@ impl Store {
             .record_message(id.conversation(), &needed);
         needed.insert(context.participation.caller);
         let known = self.take_contacts(&mut context.items)?.requested(&expected);
-        let (profiles, read_log) = try_join(
-            self.load_missing_profiles(known, &needed),
+        let (displayed, read_log) = try_join(
+            self.load_displayed(known, &needed, [&message]),
             self.load_reads_in(&context.participation, &message),
         )
         .await?;
         read_log.apply(&mut message);
-        Ok(message.render(context.participation.viewer(), &profiles))
+        Ok(message.render(context.participation.viewer(), &displayed))
     }
 }

@@ -13,7 +13,7 @@ use crate::time::Micros;
 
 impl Store {
     /// Returns a page of a conversation. One round trip, two if the page displays contacts that the last
-    /// one did not, or is older than the recent reads. A moderator need not participate.
+    /// one did not, has replies to other messages, or is older than the recent reads. A moderator need not participate.
     pub async fn list_messages(
         &self,
         caller: &Caller,
@@ -35,14 +35,14 @@ impl Store {
         let mut needed = displayed.collect();
         self.participant_cache.record_page(id, &needed);
         needed.insert(participation.caller);
-        let (profiles, read_log) = try_join(
-            self.load_missing_profiles(known, &needed),
+        let (displayed, read_log) = try_join(
+            self.load_displayed(known, &needed, &page.data),
             self.load_reads(id, &participation.conversation.read_log, page.data.iter()),
         )
         .await?;
         Ok(page.map(|mut message| {
             read_log.apply(&mut message);
-            message.render(participation.viewer(), &profiles)
+            message.render(participation.viewer(), &displayed)
         }))
     }
 

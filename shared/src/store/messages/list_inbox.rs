@@ -38,7 +38,7 @@ type Conversations = HashMap<ConversationId, ConversationItem>;
 
 impl Store {
     /// Returns a page of all messages of all the caller's conversations. Five round trips: token; inbox;
-    /// conversations; messages; contacts ‖ older reads. More if it meets stale entries, which it deletes.
+    /// conversations; messages; contacts and quoted messages ‖ older reads. More if it meets stale entries, which it deletes.
     ///
     /// It examines at most 200 entries. If most are stale, the page is short or empty although there are
     /// more. The same request then continues, because the stale entries are gone.
@@ -98,9 +98,10 @@ impl Store {
         }
         let mut page = super::page(messages, window);
         page.has_more |= !is_complete;
-        let displayed = page.data.iter().flat_map(MessageItem::displayed_contacts);
-        let (profiles, read_logs) = try_join(
-            self.load_profiles(&displayed.chain([caller]).collect()),
+        let needed = page.data.iter().flat_map(MessageItem::displayed_contacts);
+        let needed = needed.chain([caller]).collect();
+        let (displayed, read_logs) = try_join(
+            self.load_displayed(HashMap::new(), &needed, &page.data),
             self.load_reads_of(&conversations, &page.data),
         )
         .await?;
@@ -112,7 +113,7 @@ impl Store {
                 caller,
                 conversation: &conversations[&message.conversation_id],
             };
-            message.render(viewer, &profiles)
+            message.render(viewer, &displayed)
         }))
     }
 

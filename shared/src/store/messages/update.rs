@@ -14,6 +14,7 @@ use crate::contact::Username;
 use crate::error::{AuthorOnly, Cause, Error, Result};
 use crate::id::{AttachmentId, ContactId, MessageId};
 use crate::message::{Emoji, MAX_EMOJI, Message, Text};
+use crate::metadata::MetadataUpdate;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::{number_attr, string_attr, string_set_attr};
@@ -23,6 +24,7 @@ use crate::store::dynamodb::update::Update;
 use crate::store::items::message::{
     self, AttachedFile, MessageItem, REACTION, attachment_attribute,
 };
+use crate::store::items::metadata::MetadataWrite;
 use crate::time::Micros;
 use crate::version::Expected;
 
@@ -35,6 +37,8 @@ pub struct MessageUpdate {
     pub reactions: BTreeMap<Emoji, Vec<Username>>,
     /// Attachments that it should have, besides those that it has. Only the author may add them.
     pub attachments: AttachmentIds,
+    /// Changes of its metadata. Only the author may make them.
+    pub metadata: MetadataUpdate,
     /// A participant other than the author has read it.
     pub read: bool,
     /// The versions that the update applies to; without it, any.
@@ -43,7 +47,7 @@ pub struct MessageUpdate {
 
 /// What came of a conditional update.
 enum Outcome {
-    Updated(MessageItem),
+    Updated(Box<MessageItem>),
     /// It was updated with attachments, and how it is now is not known.
     Attached,
     /// The message or an attachment changed after it was read, or a transaction is changing the message.
@@ -57,7 +61,7 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::MessageNotFound`]; [`Error::NotAcceptingMessages`], [`Error::NotTheAuthor`], [`Error::NotOwnReaction`],
-    /// [`Error::TooManyEmoji`], [`Error::TooManyAttachments`], [`Error::AttachmentNotFound`],
+    /// [`Error::TooManyEmoji`], [`Error::TooManyAttachments`], [`Error::MetadataTooLarge`], [`Error::AttachmentNotFound`],
     /// [`Error::AttachmentAttached`], [`Error::AttachmentNotReady`] and [`Error::PreconditionFailed`], before anything
     /// is changed.
     pub async fn update_message(
@@ -89,7 +93,7 @@ impl Store {
             // An update that has been made already succeeds in any version: the response to it may have
             // been lost between client and server, or between server and DynamoDB.
             // https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
-            let expression = UpdateExpression::new(update, &message, caller, now);
+            let expression = UpdateExpression::new(update, &message, caller, now)?;
             let changes = expression.has_changes || !new.is_empty();
             if changes {
                 check_version(update.expected.as_ref(), &message)?;
@@ -114,8 +118,8 @@ impl Store {
             if !changes {
                 return self.render_message(message, &participation).await;
             }
-            let mut displayed = message.displayed_contacts();
-            displayed.insert(caller);
+            let mut needed = message.displayed_contacts();
+            needed.insert(caller);
             let write = async {
                 if new.is_empty() {
                     self.write_update(id, expression).await
@@ -125,9 +129,10 @@ impl Store {
                         .await
                 }
             };
-            let (outcome, profiles) = join(write, self.load_profiles(&displayed)).await;
+            let load = self.load_displayed(HashMap::new(), &needed, [&message]);
+            let (outcome, displayed) = join(write, load).await;
             let mut message = match outcome? {
-                Outcome::Updated(message) => message,
+                Outcome::Updated(message) => *message,
                 Outcome::Attached => {
                     let message = self.load_message(id).await?;
                     message.ok_or(Error::MessageNotFound)?
@@ -138,9 +143,9 @@ impl Store {
                 }
             };
             read_log.apply(&mut message);
-            let is_loaded = message.displayed_contacts().is_subset(&displayed);
+            let is_loaded = message.displayed_contacts().is_subset(&needed);
             return if is_loaded {
-                Ok(message.render(participation.viewer(), &profiles?))
+                Ok(message.render(participation.viewer(), &displayed?))
             } else {
                 self.render_message(message, &participation).await
             };
@@ -166,7 +171,7 @@ impl Store {
         match request.return_values(ReturnValue::AllNew).send().await {
             Ok(output) => {
                 let message = MessageItem::from_item(output.attributes.unwrap_or_default());
-                message.map(Outcome::Updated)
+                message.map(|message| Outcome::Updated(Box::new(message)))
             }
             Err(error) => match error.as_service_error() {
                 Some(
@@ -223,6 +228,7 @@ impl MessageUpdate {
         let mut reactions = self.reactions.values();
         let has_attachments = !self.attachments.as_slice().is_empty();
         self.message.is_some()
+            || !self.metadata.is_absent()
             || has_attachments
             || reactions.any(|usernames| !usernames.is_empty())
     }
@@ -246,6 +252,9 @@ impl MessageUpdate {
         }
         if !self.attachments.as_slice().is_empty() && message.contact_id != caller {
             return Err(Error::NotTheAuthor(AuthorOnly::Attachments));
+        }
+        if !self.metadata.is_absent() && message.contact_id != caller {
+            return Err(Error::NotTheAuthor(AuthorOnly::Metadata));
         }
         if message.attachments.len() + self.new_attachments(message).len() > MAX_ATTACHMENTS {
             return Err(Error::TooManyAttachments);
@@ -300,7 +309,12 @@ struct UpdateExpression {
 
 impl UpdateExpression {
     /// What an update changes, but for attachments.
-    fn new(update: &MessageUpdate, message: &MessageItem, caller: ContactId, now: Micros) -> Self {
+    fn new(
+        update: &MessageUpdate,
+        message: &MessageItem,
+        caller: ContactId,
+        now: Micros,
+    ) -> Result<Self> {
         let mut expression = Self {
             set: vec!["updated_at = :now".to_owned()],
             add: vec!["version :one".to_owned()],
@@ -319,10 +333,11 @@ impl UpdateExpression {
             expression.values.push((":version".to_owned(), version));
         }
         let changes = expression.set_text(update, message)
+            + expression.set_metadata(update, message)?
             + expression.set_read_at(update, message, caller)
             + expression.change_reactions(update, message, caller);
         expression.has_changes = changes > 0;
-        expression
+        Ok(expression)
     }
 
     /// Adds attachments as well, if the message has the same ones still.
@@ -362,6 +377,19 @@ impl UpdateExpression {
         self.values
             .push((":message".to_owned(), string_attr(text.as_str())));
         1
+    }
+
+    fn set_metadata(&mut self, update: &MessageUpdate, message: &MessageItem) -> Result<usize> {
+        let after = update.metadata.apply(&message.metadata)?;
+        let Some(write) = MetadataWrite::new(&message.metadata, &after)? else {
+            return Ok(0);
+        };
+        self.set.push(write.set.to_owned());
+        self.condition = format!("{} AND {}", self.condition, write.condition);
+        let values = write.values.into_iter();
+        self.values
+            .extend(values.map(|(name, value)| (name.to_owned(), value)));
+        Ok(1)
     }
 
     fn set_read_at(

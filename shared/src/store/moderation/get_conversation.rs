@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use futures_util::future::try_join;
 
 use crate::caller::Caller;
@@ -27,9 +29,9 @@ impl Store {
         conversation: ConversationItem,
     ) -> Result<Conversation> {
         let mut newest = self.newest_message(conversation.id).await?;
-        let displayed = displayed_contacts(&conversation, newest.as_ref());
-        let (profiles, read_log) = try_join(
-            self.load_profiles(&displayed),
+        let needed = displayed_contacts(&conversation, newest.as_ref());
+        let (displayed, read_log) = try_join(
+            self.load_displayed(HashMap::new(), &needed, &newest),
             self.load_reads(conversation.id, &conversation.read_log, newest.iter()),
         )
         .await?;
@@ -42,14 +44,15 @@ impl Store {
         Ok(Conversation {
             id: conversation.id,
             name: conversation.name,
+            metadata: conversation.metadata,
             contacts: participants
-                .map(|&id| viewer.contact(&profiles, id))
+                .map(|&id| viewer.contact(&displayed.profiles, id))
                 .collect(),
             is_pending: false,
             is_pinned: false,
             is_muted: false,
             unread_count: 0,
-            last_message: newest.map(|newest| newest.render(viewer, &profiles)),
+            last_message: newest.map(|newest| newest.render(viewer, &displayed)),
             last_active_at: newest_at.unwrap_or(conversation.created_at).into(),
             last_opened_at: None,
             archived_at: None,

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use futures_util::future::try_join;
 
 use crate::caller::Caller;
@@ -16,9 +18,9 @@ impl Store {
     ) -> Result<Message> {
         let moderated = self.load_message_as_moderator(caller, id).await?;
         let mut message = moderated.message.ok_or(Error::MessageNotFound)?;
-        let displayed = message.displayed_contacts();
-        let (profiles, read_log) = try_join(
-            self.load_profiles(&displayed),
+        let needed = message.displayed_contacts();
+        let (displayed, read_log) = try_join(
+            self.load_displayed(HashMap::new(), &needed, [&message]),
             self.load_reads(
                 id.conversation(),
                 &moderated.conversation.read_log,
@@ -27,6 +29,6 @@ impl Store {
         )
         .await?;
         read_log.apply(&mut message);
-        Ok(message.render(Viewer::Operator, &profiles))
+        Ok(message.render(Viewer::Operator, &displayed))
     }
 }

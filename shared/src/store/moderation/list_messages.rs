@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use futures_util::future::try_join;
 
 use crate::caller::Caller;
@@ -22,16 +24,16 @@ impl Store {
         let conversation = self.load_as_moderator(caller, id).await?;
         let messages = self.messages_in(id, window).await?;
         let page = page(messages, window);
-        let displayed = page.data.iter().flat_map(MessageItem::displayed_contacts);
-        let displayed = displayed.collect();
-        let (profiles, read_log) = try_join(
-            self.load_profiles(&displayed),
+        let needed = page.data.iter().flat_map(MessageItem::displayed_contacts);
+        let needed = needed.collect();
+        let (displayed, read_log) = try_join(
+            self.load_displayed(HashMap::new(), &needed, &page.data),
             self.load_reads(id, &conversation.read_log, page.data.iter()),
         )
         .await?;
         Ok(page.map(|mut message| {
             read_log.apply(&mut message);
-            message.render(Viewer::Operator, &profiles)
+            message.render(Viewer::Operator, &displayed)
         }))
     }
 }

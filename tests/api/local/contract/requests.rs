@@ -37,6 +37,9 @@ pub async fn send_each_type(world: &World) {
             json!({"message": "edited", "reactions": {"heart": [kevin.username]}, "read": true}),
         ),
         (&message, json!({"reactions": [{"heart": []}]})),
+        (&message, json!({"metadata": {"a": "b", "c": null}})),
+        (&message, json!({"metadata": ""})),
+        (&message, json!({"metadata": null})),
         (&message, nothing(&["message", "reactions"], "read")),
         (&message, json!({"message": "again", "read": null})),
         (&conversation, settings.clone()),
@@ -69,6 +72,9 @@ pub async fn send_each_type(world: &World) {
     }
     for (path, form) in [
         (&message, form(&json!({"message": "edited", "read": true}))),
+        (&message, "metadata=".to_owned()),
+        (&conversation, "metadata=".to_owned()),
+        (&conversation, "metadata[a]=b".to_owned()),
         (&conversation, form(&settings)),
         (
             &format!("/v1/conversations/{}", kevin.conversation),
@@ -92,6 +98,28 @@ pub async fn send_each_type(world: &World) {
     ] {
         kevin.posts(path, Json(fields)).await.is(201);
     }
+}
+
+/// Replies, and metadata that is removed as a whole.
+pub async fn reply_and_clear_metadata(world: &World) {
+    let kevin = &world.kevin;
+    let conversation = kevin.conversation;
+    let id = kevin.sends("hello").await;
+    let form = format!("conversation_id={conversation}&message=hello&metadata=&reply_to={id}");
+    kevin.posts("/v1/messages", form).await.is(201);
+    for (reply_to, status) in [
+        (json!(id), 201),
+        (json!(null), 201),
+        (json!(kevin.sends_and_deletes().await), 404),
+    ] {
+        let message =
+            json!({"conversation_id": conversation, "message": "hello", "reply_to": reply_to});
+        let response = kevin.posts("/v1/messages", Json(message)).await;
+        response.is(status);
+    }
+    kevin
+        .creates_conversation(&[&world.kate, &world.linnie], "name=Home&metadata=")
+        .await;
 }
 
 pub async fn use_messages(world: &World) {
@@ -480,6 +508,10 @@ pub async fn manage_contacts(world: &World) {
     let names =
         json!({"username": "Harry", "phone_number": null, "avatar_url": null, "external_id": null});
     server.posts("/v1/contacts", Json(names)).await.is(201);
+    let form_without = "username=Snakes&metadata=";
+    server.posts("/v1/contacts", form_without).await.is(201);
+    let too_many: serde_json::Map<_, _> =
+        (0..51).map(|key| (key.to_string(), json!("x"))).collect();
     for fields in [
         json!({"username": "Marv"}),
         json!({"username": "0123456789abcdef"}),
@@ -490,6 +522,7 @@ pub async fn manage_contacts(world: &World) {
         json!({"username": "Another", "phone_number": ""}),
         json!({"username": "Another", "avatar_url": "x"}),
         json!({"phone_number": "1"}),
+        json!({"username": "Another", "metadata": too_many}),
     ] {
         let refused = server.posts("/v1/contacts", Json(fields)).await;
         assert!([400, 409].contains(&refused.status.as_u16()), "{refused:?}");
@@ -500,6 +533,7 @@ pub async fn manage_contacts(world: &World) {
     });
     server.puts(&path, Json(each.clone())).await.is(200);
     server.puts(&path, form(&each)).await.is(200);
+    server.puts(&path, "metadata=").await.is(200);
     for fields in [
         json!({"username": null, "phone_number": null, "avatar_url": null, "external_id": null}),
         json!({"username": null, "suspended": true}),
@@ -513,6 +547,7 @@ pub async fn manage_contacts(world: &World) {
         (json!({"username": "Harry"}), 409),
         (json!({"username": "0123456789abcdef"}), 400),
         (json!({"external_id": "a b"}), 400),
+        (json!({"metadata": too_many}), 400),
         (json!({}), 400),
     ] {
         server.puts(&path, Json(fields)).await.is(status);

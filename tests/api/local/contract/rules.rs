@@ -56,6 +56,8 @@ pub async fn break_rules(world: &World, crowd: &[Person]) {
     let update_conversation =
         |fields: Value| ("PUT", format!("/v1/conversations/{conversation}"), fields);
     let participants = json!([world.kate.username]);
+    let metadata: serde_json::Map<_, _> =
+        (0..51).map(|key| (key.to_string(), json!("x"))).collect();
     for (method, path, fields) in [
         (
             "POST",
@@ -67,6 +69,19 @@ pub async fn break_rules(world: &World, crowd: &[Person]) {
             "/v1/messages".to_owned(),
             json!({"conversation_id": conversation, "message": " "}),
         ),
+        (
+            "POST",
+            "/v1/messages".to_owned(),
+            json!({"conversation_id": conversation, "message": "hello", "metadata": metadata}),
+        ),
+        (
+            "POST",
+            "/v1/messages".to_owned(),
+            json!({"conversation_id": conversation, "message": "hello", "reply_to": foreign}),
+        ),
+        update(json!({"metadata": metadata})),
+        create(json!({"participants": participants, "metadata": metadata})),
+        update_conversation(json!({"metadata": metadata})),
         update(json!({"message": too_long})),
         update(json!({"reactions": emoji})),
         update(json!({"attachments": [message, message]})),

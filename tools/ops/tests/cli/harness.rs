@@ -12,6 +12,7 @@ use shared::attachment::{FileType, NewFile};
 use shared::caller::Caller;
 use shared::id::{AttachmentId, ContactId, ConversationId, MessageId};
 use shared::message::Text;
+use shared::metadata::Metadata;
 use shared::store::{
     Admin, ContactProfile, ConversationUpdate, CreatedConversation, MessageUpdate, NewContact,
     NewConversation, Progress,
@@ -100,6 +101,7 @@ impl World {
                     username: name.to_owned().try_into().unwrap(),
                     phone_number: None,
                     avatar_url: None,
+                    metadata: Metadata::default(),
                     external_id: None,
                 },
                 last_active_at: None,
@@ -145,6 +147,7 @@ impl World {
         let new = NewConversation {
             participants: participants.try_into().unwrap(),
             name: name.map(|name| name.to_owned().try_into().unwrap()),
+            metadata: Metadata::default(),
         };
         let created = self
             .store

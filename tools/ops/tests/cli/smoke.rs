@@ -9,6 +9,7 @@ use local_stack::tls::TlsProxy;
 use serde_json::json;
 use shared::caller::Caller;
 use shared::id::ContactId;
+use shared::metadata::Metadata;
 use shared::store::{Admin, ContactProfile, NewContact};
 use shared::time::Clock;
 use shared::token::Label;
@@ -33,6 +34,7 @@ impl Api {
                 username: "smoke".to_owned().try_into().unwrap(),
                 phone_number: None,
                 avatar_url: None,
+                metadata: Metadata::default(),
                 external_id: None,
             },
             last_active_at: None,
