@@ -676,6 +676,7 @@ async fn call_everything(document: Value) -> Gateway {
     // Messages of others are counted; the pair has none yet.
     let from_kate = id(&kate.calls("POST /v1/messages", &hello).await);
     kate.replies(conversation, &from_kate).await;
+    kevin.calls("GET /v1/me", "").await;
     set_recent_reads(&stack, conversation, year(2));
     kevin.calls("GET /v1/conversations", "").await;
     kevin

@@ -50,6 +50,17 @@ pub struct Contact {
     pub suspended_at: Option<Seconds>,
 }
 
+/// The caller, as `GET /v1/me` shows it.
+#[derive(Debug, Serialize)]
+pub struct Me {
+    /// Its contact.
+    #[serde(flatten)]
+    pub contact: Contact,
+    /// How many unread messages it has in its open conversations, at most
+    /// [`MAX_UNREAD`](crate::conversation::MAX_UNREAD).
+    pub unread_count: usize,
+}
+
 /// Everything that is stored of a contact. It is not serializable: [`Profile::shown_to`] decides what a
 /// response shows of it.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 use crate::id::MessageId;
 use crate::page::{Direction, Window};
+use crate::time::Micros;
 
 /// Both ends are inclusive; they are texts that sort between ids.
 pub struct KeyRange {
@@ -11,6 +12,15 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
+    /// All ids, the newest first.
+    pub fn all() -> Self {
+        Self {
+            first: MessageId::prefix(Micros(0)),
+            last: after_all_ids(),
+            direction: Direction::Older,
+        }
+    }
+
     /// The range of a window.
     pub fn new(window: &Window) -> Self {
         let first = MessageId::prefix(window.from);

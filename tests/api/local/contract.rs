@@ -69,6 +69,7 @@ async fn exchanges() -> Vec<Exchange> {
         Box::pin(common_errors::exceed_budget(&world, &contract)).await;
         Box::pin(common_errors::inject_faults(&world, &contract)).await;
         Box::pin(requests::send_each_type(&world)).await;
+        Box::pin(requests::get_own_contact(&world)).await;
         Box::pin(requests::reply_and_clear_metadata(&world)).await;
         Box::pin(requests::use_messages(&world)).await;
         Box::pin(requests::fail_to_use_messages(&world)).await;

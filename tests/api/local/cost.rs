@@ -372,7 +372,9 @@ async fn each_operation_on_contacts_and_tokens_has_the_documented_cost() {
     let path = format!("/v1/contacts?username={}", world.kate.username);
     assert_eq!(kevin.gets(&path).await.is(200).cost(), cost(4, 2, 6.0));
     // token; contact
-    assert_eq!(kevin.gets("/v1/me").await.is(200).cost(), cost(2, 2, 2.0));
+    // token; contact, conversations
+    let me = kevin.gets("/v1/me").await.is(200);
+    assert_eq!(me.cost(), cost(3, 2, 3.0));
     // token; contact; contact: 2
     assert_eq!(
         kevin.puts("/v1/me", "phone_number=1").await.is(200).cost(),
@@ -660,6 +662,28 @@ async fn counting_unread_messages_costs_at_most_one_unit_per_conversation() {
         line["read_units"],
         1.0 + 1.0 + page + 9.0 * page + page + 2.0
     );
+    // token; contact, memberships; the counts of the first 16: then the total has reached 100
+    let me = reader.gets("/v1/me").await.is(200);
+    assert_eq!(me.json()["unread_count"], 100);
+    assert_eq!(me.cost(), cost(3 + 16, 3, 1.0 + 1.0 + 1.0 + 16.0));
+}
+
+/// The dearest total of unread messages: one in each of 99 conversations.
+#[tokio::test]
+async fn counting_all_unread_messages_costs_at_most_a_unit_per_two_conversations() {
+    let world = World::active().await;
+    let reader = world.new_person("reader").await;
+    reader.gets("/v1/me").await.is(200);
+    let latest: Vec<_> = (1..=10_000)
+        .map(|number| MessageId::new(Micros(1_000_000 * number), ConversationId::random()))
+        .collect();
+    import_memberships(&world, &latest, &reader);
+    let unread = latest.iter().rev().take(100).skip(1).copied();
+    import_messages(&world, unread, world.kevin.id);
+    let me = reader.gets("/v1/me").await.is(200);
+    assert_eq!(me.json()["unread_count"], 99);
+    // token; contact, 100 memberships; 100 counts, 16 at a time
+    assert_eq!(me.cost(), cost(3 + 100, 2 + 7, 1.0 + 1.0 + 3.0 + 50.0));
 }
 
 /// The dearest `read_up_to`: everything, in a conversation of 90 whose recent reads have to make room.

@@ -1,5 +1,7 @@
+use futures_util::future::try_join;
+
 use crate::caller::Caller;
-use crate::contact::{Contact, Profile, Relation, Username};
+use crate::contact::{Me, Profile, Relation, Username};
 use crate::error::{Error, Result, TokenProblem, Unauthenticated};
 use crate::id::ContactId;
 use crate::metadata::Metadata;
@@ -12,11 +14,12 @@ use crate::store::dynamodb::transaction::Transaction;
 const RANDOM: usize = 10;
 
 impl Store {
-    /// Returns the caller. Two round trips: token; contact.
+    /// Returns the caller. Two round trips: token; contact ‖ conversations; one more to count unread messages, if there
+    /// are any.
     ///
     /// Creates the contact of a JSON Web Token whose subject has none, if the deployment says so: one transaction and one
     /// round trip more.
-    pub async fn get_me(&self, caller: &Caller) -> Result<Contact> {
+    pub async fn get_me(&self, caller: &Caller) -> Result<Me> {
         let contact = match self.authenticate(caller).await {
             Err(Error::Unauthenticated(Unauthenticated::JsonWebTokenInvalid(
                 TokenProblem::ContactUnknown,
@@ -26,8 +29,15 @@ impl Store {
             }
             contact => contact?,
         };
-        let profile: Profile = self.load_own_contact(contact).await?.into();
-        Ok(profile.shown_to(Relation::Acquainted))
+        let reads = try_join(
+            self.load_own_contact(contact),
+            self.total_unread_count(contact),
+        );
+        let (contact, unread_count) = reads.await?;
+        Ok(Me {
+            contact: Profile::from(contact).shown_to(Relation::Acquainted),
+            unread_count,
+        })
     }
 
     /// Creates the contact of a verified JSON Web Token, unless another request does so at the same time.

@@ -5,7 +5,7 @@ use futures_util::stream::{self, StreamExt};
 use crate::error::Result;
 
 /// How many calls run at once, so that a function needs few connections.
-const MAX_CONCURRENT: usize = 16;
+pub const MAX_CONCURRENT: usize = 16;
 
 /// Runs all calls, at most 16 at once, and returns their results in the order of the calls, or the
 /// first error in that order. A slow call does not delay the start of the others.

@@ -80,6 +80,11 @@ impl Membership {
         self.read_up_to.unwrap_or(self.joined_at)
     }
 
+    /// Whether there was activity after what the participant has seen.
+    pub fn has_activity(&self) -> bool {
+        self.position.latest.created_at() > self.seen_up_to()
+    }
+
     /// No message up to this moment counts as unread: a sender has seen the messages above its own.
     pub fn seen_up_to(&self) -> Micros {
         self.marked_up_to().max(self.sent_at.unwrap_or(Micros(0)))

@@ -8,12 +8,18 @@ use aws_sdk_dynamodb::types::Select;
 
 use crate::conversation::MAX_UNREAD;
 use crate::error::Result;
+use crate::id::ContactId;
 use crate::store::Store;
+use crate::store::dynamodb::concurrency::{MAX_CONCURRENT, join_bounded};
 use crate::store::dynamodb::item::string_attr;
 use crate::store::dynamodb::query::FilteredQuery;
-use crate::store::items::membership::Membership;
+use crate::store::items::membership::{ConversationList, Membership};
 use crate::store::items::message::MessageItem;
+use crate::store::key_range::KeyRange;
 use crate::time::Micros;
+
+/// How many conversations are examined for the total of a contact.
+const MAX_CONVERSATIONS: usize = 100;
 
 impl Store {
     /// The unread count of a participant in a conversation with this newest message. One round trip; none if the
@@ -30,16 +36,40 @@ impl Store {
         Ok(correct_unread_count(count, membership, newest))
     }
 
+    /// The unread messages of a contact in the [`MAX_CONVERSATIONS`] open conversations that were active last, according
+    /// to the index; at most [`MAX_UNREAD`]. One round trip, and one more for each 16 conversations with activity after
+    /// what the contact has seen.
+    pub(in crate::store) async fn total_unread_count(&self, contact: ContactId) -> Result<usize> {
+        let memberships = self
+            .memberships(
+                contact,
+                ConversationList::Open,
+                &KeyRange::all(),
+                MAX_CONVERSATIONS,
+            )
+            .await?;
+        let active: Vec<_> = memberships.iter().filter(|it| it.has_activity()).collect();
+        let mut total = 0;
+        for some in active.chunks(MAX_CONCURRENT) {
+            let counts = some.iter().map(|it| self.indexed_unread_count(it));
+            total += join_bounded(counts.collect()).await?.iter().sum::<usize>();
+            if total >= MAX_UNREAD {
+                return Ok(MAX_UNREAD);
+            }
+        }
+        Ok(total)
+    }
+
     /// How many of the [`MAX_UNREAD`] messages after what a participant has seen are by others, according to the
     /// index. One round trip; none if there is no activity after what the participant has seen.
     pub(in crate::store) async fn indexed_unread_count(
         &self,
         membership: &Membership,
     ) -> Result<usize> {
-        let seen = membership.seen_up_to();
-        if membership.position.latest.created_at() <= seen {
+        if !membership.has_activity() {
             return Ok(0);
         }
+        let seen = membership.seen_up_to();
         let conversation = membership.conversation_id;
         let query = self
             .messages_between(conversation, Micros(seen.0 + 1), Micros::MAX)

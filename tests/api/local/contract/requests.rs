@@ -100,6 +100,14 @@ pub async fn send_each_type(world: &World) {
     }
 }
 
+/// Shows the caller before its first request, and without a phone number.
+pub async fn get_own_contact(world: &World) {
+    let person = world.new_person("new").await;
+    person.gets("/v1/me").await.is(200);
+    person.puts("/v1/me", "phone_number=").await.is(200);
+    person.gets("/v1/me").await.is(200);
+}
+
 /// Replies, and metadata that is removed as a whole.
 pub async fn reply_and_clear_metadata(world: &World) {
     let kevin = &world.kevin;
