@@ -110,6 +110,12 @@ impl Profile {
         self.contact.username.as_deref()
     }
 
+    /// Whether it is suspended, as it is while it is being erased.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.contact.suspended_at.is_some()
+    }
+
     /// The contacts that this one has blocked.
     #[must_use]
     pub fn blocks(&self) -> &BTreeSet<ContactId> {

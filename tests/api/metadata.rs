@@ -177,6 +177,26 @@ async fn who_may_rename_a_conversation_sets_its_metadata_and_either_of_two() {
 }
 
 #[tokio::test]
+async fn a_request_with_too_much_metadata_neither_accepts_nor_marks_as_read() {
+    let world = World::new().await;
+    let (kevin, buzz) = (&world.kevin, &world.buzz);
+    let two = kevin.creates_conversation(&[buzz], "").await;
+    let id = two.sends("hello").await;
+    let keys: String = (0..48).map(|key| format!("metadata[{key}]=x&")).collect();
+    two.updates_conversation(&keys).await.is(200);
+    let as_buzz = buzz.within(two.conversation);
+    let update = format!("accepted=true&read_up_to={id}&metadata[a]=x&metadata[b]=x&metadata[c]=x");
+    as_buzz
+        .updates_conversation(&update)
+        .await
+        .fails(400, "parameter_invalid", "metadata");
+    let conversation = as_buzz.gets_conversation().await.is(200).json();
+    assert_eq!(conversation["is_pending"], true);
+    let message = two.gets_message(&id).await.is(200).json();
+    assert_eq!(message["read_at"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_server_sets_the_metadata_of_a_contact_and_whoever_sees_the_contact_sees_it() {
     let world = World::new().await;
     let server = world.new_server(&Scope::ALL).await;

@@ -336,6 +336,40 @@ async fn a_blocked_contact_cannot_be_acted_for_against_the_one_who_blocked_it() 
 }
 
 #[tokio::test]
+async fn a_participant_that_is_named_twice_is_one() {
+    let world = World::new().await;
+    let server = server(&world).await;
+    let harry = unique("Harry");
+    server.signs_up(&harry, &harry).await;
+    let acting = server.on_behalf_of(world.kevin.id);
+    let twice = format!("participants[]=external:{harry}&participants[]=external:{harry}");
+    let created = acting
+        .posts("/v1/conversations", twice)
+        .await
+        .is(201)
+        .json();
+    assert_eq!(created["contacts"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_suspended_contact_cannot_be_added_to_a_conversation() {
+    let world = World::new().await;
+    let server = server(&world).await;
+    let group = world
+        .kate
+        .creates_conversation(&[&world.buzz], "name=Home")
+        .await;
+    let path = format!("/v1/contacts/{}", world.linnie.id);
+    server.puts(&path, "suspended=true").await.is(200);
+    group
+        .adds_participant(&world.linnie)
+        .await
+        .fails(404, "contact_not_found", "participants[]");
+    server.puts(&path, "suspended=false").await.is(200);
+    group.adds_participant(&world.linnie).await.is(200);
+}
+
+#[tokio::test]
 async fn only_a_server_names_contacts_by_external_id() {
     let world = World::new().await;
     let server = server(&world).await;

@@ -77,8 +77,18 @@ impl Consent {
         exists && (self.is_asked_by_server || self.acquainted.contains(&other))
     }
 
-    /// Fails if one of these refuses.
+    /// Fails if one of these refuses, or is suspended: then it cannot be added to anything, so that its erasure comes to
+    /// an end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MentionNotFound`]; [`Error::NotAcceptingMessages`].
     pub fn ensure_given_by(&self, others: &BTreeSet<ContactId>) -> Result<()> {
+        let mut profiles = others.iter().filter_map(|id| self.profiles.get(id));
+        if let Some(suspended) = profiles.find(|profile| profile.is_suspended()) {
+            let mention = suspended.username().unwrap_or_default().to_owned();
+            return Err(Error::MentionNotFound { mention });
+        }
         let Some(id) = others.intersection(&self.refused_by).next() else {
             return Ok(());
         };

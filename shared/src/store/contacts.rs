@@ -151,7 +151,8 @@ impl Store {
         let batch = self.with_usernames(BatchGet::default(), &folded);
         let external = mentions.iter();
         let external = external.filter_map(|mention| mention.external_id.as_ref());
-        let batch = self.with_external_ids(batch, external.filter(|_| caller.is_server()));
+        let external: BTreeSet<_> = external.filter(|_| caller.is_server()).collect();
+        let batch = self.with_external_ids(batch, external);
         let found = self.take_contacts(&mut batch.send(&self.db).await?)?;
         let mentioned = Mentioned {
             mentions: mentions.to_vec(),

@@ -69,21 +69,18 @@ impl Store {
             .map(|message| (message.id(), message))
             .collect();
         let ids = by_id.values().filter_map(|message| message.quoted_id());
-        let (here, elsewhere): (BTreeSet<_>, BTreeSet<_>) =
+        let (on_page, to_load): (BTreeSet<_>, BTreeSet<_>) =
             ids.partition(|id| by_id.contains_key(id));
         let missing = contacts.iter().filter(|id| !known.contains_key(id));
         let missing: BTreeSet<_> = missing.copied().collect();
         let batch = self.with_contacts(BatchGet::default(), &missing);
-        let batch = batch.keys(
-            &self.tables.messages,
-            elsewhere.into_iter().map(message::key),
-        );
+        let batch = batch.keys(&self.tables.messages, to_load.into_iter().map(message::key));
         let mut items = batch.send(&self.db).await?;
         let mut profiles = known;
         profiles.extend(self.take_contacts(&mut items)?.requested(&missing));
         let loaded = self.take_messages(&mut items)?;
-        let here = here.iter().map(|id| by_id[id]);
-        let quotes: HashMap<_, _> = here
+        let on_page = on_page.iter().map(|id| by_id[id]);
+        let quotes: HashMap<_, _> = on_page
             .chain(loaded.values())
             .map(|message| (message.id(), QuotedMessage::of(message)))
             .collect();

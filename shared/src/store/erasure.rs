@@ -42,6 +42,8 @@ pub struct Erasure {
     began_at: Micros,
     /// How many items this pass has found.
     found: u64,
+    /// When a pass has found some last.
+    found_at: Option<Micros>,
     /// The contact when this pass began, if it exists.
     known: Option<KnownContact>,
     erased: Erased,
@@ -90,6 +92,7 @@ impl Erasure {
             position: None,
             began_at: Micros(0),
             found: 0,
+            found_at: None,
             known: None,
             erased: Erased::default(),
             revision: None,
@@ -130,6 +133,7 @@ impl Store {
                 position: item.position.map(Into::into),
                 began_at: item.began_at,
                 found: item.found,
+                found_at: item.found_at,
                 known: item.known,
                 erased: item.erased,
                 revision: Some(item.revision),
@@ -186,9 +190,11 @@ impl Store {
         if erasure.stage != Stage::Contact {
             return self.erase_page(erasure, limit).await;
         }
-        // Its last requests may have written something after this pass had read it.
+        // Its last requests, and those of others that knew it as a participant, may have written something after this
+        // pass had read it.
         let suspended_at = known.and_then(|known| known.suspended_at);
-        let settled = suspended_at.map(|at| at.after(self.timeouts.in_flight));
+        let last = suspended_at.map(|at| erasure.found_at.map_or(at, |found_at| found_at.max(at)));
+        let settled = last.map(|at| at.after(self.timeouts.in_flight));
         match settled.filter(|&settled| erasure.is_stored() && settled > erasure.began_at) {
             Some(settled) if settled > now => Ok(Step::Stopped),
             Some(_) => {
@@ -214,6 +220,7 @@ impl Store {
             let progress = self.erase_items(erasure, items, limit).await?;
             // Also what could not be erased: the next pass finds it again.
             erasure.found += items.len() as u64;
+            erasure.found_at = Some(self.clock.now());
             if progress == Progress::Unfinished {
                 return Ok(Step::Erased);
             }
@@ -275,8 +282,7 @@ impl Store {
                 erased.add(Kind::Acquaintances, keys.await?);
             }
             Stage::Reports => {
-                let keys = self.delete_found(erasure.stage, items);
-                erased.add(Kind::Reports, keys.await?);
+                erased.add(Kind::Reports, self.erase_reports(items).await?);
             }
             Stage::Contacts => self.erase_from_contacts(contact, items, erased).await?,
             Stage::Contact => {}
@@ -355,6 +361,7 @@ impl Erasure {
             position: self.position.clone().map(Into::into),
             began_at: self.began_at,
             found: self.found,
+            found_at: self.found_at,
             known: self.known.clone(),
             erased: self.erased.clone(),
         }

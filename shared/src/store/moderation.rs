@@ -37,15 +37,24 @@ impl Store {
         caller: &Caller,
         id: ConversationId,
     ) -> Result<ConversationItem> {
+        let conversation = self.find_as_moderator(caller, id).await?;
+        // One without participants is being deleted.
+        let existing = conversation.filter(|found| !found.participants.is_empty());
+        existing.ok_or(Error::ConversationNotFound)
+    }
+
+    /// The same, if it exists, also while it is being deleted.
+    async fn find_as_moderator(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+    ) -> Result<Option<ConversationItem>> {
         self.authenticate_key(caller, Scope::Moderate).await?;
         self.audit(caller, id).await?;
         let batch = BatchGet::default();
         let batch = batch.keys(&self.tables.conversations, [conversation::key(id)]);
         let mut items = batch.send(&self.db).await?;
-        let conversation = self.take_conversations(&mut items)?.pop();
-        // One without participants is being deleted.
-        let existing = conversation.filter(|found| !found.participants.is_empty());
-        existing.ok_or(Error::ConversationNotFound)
+        Ok(self.take_conversations(&mut items)?.pop())
     }
 
     /// A message and its conversation, for a moderator. Three round trips: key; audit trail; both.

@@ -14,7 +14,7 @@ pub enum Viewer<'a> {
         caller: ContactId,
         conversation: &'a ConversationItem,
     },
-    /// An operator, who sees everything.
+    /// The operator or a moderator: sees what an acquaintance sees.
     Operator,
 }
 

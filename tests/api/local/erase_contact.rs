@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContex
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept};
 use aws_sdk_dynamodb::error::BoxError;
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::caller::Caller;
 use shared::contact::ContactRef;
 use shared::key::Scope;
@@ -71,6 +71,7 @@ fn remaining(world: &World) -> Vec<Value> {
         "TokenIdsTable",
         "IdempotencyTable",
         "ReadsTable",
+        "ReportsTable",
     ];
     let items = tables.iter().flat_map(|table| world.items(table));
     let named = items.map(|mut item| {
@@ -263,7 +264,68 @@ async fn an_erasure_ends_only_when_no_request_of_the_contact_can_be_running() {
     late["contact_id"]["S"] = world.kevin.id.to_string().into();
     world.import_items("MessagesTable", vec![late]);
     now.fetch_add(2_000_000, Ordering::Relaxed);
+    server.deletes(&path).await.is(202);
+    // A request of another contact may still be running that has read what has just been erased.
+    now.fetch_add(
+        Timeouts::default().in_flight.as_secs() * 1_000_000,
+        Ordering::Relaxed,
+    );
     let proof = server.deletes(&path).await.is(200).json();
     assert_eq!(proof["erased"]["messages"], 1);
     assert_eq!(remaining(&world), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_contact_that_is_being_erased_cannot_be_added_or_blocked_any_more() {
+    let world = World::new().await;
+    let (kevin, kate) = (&world.kevin, &world.kate);
+    let pair = kate.creates_conversation(&[kevin], "").await;
+    let group = kate.creates_conversation(&[&world.buzz], "name=Home").await;
+    let host = world.host().timeouts(ONE_STEP).start().await;
+    let server = server(&world).await.at(&host);
+    let path = format!("/v1/contacts/{}", kevin.id);
+    server.deletes(&path).await.is(202);
+    group
+        .adds_participant(kevin)
+        .await
+        .fails(404, "contact_not_found", "participants[]");
+    let again = kate
+        .tries_to_create_conversation(&[kevin], "name=Again")
+        .await;
+    again.fails(404, "contact_not_found", "participants[]");
+    // The conversation that they have exists as long as it has not been erased.
+    let existing = kate.tries_to_create_conversation(&[kevin], "").await;
+    assert_eq!(existing.is(200).json()["id"], json!(pair.conversation));
+    let block = format!("/v1/blocks/{}", kevin.id);
+    kate.puts(&block, ())
+        .await
+        .fails(404, "contact_not_found", "id");
+    for _ in 0..100 {
+        if server.deletes(&path).await.status == 200 {
+            break;
+        }
+    }
+    assert_eq!(remaining(&world), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn nothing_that_reporters_wrote_about_a_contact_is_left() {
+    let world = World::new().await;
+    let server = server(&world).await;
+    let id = world.kevin.sends("hello").await;
+    let report = format!("/v1/messages/{id}/report");
+    world
+        .kate
+        .posts(&report, "reason=Elm+Street+5")
+        .await
+        .is(201);
+    let of_kate = world.kate.sends("hello").await;
+    let report = format!("/v1/messages/{of_kate}/report");
+    world
+        .kevin
+        .posts(&report, "reason=Elm+Street+6")
+        .await
+        .is(201);
+    server.erases(&world.kevin.id.to_string()).await;
+    assert_eq!(world.items("ReportsTable"), Vec::<Value>::new());
 }

@@ -6,6 +6,7 @@ use dynoxide::types::AttributeValue;
 use futures_util::future::join_all;
 use serde_json::json;
 use shared::id::{ConversationId, MessageId};
+use shared::key::Scope;
 use shared::message::Text;
 use shared::time::{Clock, Micros};
 
@@ -225,6 +226,32 @@ async fn a_leave_whose_cleanup_is_throttled_returns_202_and_continues_when_repea
     }
     assert!(world.items("InboxTable").is_empty());
     assert!(world.items("MessagesTable").is_empty());
+}
+
+#[tokio::test]
+async fn a_moderator_continues_to_remove_the_last_participant() {
+    let world = World::new().await;
+    let server = world.new_server(&[Scope::Moderate]).await;
+    let conversation = long_conversation(&world, &[&world.kevin]).await;
+    let proxy = Proxy::start(world.engine()).await;
+    let host = world.host().proxy(proxy.url()).start().await;
+    proxy.inject("BatchWriteItem", 40, Fault::Delay(1300));
+    let moderator = server.within(conversation).at(&host);
+    let unfinished = moderator.removes_participant(&world.kevin).await;
+    unfinished.is(202);
+    moderator.removes_participant(&world.kevin).await.is(204);
+    let left = count_items(
+        &world,
+        "MessagesTable",
+        "conversation_id",
+        &conversation.to_string(),
+    );
+    assert_eq!(left, 0);
+    let stranger = world.new_person("one").await;
+    moderator
+        .removes_participant(&stranger)
+        .await
+        .fails(404, "contact_not_found", "contact_id");
 }
 
 #[tokio::test]

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dynoxide::types::AttributeValue;
 use futures_util::future::{join, join_all, join3};
 use serde_json::{Value, json};
+use shared::Error;
 use shared::caller::Caller;
 use shared::id::TokenId;
 use shared::key::Scope;
+use shared::store::Admin;
 use shared::time::{Clock, Micros};
+use shared::token::Label;
 
 use super::cost::{import, string};
 use crate::harness::{Fault, Person, Proxy, World};
@@ -373,25 +376,54 @@ async fn last_used_at_is_written_with_last_active_at_and_otherwise_once_an_hour(
         [0, 1].map(|index| list[index]["last_used_at"].clone())
     };
     let seconds = |time: u64| json!((start + time) / 1_000_000);
-    // Two calls, and the write.
+    // Three calls, and the write.
     set(2 * MINUTE);
-    assert_eq!([calls(&kevin).await, calls(&kevin).await], [3, 2]);
+    assert_eq!([calls(&kevin).await, calls(&kevin).await], [4, 3]);
     assert_eq!(last_used().await, [json!(null), seconds(2 * MINUTE)]);
     // The contact is active, but this token was not used before.
     set(2 * MINUTE + 1_000_000);
-    assert_eq!([calls(&other).await, calls(&other).await], [3, 2]);
+    assert_eq!([calls(&other).await, calls(&other).await], [4, 3]);
     assert_eq!(last_used().await[0], seconds(2 * MINUTE + 1_000_000));
     // While one token writes each minute, the other is written after an hour.
     for time in (4 * MINUTE..=HOUR).step_by(usize::try_from(MINUTE).unwrap() * 19) {
         set(time);
-        assert_eq!([calls(&kevin).await, calls(&other).await], [3, 2]);
+        assert_eq!([calls(&kevin).await, calls(&other).await], [4, 3]);
     }
     set(HOUR + 2 * MINUTE + 1_000_000);
-    assert_eq!([calls(&kevin).await, calls(&other).await], [3, 3]);
+    assert_eq!([calls(&kevin).await, calls(&other).await], [4, 4]);
     assert_eq!(
         last_used().await,
         [0, 1].map(|_| seconds(HOUR + 2 * MINUTE + 1_000_000))
     );
+}
+
+#[tokio::test]
+async fn an_operator_cannot_issue_a_token_to_a_suspended_contact() {
+    let world = World::new().await;
+    let server = world.new_server(&[Scope::Contacts]).await;
+    let path = format!("/v1/contacts/{}", world.kevin.id);
+    server.puts(&path, "suspended=true").await.is(200);
+    let admin = Admin::new(world.store().clone());
+    let issued = admin.create_token(world.kevin.id, Label::default(), None);
+    let error = issued.await.unwrap_err();
+    assert!(matches!(error, Error::ContactSuspended), "{error:?}");
+    server.puts(&path, "suspended=false").await.is(200);
+    let issued = admin.create_token(world.kevin.id, Label::default(), None);
+    issued.await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_that_a_server_creates_and_that_are_used_do_not_make_the_contact_grow() {
+    let world = World::new().await;
+    let server = world.new_server(&[Scope::Tokens]).await;
+    let path = format!("/v1/contacts/{}/tokens", world.kevin.id);
+    for _ in 0..130 {
+        let created = server.posts(&path, "expires_in=60").await.is(201).json();
+        let token = created["token"].as_str().unwrap();
+        world.kevin.with_token(token).gets("/v1/me").await.is(200);
+    }
+    let used = used_attributes(&world).len();
+    assert!((100..=101).contains(&used), "{used}");
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ impl Store {
                 && before.suspended_at != after.suspended_at
             {
                 let values = [(":contact", owner)];
-                let is_own = "contact_id = :contact";
+                let is_own = "attribute_not_exists(id) OR contact_id = :contact";
                 let put = put_if(table, &item(external_id), is_own, &values)?;
                 items.push((put, None));
             }

@@ -40,23 +40,22 @@ impl Store {
         }
         let conversation = visible_to(contact, conversation).ok_or(Error::ConversationNotFound)?;
         conversation.check_can_be_managed_by(contact)?;
-        self.remove_from(conversation, participant).await
+        self.remove_from(id, Some(conversation), participant).await
     }
 
-    /// Removes a participant from a conversation; `None` is a contact that does not exist.
+    /// Removes a participant from a conversation, or continues that; no participant is a contact that does not exist.
     ///
     /// # Errors
     ///
     /// [`Error::ParticipantNotFound`].
     pub(in crate::store) async fn remove_from(
         &self,
-        conversation: ConversationItem,
+        id: ConversationId,
+        conversation: Option<ConversationItem>,
         participant: Option<ContactId>,
     ) -> Result<Progress> {
         let participant = participant.ok_or(Error::ParticipantNotFound)?;
-        let id = conversation.id;
-        let removal =
-            self.end_participation(Some(conversation), id, participant, Departure::Removed);
+        let removal = self.end_participation(conversation, id, participant, Departure::Removed);
         match removal.await {
             Err(Error::ConversationNotFound) => Err(Error::ParticipantNotFound),
             outcome => outcome,

@@ -50,7 +50,8 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::ConversationNotFound`]; [`Error::NotTheCreator`], [`Error::ConversationPending`],
-    /// [`Error::ConversationOfTwo`] and [`Error::NotAcceptingMessages`], before anything is changed.
+    /// [`Error::ConversationOfTwo`], [`Error::MetadataTooLarge`] and [`Error::NotAcceptingMessages`], before anything is
+    /// changed.
     pub async fn update_conversation(
         &self,
         caller: &Caller,
@@ -63,6 +64,9 @@ impl Store {
             let read = self.load_as_participant(caller, id, batch, self.newest_message(id));
             let (participation, _, newest) = read.await?;
             update.check(&participation.conversation, participation.caller)?;
+            let metadata = update
+                .metadata
+                .apply(&participation.conversation.metadata)?;
             if update.says_something() {
                 self.check_may_write(&participation, HashMap::new()).await?;
             }
@@ -96,7 +100,6 @@ impl Store {
                 continue;
             };
             let after = update.apply(before.clone(), up_to, self.clock.now());
-            let metadata = update.metadata.apply(&conversation.metadata)?;
             let shared = update.write(
                 &self.tables.conversations,
                 &conversation,

@@ -10,11 +10,12 @@ use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::batch::delete_all;
 use crate::store::dynamodb::concurrency::join_bounded;
-use crate::store::dynamodb::item::{Item, number_attr, string_attr, string_set_attr};
+use crate::store::dynamodb::item::{Item, from_item, number_attr, string_attr, string_set_attr};
 use crate::store::dynamodb::update::Update;
 use crate::store::items::attachment::AttachmentItem;
 use crate::store::items::conversation;
 use crate::store::items::message::{MessageItem, REACTION, key};
+use crate::store::items::report::{self, ReportItem};
 
 impl Store {
     /// Deletes items that a stage has found by their keys, whether they still exist or not. Returns their number.
@@ -25,6 +26,23 @@ impl Store {
         let keys = keys.map(|item| (source.table, source.key_of(item)));
         delete_all(&self.db, keys.collect()).await?;
         Ok(items.len())
+    }
+
+    /// Deletes reports, each in its list and with the reporter. Returns how many items the stage had found.
+    pub(super) async fn erase_reports(&self, items: &[Item]) -> Result<usize> {
+        let table = self.tables.reports.as_str();
+        let reports = items.iter().filter(|item| item.contains_key("message_id"));
+        let reports = reports.cloned().map(from_item::<ReportItem>);
+        let reports = reports.collect::<Result<Vec<_>>>()?;
+        let reporters = reports.iter();
+        let reporters = reporters.map(|report| {
+            (
+                table,
+                report::reporter_key(report.message_id, report.reported_by),
+            )
+        });
+        delete_all(&self.db, reporters.collect()).await?;
+        self.delete_found(Stage::Reports, items).await
     }
 
     /// Deletes messages of the contact with their inbox entries, attachments and files, and removes its reactions

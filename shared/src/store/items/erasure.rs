@@ -26,6 +26,9 @@ pub struct ErasureItem {
     pub began_at: Micros,
     /// How many items it has found.
     pub found: u64,
+    /// When a pass has found some last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_at: Option<Micros>,
     /// The contact when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<KnownContact>,

@@ -42,7 +42,7 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// None without both.
+    /// None if there is neither a text nor an attachment.
     #[must_use]
     pub fn new(text: Option<Text>, attachments: AttachmentIds) -> Option<Self> {
         let has_content = text.is_some() || !attachments.as_slice().is_empty();
@@ -197,8 +197,8 @@ impl Store {
         }
     }
 
-    /// Fails if the conversation is closed, or the other one of two has blocked the caller. Returns the profiles known then. No round trip in a
-    /// group; otherwise one, or none if this instance knows the two and reads them ahead.
+    /// Fails if the conversation is closed, or the other one of two has blocked the caller. Returns the profiles known
+    /// then. No round trip in a group; otherwise one, or none if this instance knows the two and reads them ahead.
     pub(in crate::store) async fn check_may_write(
         &self,
         participation: &Participation,

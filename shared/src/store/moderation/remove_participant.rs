@@ -18,11 +18,11 @@ impl Store {
         id: ConversationId,
         participant: Option<&ContactRef>,
     ) -> Result<Progress> {
-        let conversation = self.load_as_moderator(caller, id).await?;
+        let conversation = self.find_as_moderator(caller, id).await?;
         let participant = match participant {
             Some(participant) => self.resolve(caller, participant).await?,
             None => None,
         };
-        self.remove_from(conversation, participant).await
+        self.remove_from(id, conversation, participant).await
     }
 }

@@ -6,7 +6,7 @@ use crate::report::{Remark, Report};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::string_attr;
-use crate::store::dynamodb::transaction::{delete_if, put};
+use crate::store::dynamodb::transaction::{delete_if, put, put_if};
 use crate::store::items::report::{ReportItem, ReportList, key};
 
 impl Store {
@@ -35,12 +35,15 @@ impl Store {
             resolution: Some(resolution.into()),
             ..report.clone()
         };
-        let mut items = vec![put(table, &resolved)?];
-        if report.list == ReportList::Open {
-            let open = key(ReportList::Open, id);
-            items.push(delete_if(table, open, "id", string_attr(id))?);
-        }
-        // If another request has resolved it meanwhile, its resolution stays.
+        let items = match report.list {
+            ReportList::Open => {
+                let open = key(ReportList::Open, id);
+                let delete = delete_if(table, open, "id", string_attr(id))?;
+                vec![put(table, &resolved)?, delete]
+            }
+            ReportList::Resolved => vec![put_if(table, &resolved, "attribute_exists(id)", &[])?],
+        };
+        // If another request has resolved it meanwhile, its resolution stays; an erased one stays erased.
         if self.transact(items).await? {
             return Ok(resolved.render());
         }

@@ -1,4 +1,5 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use futures_util::future::try_join;
 
 use crate::caller::Caller;
 use crate::contact::ContactRef;
@@ -73,7 +74,8 @@ impl Store {
     }
 
     /// Creates a token for a contact, with a server key. Its number is not limited. Four round trips: key; contact;
-    /// audit trail; transaction. One more for an external id.
+    /// audit trail ‖ when its tokens were last used; transaction. One more for an external id, and to forget when old
+    /// tokens were last used.
     ///
     /// # Errors
     ///
@@ -90,7 +92,9 @@ impl Store {
         if contact.suspended_at.is_some() {
             return Err(Error::ContactSuspended);
         }
-        self.audit(caller, contact.id).await?;
+        let used = self.tokens_last_used(contact.id);
+        let ((), used) = try_join(self.audit(caller, contact.id), used).await?;
+        self.forget_oldest_uses(contact.id, used).await?;
         let secret = generate_secret(TOKEN_PREFIX);
         let expiry = expires_in.map(|lifetime| lifetime.from(self.clock.now().into()));
         let hash = Caller::with_token(&secret).token_hash().to_owned();
@@ -120,7 +124,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`] if there is a token with this hash.
+    /// [`Error::AlreadyExists`] if there is a token with this hash; [`Error::ContactSuspended`], also without the contact.
     pub(in crate::store) async fn write_token(
         &self,
         token_hash: String,
@@ -128,12 +132,16 @@ impl Store {
         label: Label,
         expires_at: Option<Seconds>,
     ) -> Result<Token> {
+        const CONTACT: usize = 0;
         let listing = self.new_listing(token_hash, contact, label, expires_at, None);
-        let items = self.put_token(&listing)?;
-        if self.transact(items.into()).await? {
-            Ok(listing.into_token(None))
-        } else {
-            Err(Error::AlreadyExists)
+        let mut items = vec![self.may_have_tokens(contact)?];
+        items.extend(self.put_token(&listing)?);
+        match transact(&self.db, items).await? {
+            Transaction::Committed => Ok(listing.into_token(None)),
+            Transaction::ConditionsFailed(failed) if failed.contains(&CONTACT) => {
+                Err(Error::ContactSuspended)
+            }
+            Transaction::ConditionsFailed(_) => Err(Error::AlreadyExists),
         }
     }
 

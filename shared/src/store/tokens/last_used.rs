@@ -1,5 +1,6 @@
 //! When tokens were last used, which `Store::record_activity` writes.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use crate::error::Result;
@@ -8,6 +9,7 @@ use crate::store::Store;
 use crate::store::dynamodb::update::Update;
 use crate::store::items::contact::{key, last_used, used_attribute};
 use crate::time::Seconds;
+use crate::token::MAX_TOKENS;
 
 /// The most attributes that one update removes.
 const MAX_REMOVED: usize = 100;
@@ -22,6 +24,20 @@ impl Store {
         let get = get.set_key(Some(key(contact))).consistent_read(true);
         let item = get.send().await?.item;
         Ok(item.as_ref().map(last_used).unwrap_or_default())
+    }
+
+    /// Keeps on the contact only when the [`MAX_TOKENS`] tokens that were used last were used: every response that shows
+    /// the contact reads its item. No call if there are no more.
+    pub(super) async fn forget_oldest_uses(
+        &self,
+        contact: ContactId,
+        used: HashMap<TokenId, Seconds>,
+    ) -> Result<()> {
+        let mut latest_first: Vec<_> = used.into_iter().collect();
+        latest_first.sort_by_key(|&(token, at)| (Reverse(at), token));
+        let oldest = latest_first.into_iter().skip(MAX_TOKENS);
+        self.forget_last_used(contact, oldest.map(|(token, _)| token).collect())
+            .await
     }
 
     /// Deletes from the contact when these tokens were last used; no call if there are none.
