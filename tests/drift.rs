@@ -834,6 +834,8 @@ async fn call_as_server(gateway: &Gateway) {
         "GET /v1/audit",
         &format!("GET /v1/messages?conversation_id={conversation}"),
         &format!("GET /v1/messages/{message}"),
+        &format!("GET /v1/attachments/{message}"),
+        &format!("GET /v1/attachments/{message}/file"),
         &format!("GET /v1/conversations/{conversation}"),
     ] {
         server.calls(route, "").await;

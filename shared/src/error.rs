@@ -200,10 +200,12 @@ pub enum Error {
     #[error("no such contact, or it is suspended")]
     OnBehalfOfRefused,
     /// Only the creator of the conversation may do this.
-    #[error("only the creator of a conversation may name it or change its participants")]
+    #[error(
+        "only the creator of a conversation may name it, set its metadata or change its participants"
+    )]
     NotTheCreator(CreatorOnly),
     /// Only the author of the message may do this.
-    #[error("only the author may edit or delete a message, and add or remove its attachments")]
+    #[error("only the author may edit or delete a message, and set its metadata or attachments")]
     NotTheAuthor(AuthorOnly),
     /// The reaction would be another contact's.
     #[error("you can only react as yourself: send your own username")]

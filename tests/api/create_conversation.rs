@@ -38,6 +38,7 @@ async fn a_new_conversation_has_the_creator_and_the_given_participants() {
         "last_active_at",
         "last_message",
         "last_opened_at",
+        "metadata",
         "name",
         "unread_count",
     ];

@@ -182,8 +182,8 @@ async fn a_request_with_too_much_metadata_neither_accepts_nor_marks_as_read() {
     let (kevin, buzz) = (&world.kevin, &world.buzz);
     let two = kevin.creates_conversation(&[buzz], "").await;
     let id = two.sends("hello").await;
-    let keys: String = (0..48).map(|key| format!("metadata[{key}]=x&")).collect();
-    two.updates_conversation(&keys).await.is(200);
+    let keys: Vec<_> = (0..48).map(|key| format!("metadata[{key}]=x")).collect();
+    two.updates_conversation(&keys.join("&")).await.is(200);
     let as_buzz = buzz.within(two.conversation);
     let update = format!("accepted=true&read_up_to={id}&metadata[a]=x&metadata[b]=x&metadata[c]=x");
     as_buzz

@@ -70,6 +70,27 @@ async fn a_moderator_reads_any_conversation() {
 }
 
 #[tokio::test]
+async fn a_moderator_sees_the_attachments_of_any_message_once_they_are_sent() {
+    let world = World::new().await;
+    let moderator = moderator(&world).await;
+    let kevin = &world.kevin;
+    let id = kevin.uploads("house.jpg", b"x").await;
+    moderator
+        .gets_attachment(&id)
+        .await
+        .fails(404, "attachment_not_found", "id");
+    kevin.tries_to_send_files("look", &[&id]).await.is(201);
+    let attachment = moderator.gets_attachment(&id).await.is(200).json();
+    assert_eq!(attachment["filename"], "house.jpg");
+    moderator.gets_file(&id).await.is(302);
+    let other = world.new_server(&[Scope::Contacts]).await;
+    other
+        .gets_attachment(&id)
+        .await
+        .fails(403, "scope_missing", ());
+}
+
+#[tokio::test]
 async fn a_moderator_deletes_any_message() {
     let world = World::new().await;
     let moderator = moderator(&world).await;

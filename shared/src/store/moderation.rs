@@ -5,6 +5,7 @@
 
 mod close_conversation;
 mod delete_message;
+mod get_attachment;
 mod get_conversation;
 mod get_message;
 mod list_messages;

@@ -210,7 +210,7 @@ async fn an_instance_that_finds_the_activity_written_keeps_its_units_for_later()
     ];
     let stored = stored_total(&world, first.id);
     assert!((stored - total).abs() < f64::EPSILON, "{stored} of {total}");
-    assert!(last.iter().all(|last| last.cost().calls == 3), "{last:?}");
+    assert!(last.iter().all(|last| last.cost().calls == 4), "{last:?}");
 }
 
 #[tokio::test]

@@ -596,6 +596,25 @@ async fn metadata_and_replies_cost_as_documented() {
     assert_eq!(muted.cost(), dearer);
 }
 
+/// The dearest page of replies: each to another of the longest messages.
+#[tokio::test]
+async fn a_page_of_replies_reads_each_message_that_it_quotes_as_a_whole() {
+    let world = World::active().await;
+    let kevin = &world.kevin;
+    let long = "x".repeat(Text::MAX_LEN);
+    let mut quoted = Vec::new();
+    for _ in 0..=50 {
+        quoted.push(kevin.sends(&long).await);
+    }
+    for id in &quoted {
+        kevin.tries_to_reply(id, "hello").await.is(201);
+    }
+    kevin.lists_messages("limit=50").await.is(200);
+    let page = kevin.lists_messages("limit=50").await.is(200);
+    // token, conversation, the caller; 51 replies; 50 messages
+    assert_eq!(page.cost(), cost(3, 2, 3.0 + 2.0 + 450.0));
+}
+
 #[tokio::test]
 async fn listing_ten_thousand_conversations_costs_as_much_as_listing_ten() {
     let world = World::active().await;

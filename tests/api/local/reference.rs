@@ -72,6 +72,7 @@ async fn a_message_has_every_field_of_the_reference() {
             "username": "KevinMcCallister",
             "phone_number": "1-800-759-3000",
             "avatar_url": "https://example.com/avatars/kevin.jpg",
+            "metadata": {},
             "last_active_at": 705_103_200,
             "created_at": 692_233_200,
             "external_id": null,
@@ -79,7 +80,9 @@ async fn a_message_has_every_field_of_the_reference() {
         },
         "sent_by": "contact",
         "message": "It’s a nice night for a neck injury.",
+        "reply_to": null,
         "reactions": [{"red_angry_face": ["KateMcCallister"]}],
+        "metadata": {},
         "attachments": [{
             "id": "3AZ9WjjTFxgQQXg3hrtjh7AvZ",
             "message_id": id,

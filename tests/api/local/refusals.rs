@@ -264,6 +264,9 @@ fn scope_of(request: &Request) -> Option<Scope> {
         "/v1/contacts" | "/v1/contacts/{contact}" => Some(Scope::Contacts),
         "/v1/contacts/{contact}/tokens" => Some(Scope::Tokens),
         "/v1/audit" => Some(Scope::Export),
+        "/v1/attachments/{attachment}" | "/v1/attachments/{attachment}/file" => {
+            (method == "GET").then_some(Scope::Moderate)
+        }
         "/v1/reports"
         | "/v1/reports/{token}"
         | "/v1/conversations/{conversation}/participants/{contact}" => Some(Scope::Moderate),

@@ -9,7 +9,9 @@ use shared::Store;
 use shared::caller::Caller;
 use shared::id::{ContactId, ConversationId};
 use shared::message::Text;
-use shared::store::{Admin, Tables};
+use shared::metadata::Metadata;
+use shared::store::{Admin, ContactProfile, NewContact, Tables};
+use shared::time::Clock;
 use shared::token::Label;
 
 use crate::harness::{Fault, Proxy, World};
@@ -65,6 +67,19 @@ async fn messages_from_before_the_index_are_counted() {
         .await
         .unwrap();
     for (id, caller) in [&kevin, &kate] {
+        let contact = NewContact {
+            id: *id,
+            profile: ContactProfile {
+                username: format!("user.{id}").try_into().unwrap(),
+                phone_number: None,
+                avatar_url: None,
+                metadata: Metadata::default(),
+                external_id: None,
+            },
+            last_active_at: None,
+            created_at: Clock::system().now(),
+        };
+        admin.create_contact(contact).await.unwrap();
         let token = admin.import_token(caller, *id, Label::default(), None);
         token.await.unwrap();
     }

@@ -27,6 +27,9 @@ fn kinds(schema: Node) -> Vec<String> {
     if let Some(name) = schema.component().filter(|_| is_object(schema)) {
         return vec![link(name)];
     }
+    if let Some(number) = schema.get("const").number() {
+        return vec![format!("`{number}`")];
+    }
     if schema.get("const").exists() {
         return vec![format!("`{}`", schema.get("const").text())];
     }

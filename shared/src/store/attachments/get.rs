@@ -25,7 +25,7 @@ pub struct AttachmentWithDownload {
 }
 
 impl Store {
-    /// Returns an attachment, and where its file can be downloaded. One round trip.
+    /// Returns an attachment, and where its file can be downloaded. One round trip. A moderator need not participate.
     ///
     /// # Errors
     ///
@@ -57,10 +57,15 @@ impl Store {
     async fn load_attachment(&self, caller: &Caller, id: AttachmentId) -> Result<AttachmentItem> {
         let batch = self.with_attachments(BatchGet::default(), [&id]);
         let read = self.load_as_participant(caller, id.conversation(), batch, ready(Ok(())));
-        let (participation, mut items, ()) = read.await.map_err(|error| match error {
-            Error::ConversationNotFound => Error::AttachmentNotFound { id: None },
-            error => error,
-        })?;
+        let (participation, mut items, ()) = match read.await {
+            Err(Error::ContactRequired) => {
+                return Box::pin(self.load_attachment_as_moderator(caller, id)).await;
+            }
+            Err(Error::ConversationNotFound) => {
+                return Err(Error::AttachmentNotFound { id: None });
+            }
+            read => read?,
+        };
         let found = self.take_attachments(&mut items)?.remove(&id);
         let now = self.clock.now();
         let visible = found.filter(|item| item.is_visible_to(participation.caller, now));
