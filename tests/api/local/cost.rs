@@ -349,10 +349,12 @@ async fn each_operation_on_conversations_has_the_documented_cost() {
     );
     // the same, with four acquaintances that exist, and stay because of other conversations, and an inbox entry;
     // before it, the membership, and the acquaintance that says that Kevin cannot ask her again
-    assert_eq!(
-        kate.leaves_conversation().await.is(204).cost(),
-        cost(18, 11, 2.0 + 2.0 + 5.0 + 2.0 + 4.0 + 1.0 + 1.0 + 1.0)
-    );
+    let left = kate.leaves_conversation().await.is(204).cost();
+    let units = 2.0 + 2.0 + 5.0 + 2.0 + 4.0 + 1.0 + 1.0 + 1.0;
+    assert_eq!(left, cost(18, left.round_trips, units));
+    // Each of the four takes two calls, beside the others. The second call of one that is slow counts as another round
+    // trip if the second call of another has ended before.
+    assert!((11..=14).contains(&left.round_trips), "{left:?}");
 }
 
 #[tokio::test]
