@@ -172,20 +172,25 @@ def as_list(value):
 def self_test():
     """Plants breaks in a repository with one release."""
     released = yaml_parse(Path("template.yaml").read_text())
-    statement = lambda it, name, n: it["Resources"][name]["Properties"]["Policies"][0]["Statement"][n]
+
+    def statement(it, name, action):
+        statements = it["Resources"][name]["Properties"]["Policies"][0]["Statement"]
+        return next(statement for statement in statements if statement["Action"] == f"dynamodb:{action}")
+
     table = lambda it, name: it["Resources"][name]["Properties"]
 
     def without_right(it):
-        statement(it, "GetMe", 0)["Action"] = "dynamodb:GetItem"
+        statement(it, "GetMe", "BatchGetItem")["Action"] = "dynamodb:GetItem"
 
     def without_resource(it):
-        statement(it, "ListContacts", 0)["Resource"].pop()
+        statement(it, "ListContacts", "BatchGetItem")["Resource"].pop()
 
     def without_attribute(it):
-        statement(it, "GetMe", 4)["Condition"]["ForAllValues:StringLike"]["dynamodb:Attributes"].remove("spent")
+        condition = statement(it, "GetMe", "UpdateItem")["Condition"]
+        condition["ForAllValues:StringLike"]["dynamodb:Attributes"].remove("spent")
 
     def returning_nothing(it):
-        condition = statement(it, "GetMe", 4)["Condition"]
+        condition = statement(it, "GetMe", "UpdateItem")["Condition"]
         condition["StringEqualsIfExists"]["dynamodb:ReturnValues"] = ["NONE"]
 
     def with_denial(it):
@@ -193,10 +198,10 @@ def self_test():
         table(it, "FilesPolicy")["PolicyDocument"]["Statement"].append(denial)
 
     def with_condition(it):
-        statement(it, "ListTokens", 0)["Condition"] = {"Bool": {"aws:SecureTransport": "true"}}
+        statement(it, "ListTokens", "BatchGetItem")["Condition"] = {"Bool": {"aws:SecureTransport": "true"}}
 
     def without_condition(it):
-        del statement(it, "GetMe", 4)["Condition"]
+        del statement(it, "GetMe", "UpdateItem")["Condition"]
 
     def marked(it):
         it["Resources"]["GetMe"]["Metadata"]["StillGranted"] = [
