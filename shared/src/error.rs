@@ -179,7 +179,7 @@ pub enum Error {
     )]
     ContactRequired,
     /// The endpoint, or the header `On-Behalf-Of`, is for server keys.
-    #[error("this takes a server key with the scope {scope}, which acts for itself")]
+    #[error("{}", takes_a_key(*scope))]
     KeyRequired {
         /// The scope.
         scope: Scope,
@@ -197,7 +197,9 @@ pub enum Error {
     #[error("another contact has this external id")]
     ExternalIdTaken,
     /// The contact that a server key would act for does not exist, or is suspended.
-    #[error("no such contact, or it is suspended")]
+    #[error(
+        "no such contact, or it is suspended: name it by its id, or by external: and its external id"
+    )]
     OnBehalfOfRefused,
     /// Only the creator of the conversation may do this.
     #[error(
@@ -481,6 +483,15 @@ impl Error {
             | Self::Unavailable(_)
             | Self::Internal(_) => false,
         }
+    }
+}
+
+fn takes_a_key(scope: Scope) -> String {
+    match scope {
+        Scope::Conversations => {
+            "On-Behalf-Of takes a server key with the scope conversations".to_owned()
+        }
+        _ => format!("this takes a server key with the scope {scope}, and no On-Behalf-Of"),
     }
 }
 
