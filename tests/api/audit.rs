@@ -45,10 +45,8 @@ async fn trail(auditor: &Person, key: &str) -> Vec<(String, Value, Value)> {
 async fn what_a_server_key_changes_and_what_a_moderator_reads_is_in_the_audit_trail() {
     let world = World::new().await;
     let auditor = world.new_server(&[Scope::Export]).await;
-    let server = world
-        .new_server(&Scope::ALL)
-        .await
-        .within(world.conversation);
+    let (key, server) = world.new_server_key(&Scope::ALL).await;
+    let server = server.within(world.conversation);
     let name = format!("audited-{}", world.kevin.id);
     let form = format!("username={name}&external_id={name}");
     let created = server.posts("/v1/contacts", form).await.is(201).json();
@@ -71,12 +69,7 @@ async fn what_a_server_key_changes_and_what_a_moderator_reads_is_in_the_audit_tr
     server.deletes_message(&message).await.is(204);
     let refused = auditor.gets("/v1/contacts").await;
     refused.fails(403, "scope_missing", ());
-    let admin = shared::store::Admin::new(world.store().clone());
-    let keys = admin.list_keys().await.unwrap().into_iter();
-    let key = keys
-        .into_iter()
-        .find(|key| key.scopes.iter().count() == Scope::ALL.len() && key.last_used_at.is_some());
-    let key = key.unwrap().id.to_string();
+    let key = key.to_string();
     let kevin = json!(world.kevin.id);
     let conversation = json!(world.conversation);
     let none = Value::Null;

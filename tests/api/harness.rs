@@ -23,8 +23,8 @@ use local_stack::stack::Stack;
 use serde_json::{Value, json};
 use shared::Store;
 use shared::caller::Caller;
-use shared::id::{AttachmentId, ContactId, ConversationId};
-use shared::key::Scope;
+use shared::id::{AttachmentId, ContactId, ConversationId, TokenId};
+use shared::key::{NewKey, Scope};
 use shared::message::Text;
 use shared::metadata::Metadata;
 use shared::store::{Admin, ContactProfile, Inconsistency, NewContact};
@@ -286,10 +286,16 @@ impl World {
 
     /// Issues a server key with these scopes.
     pub async fn new_server(&self, scopes: &[Scope]) -> Person {
+        self.new_server_key(scopes).await.1
+    }
+
+    /// Issues a server key with these scopes. Returns its id, too.
+    pub async fn new_server_key(&self, scopes: &[Scope]) -> (TokenId, Person) {
         let admin = Admin::new(self.store().clone());
         let scopes = scopes.iter().copied().collect();
         let issued = admin.issue_key(Label::default(), scopes, None).await;
-        self.anonymous.with_token(&issued.unwrap().secret)
+        let NewKey { key, secret } = issued.unwrap();
+        (key.id, self.anonymous.with_token(&secret))
     }
 
     /// Creates a contact that participates in no conversation.
