@@ -480,3 +480,20 @@ async fn accepted_false_and_both_lists_at_once_are_invalid() {
         .await
         .fails(400, "parameter_invalid", "pending");
 }
+
+#[tokio::test]
+async fn a_block_by_one_who_has_left_keeps_nobody_from_writing() {
+    let world = World::new().await;
+    let (kevin, buzz) = (&world.kevin, &world.buzz);
+    let two = kevin.creates_conversation(&[buzz], "").await;
+    let as_buzz = buzz.within(two.conversation);
+    as_buzz.accepts().await.is(200);
+    kevin.blocks(buzz).await.is(204);
+    two.sends("bye").await;
+    as_buzz
+        .tries_to_send("wait")
+        .await
+        .fails(403, "not_accepting_messages", ());
+    two.leaves_conversation().await.is(204);
+    as_buzz.tries_to_send("notes to myself").await.is(201);
+}

@@ -211,8 +211,9 @@ impl Store {
         };
         let profiles = self.load_missing_profiles(known, &two).await?;
         self.participant_cache.record_page(conversation.id, &two);
-        let has_blocked = |profile: &Profile| profile.has_blocked(participation.caller);
-        if profiles.values().any(has_blocked) {
+        // Others are known as well: one of the two may have left, and blocked the other.
+        let mut two = two.iter().filter_map(|id| profiles.get(id));
+        if two.any(|profile| profile.has_blocked(participation.caller)) {
             return Err(Error::NotAcceptingMessages { username: None });
         }
         Ok(profiles)
