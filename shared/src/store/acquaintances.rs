@@ -1,4 +1,4 @@
-//! Who knows whom: two contacts who share a conversation.
+//! Acquaintances: contacts who share a conversation.
 
 use std::collections::{BTreeSet, HashMap};
 use std::iter;

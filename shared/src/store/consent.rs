@@ -22,7 +22,7 @@ use crate::id::ContactId;
 use crate::time::Micros;
 
 /// The most participants of a conversation in which acquaintances need not accept. It bounds the writes that
-/// record who knows whom: two per pair of participants.
+/// record acquaintances: two per pair of participants.
 const MAX_ACCEPTED_AT_ONCE: usize = 16;
 
 /// How long a contact that left or declined cannot be asked again.

@@ -1,4 +1,4 @@
-//! Accepting a conversation. A participant who was added by somebody else is pending until then.
+//! Accepting a conversation. A participant who was added by another contact is pending until then.
 
 use crate::error::{Error, Result};
 use crate::id::ContactId;
