@@ -33,10 +33,10 @@ harry, marv = sign_in("user-1", "HarryLyme"), sign_in("user-2", "MarvMerchants")
 with_marv = CreateConversation(["MarvMerchants"])
 conversation = create_conversation.sync(client=harry, body=with_marv).id
 create_message.sync(client=marv, body=CreateMessage(conversation, "I know where you live."))
-[insult] = paginate(list_messages.sync, client=harry, conversation_id=conversation)
+[insult] = paginate(list_messages.sync_detailed, client=harry, conversation_id=conversation)
 report_message.sync(insult.id, client=harry, body=ReportMessage("Threats"))
 
-for report in paginate(list_reports.sync, client=server):
+for report in paginate(list_reports.sync_detailed, client=server):
     delete_message.sync(report.message_id, client=server)
     update_contact.sync(report.contact_id, client=server, body=UpdateContact(suspended=True))
     resolve_report.sync(report.id, client=server, body=ResolveReport("Message deleted, sender suspended"))

@@ -30,6 +30,7 @@ interface Fault {
   status?: number;
   code?: string;
   headers?: Record<string, string>;
+  body?: object;
 }
 
 /** Makes the next requests fail: see stack.py. */
@@ -97,6 +98,17 @@ test("paginate stops when its reader stops", async () => {
     if (found.length === 2) break;
   }
   assert.deepEqual(found.map(({ message }) => message), ["third", "second"]);
+});
+
+test("paginate continues after an empty page where its link says", async () => {
+  const conversation_id = await newConversation("Filtered");
+  await ok(kevin.POST("/v1/messages", { body: { conversation_id, message: "older" } }));
+  const newer = await ok(kevin.POST("/v1/messages", { body: { conversation_id, message: "newer" } }));
+  const link = `</v1/messages?conversation_id=${conversation_id}&limit=100&starting_after=${newer.id}>; rel="next"`;
+  const headers = { "Content-Type": "application/json", Link: link };
+  const body = { has_more: true, data: [] };
+  await injectFault({ method: "GET", path: "/v1/messages", times: 1, status: 200, headers, body });
+  assert.deepEqual(await texts(conversation_id), ["older"]);
 });
 
 test("paginate returns a conversation once that moves to the top meanwhile", async () => {

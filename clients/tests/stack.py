@@ -4,8 +4,8 @@ The address is that of a proxy, which stands for what is between a client and th
 
     POST /proxy/faults    {"method": "POST", "path": "/v1/messages", "times": 1, …}: the next requests of this method
                           and path, or of paths that begin like it if it ends with a slash,
-                            with "status", "headers" and "code": get this response, and are not forwarded; "code" is
-                            that of an error of the API
+                            with "status", "headers" and "code" or "body": get this response, and are not forwarded;
+                            "code" is that of an error of the API, "body" the JSON of a success
                             with "lose_response": are forwarded, but the client gets no response
                             with "kill", too: and then the API is killed and started again
     GET  /proxy/attempts  the `Idempotency-Key`, or null, of each request like that since then
@@ -108,6 +108,8 @@ class Proxy(BaseHTTPRequestHandler):
             if "code" in fault:
                 error["code"] = fault["code"]
             content = json.dumps(error).encode() if fault["status"] >= 400 else b""
+            if "body" in fault:
+                content = json.dumps(fault["body"]).encode()
             self.respond(fault["status"], fault.get("headers", {}), content)
             return
         is_upload = self.path.startswith("/files/")

@@ -44,7 +44,8 @@ def new_conversation(name: str) -> str:
 
 
 def texts(conversation_id: str) -> list[str]:
-    return [message.message for message in paginate(list_messages.sync, client=kate, conversation_id=conversation_id)]
+    messages = paginate(list_messages.sync_detailed, client=kate, conversation_id=conversation_id)
+    return [message.message for message in messages]
 
 
 def inject_fault(method: str, path: str, times: int = 1, **fault: Any) -> None:
@@ -105,12 +106,22 @@ class ClientTest(unittest.TestCase):
         conversation = new_conversation("Short")
         for text in ("first", "second", "third"):
             create_message.sync(client=kevin, body=CreateMessage(conversation, text))
-        messages = paginate(list_messages.sync, client=kate, conversation_id=conversation, limit=1)
+        messages = paginate(list_messages.sync_detailed, client=kate, conversation_id=conversation, limit=1)
         self.assertEqual([next(messages).message for _ in range(2)], ["third", "second"])
+
+    def test_paginate_continues_after_an_empty_page_where_its_link_says(self) -> None:
+        conversation = new_conversation("Filtered")
+        create_message.sync(client=kevin, body=CreateMessage(conversation, "older"))
+        newer = create_message.sync(client=kevin, body=CreateMessage(conversation, "newer"))
+        link = f'</v1/messages?conversation_id={conversation}&limit=100&starting_after={newer.id}>; rel="next"'
+        headers = {"Content-Type": "application/json", "Link": link}
+        page: dict[str, Any] = {"has_more": True, "data": []}
+        inject_fault("GET", "/v1/messages", status=200, headers=headers, body=page)
+        self.assertEqual(texts(conversation), ["older"])
 
     def test_paginate_returns_a_conversation_once_that_moves_to_the_top_meanwhile(self) -> None:
         created = [new_conversation(name) for name in ("Third", "Second", "First")]
-        conversations = paginate(list_conversations.sync, client=kevin, limit=1)
+        conversations = paginate(list_conversations.sync_detailed, client=kevin, limit=1)
         found = [next(conversations).id for _ in range(2)]
         create_message.sync(client=kevin, body=CreateMessage(found[1], "To the top"))
         found += [conversation.id for conversation in conversations]
@@ -119,14 +130,14 @@ class ClientTest(unittest.TestCase):
 
     def test_a_contact_is_found_by_username(self) -> None:
         [found] = list_contacts.sync(client=kevin, username="katemccallister").data
-        self.assertEqual(list(paginate(list_contacts.sync, client=kevin, username="katemccallister")), [found])
+        self.assertEqual(list(paginate(list_contacts.sync_detailed, client=kevin, username="katemccallister")), [found])
         self.assertEqual(found.username, "KateMcCallister")
 
     def test_paginate_does_not_take_ending_before(self) -> None:
         with self.assertRaisesRegex(TypeError, "ending_before"):
-            paginate(list_contacts.sync, client=kevin, ending_before="KateMcCallister0")
+            paginate(list_contacts.sync_detailed, client=kevin, ending_before="KateMcCallister0")
         with self.assertRaisesRegex(TypeError, "ending_before"):
-            paginate_async(list_contacts.asyncio, client=kevin, ending_before="KateMcCallister0")
+            paginate_async(list_contacts.asyncio_detailed, client=kevin, ending_before="KateMcCallister0")
 
     def test_an_edit_of_an_outdated_version_is_412_and_changes_nothing(self) -> None:
         message = CreateMessage(new_conversation("Edits"), "frist")
@@ -312,7 +323,7 @@ class AsyncClientTest(unittest.IsolatedAsyncioTestCase):
             inject_fault("POST", "/v1/messages", lose_response=True, kill=True)
             sends = (CreateMessage(conversation, str(number)) for number in range(20))
             sent = await asyncio.gather(*(create_message.asyncio(client=client, body=body) for body in sends))
-            listed = paginate_async(list_messages.asyncio, client=client, conversation_id=conversation, limit=7)
+            listed = paginate_async(list_messages.asyncio_detailed, client=client, conversation_id=conversation, limit=7)
             self.assertEqual({message.id async for message in listed}, {message.id for message in sent})
             self.assertEqual(len({message.id for message in sent}), 20)
 

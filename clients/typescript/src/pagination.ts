@@ -32,15 +32,23 @@ export async function* paginate<Path extends ListPath>(
   for (;;) {
     // All lists have these parameters. Which others belong to `path` has been checked at the call.
     const parameters: { limit?: number; starting_after?: string } = { limit: 100, ...query, ...cursor };
-    const page: Page = await ok(client.GET(path as "/v1/tokens", { params: { query: parameters } }));
+    const request = client.GET(path as "/v1/tokens", { params: { query: parameters } });
+    const page: Page = await ok(request);
     for (const item of page.data) {
       if (seen.has(item.id)) continue;
       seen.add(item.id);
       yield item as Item<Path>;
     }
     if (!page.has_more) return;
-    // An empty page that has more is requested again.
-    const last = page.data.at(-1);
-    if (last) cursor = { starting_after: last.id };
+    // A list with a filter may continue after more than the last item of the page, which can be empty.
+    const next = nextCursor((await request).response);
+    if (next) cursor = { starting_after: next };
   }
+}
+
+/** The `starting_after` of the next page; null if the same request continues. */
+function nextCursor(response: Response): string | null {
+  const links = response.headers.get("link") ?? "";
+  const next = /<([^>]*)>; rel="next"/.exec(links)?.[1];
+  return next === undefined ? null : new URL(next, response.url).searchParams.get("starting_after");
 }

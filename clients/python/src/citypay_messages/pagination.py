@@ -3,6 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+import httpx
+
+from .types import Response
+
 P = ParamSpec("P")
 
 
@@ -22,8 +26,8 @@ class Page(Protocol[T_co]):
     def data(self) -> Sequence[T_co]: ...
 
 
-def paginate(operation: Callable[P, Page[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-    """Returns the items of all pages of a list, each once: `paginate(list_messages.sync, client=client, …)`."""
+def paginate(operation: Callable[P, Response[Page[T]]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    """Returns the items of all pages of a list, each once: `paginate(list_messages.sync_detailed, client=client, …)`."""
     pages = _Pages(kwargs)
 
     def items() -> Iterator[T]:
@@ -33,8 +37,10 @@ def paginate(operation: Callable[P, Page[T]], *args: P.args, **kwargs: P.kwargs)
     return items()
 
 
-def paginate_async(operation: Callable[P, Awaitable[Page[T]]], *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
-    """Like `paginate`: `paginate_async(list_messages.asyncio, client=client, …)`."""
+def paginate_async(
+    operation: Callable[P, Awaitable[Response[Page[T]]]], *args: P.args, **kwargs: P.kwargs
+) -> AsyncIterator[T]:
+    """Like `paginate`: `paginate_async(list_messages.asyncio_detailed, client=client, …)`."""
     pages = _Pages(kwargs)
 
     async def items() -> AsyncIterator[T]:
@@ -58,12 +64,22 @@ class _Pages:
         self.has_more = True
         self.seen: set[str] = set()
 
-    def new_items(self, page: Page[T]) -> list[T]:
+    def new_items(self, response: Response[Page[T]]) -> list[T]:
+        page = response.parsed
         # A conversation that moves to the top of the list while it is the cursor makes the list start again.
         items = [item for item in page.data if item.id not in self.seen]
         self.seen.update(item.id for item in items)
         self.has_more = page.has_more
-        # An empty page that has more is requested again.
-        if page.data:
-            self.arguments["starting_after"] = page.data[-1].id
+        # A list with a filter may continue after more than the last item of the page, which can be empty.
+        if cursor := _next_cursor(response.headers):
+            self.arguments["starting_after"] = cursor
         return items
+
+
+def _next_cursor(headers: httpx.Headers) -> str | None:
+    """The `starting_after` of the next page; none if the same request continues."""
+    for link in headers.get("link", "").split(", "):
+        target, _, relation = link.partition("; ")
+        if relation == 'rel="next"':
+            return httpx.URL(target.strip("<>")).params.get("starting_after")
+    return None
