@@ -617,6 +617,10 @@ async fn call_everything(document: Value) -> Gateway {
     kevin.calls("POST /v1/messages", &hello).await; // replayed, under the same key
     let list = format!("GET /v1/messages?conversation_id={conversation}");
     kevin.calls(&list, "").await;
+    let contact = "WAz8eIbvDR60rouK";
+    kevin
+        .calls(&format!("{list}&contact_id={contact}"), "")
+        .await;
     kevin
         .calls(&format!("GET /v1/messages/{message}"), "")
         .await;
@@ -722,6 +726,8 @@ async fn call_everything(document: Value) -> Gateway {
         .await);
     let hello = format!("conversation_id={left}&message=hello");
     let sent = id(&kate.calls("POST /v1/messages", &hello).await);
+    kate.calls(&format!("PUT /v1/messages/{sent}"), "is_pinned=true")
+        .await;
     kate.calls(&format!("DELETE /v1/conversations/{left}"), "")
         .await;
     kate.calls(&format!("DELETE /v1/messages/{sent}"), "").await;

@@ -193,7 +193,8 @@ impl fmt::Display for ExternalId {
 }
 
 /// How a request with a server key names a contact: by its id, or `external:` and its external id.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub enum ContactRef {
     /// By its id.
     Id(ContactId),
@@ -216,6 +217,14 @@ impl FromStr for ContactRef {
                 .map_err(|_| InvalidContactRef),
             None => text.parse().map(Self::Id).map_err(|_| InvalidContactRef),
         }
+    }
+}
+
+impl TryFrom<String> for ContactRef {
+    type Error = InvalidContactRef;
+
+    fn try_from(text: String) -> Result<Self, InvalidContactRef> {
+        text.parse()
     }
 }
 

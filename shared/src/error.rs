@@ -7,7 +7,7 @@ use crate::contact::{MAX_BLOCKS, MAX_RELEASED_USERNAMES};
 use crate::conversation::MAX_PARTICIPANTS;
 use crate::id::{AttachmentId, MessageId};
 use crate::key::Scope;
-use crate::message::{Emoji, MAX_EMOJI};
+use crate::message::{Emoji, MAX_EMOJI, MAX_PINNED};
 use crate::metadata;
 use crate::page::Direction;
 use crate::token::MAX_TOKENS;
@@ -82,6 +82,9 @@ pub enum Error {
         /// The first emoji that is too many.
         emoji: Emoji,
     },
+    /// The conversation has as many pinned messages as possible.
+    #[error("a conversation has at most {MAX_PINNED} pinned messages: unpin one first")]
+    TooManyPinned,
     /// The object would have too much metadata.
     #[error(
         "has at most {} keys, and {} bytes in keys and values together",
@@ -443,6 +446,7 @@ impl Error {
             | Self::PreconditionFailed
             | Self::QuotedMessageNotFound
             | Self::TooManyEmoji { .. }
+            | Self::TooManyPinned
             | Self::MetadataTooLarge
             | Self::ReportNotFound
             | Self::ConversationClosed

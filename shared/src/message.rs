@@ -37,6 +37,8 @@ pub struct Message {
     pub attachments: Vec<Attachment>,
     /// What the sender's application stored with it.
     pub metadata: Metadata,
+    /// Whether it is pinned in its conversation, for all participants.
+    pub is_pinned: bool,
     /// When a participant other than the sender first read it.
     pub read_at: Option<Seconds>,
     /// When it was sent.
@@ -76,6 +78,9 @@ pub enum SentBy {
 ///
 /// Checked before the update: concurrent requests may exceed it slightly.
 pub const MAX_EMOJI: usize = 50;
+
+/// The most pinned messages of a conversation.
+pub const MAX_PINNED: usize = 50;
 
 /// The text of a message: 1 byte to 32 KiB of UTF-8, as it was sent, with at least one visible character.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]

@@ -19,15 +19,29 @@ pub struct Page<T> {
     pub has_more: bool,
     /// The items.
     pub data: Vec<T>,
+    /// Where the next page starts, if not next to the last item: a filtered list has examined others after it.
+    #[serde(skip)]
+    pub examined_to: Option<MessageId>,
 }
 
 impl<T> Page<T> {
+    /// The only page of a list.
+    #[must_use]
+    pub fn whole(data: Vec<T>) -> Self {
+        Self {
+            has_more: false,
+            data,
+            examined_to: None,
+        }
+    }
+
     /// The page with each item replaced.
     #[must_use]
     pub fn map<U>(self, replace: impl FnMut(T) -> U) -> Page<U> {
         Page {
             has_more: self.has_more,
             data: self.data.into_iter().map(replace).collect(),
+            examined_to: self.examined_to,
         }
     }
 
@@ -56,6 +70,7 @@ impl<T> Page<T> {
         Self {
             has_more,
             data: found,
+            examined_to: None,
         }
     }
 }
@@ -180,6 +195,17 @@ impl Window {
     #[must_use]
     pub fn direction(&self) -> Direction {
         Cursor::direction(self.cursor.as_ref())
+    }
+
+    /// The first and the last moment; none if it is empty. The items of a list whose ids have one moment each.
+    #[must_use]
+    pub fn moments(&self) -> Option<(Micros, Micros)> {
+        let after = self.newer_than().map(|id| id.created_at().0 + 1);
+        let before = self.older_than().map_or(u64::MAX, |id| id.created_at().0);
+        let until = self.until.map_or(u64::MAX, |until| until.0);
+        let first = self.from.0.max(after.unwrap_or_default());
+        let end = before.min(until);
+        (first < end).then(|| (Micros(first), Micros(end - 1)))
     }
 
     /// All items are newer than this id.

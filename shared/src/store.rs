@@ -88,7 +88,7 @@ pub use files::{FileAction, FileObserver, Files, Upload};
 pub use identity_provider::IdentityProvider;
 pub use items::membership::ConversationList;
 pub use limits::{Budget, Limits};
-pub use messages::{CreatedMessage, MessageUpdate, NewMessage};
+pub use messages::{CreatedMessage, MessageFilter, MessageUpdate, NewMessage};
 pub use reports::CreatedReport;
 
 use access_cache::AccessCache;

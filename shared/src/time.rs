@@ -11,6 +11,7 @@ pub const MAX_IN_FLIGHT: Duration = Duration::from_mins(1);
 
 /// Microseconds since 1970, precise enough to order the messages of a conversation.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
 pub struct Micros(pub u64);
 
 impl Micros {

@@ -67,8 +67,5 @@ impl ListContacts {
 }
 
 fn page_of(contact: Option<Contact>) -> Page<Contact> {
-    Page {
-        has_more: false,
-        data: contact.into_iter().collect(),
-    }
+    Page::whole(contact.into_iter().collect())
 }

@@ -1,10 +1,12 @@
 //! `GET /v1/messages`
 
 use serde::Deserialize;
+use shared::contact::ContactRef;
 use shared::error::Invalid;
 use shared::http::{self, Request, Response};
 use shared::id::{ConversationId, MessageId};
 use shared::page::{Limit, Window};
+use shared::store::MessageFilter;
 use shared::time::{Micros, TimeBound};
 use shared::{Result, Store};
 
@@ -15,6 +17,8 @@ struct ListMessages {
     limit: Option<Limit>,
     starting_after: Option<MessageId>,
     ending_before: Option<MessageId>,
+    contact_id: Option<ContactRef>,
+    is_pinned: Option<bool>,
     #[serde(default)]
     created_at: CreatedAt,
 }
@@ -26,7 +30,7 @@ struct CreatedAt {
     lt: Option<TimeBound>,
 }
 
-/// Returns a page of the messages of one conversation, or of all conversations of the caller.
+/// Returns a page of the messages of one conversation, of those that a contact sent or that are pinned in it, or of all conversations of the caller.
 ///
 /// # Errors
 ///
@@ -36,9 +40,14 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let list: ListMessages = request.query()?;
     let window = list.window()?;
 
-    let page = match list.conversation_id {
-        Some(conversation) => store.list_messages(caller, conversation, &window).await?,
-        None => store.list_inbox(caller, &window).await?,
+    let page = match (list.conversation_id, list.filter()?) {
+        (Some(conversation), Some(filter)) => {
+            store
+                .list_filtered_messages(caller, conversation, &filter, &window)
+                .await?
+        }
+        (Some(conversation), None) => store.list_messages(caller, conversation, &window).await?,
+        (None, _) => store.list_inbox(caller, &window).await?,
     };
 
     Ok(Response::page(
@@ -50,6 +59,24 @@ pub async fn handle(store: Store, request: Request) -> Result<Response> {
 }
 
 impl ListMessages {
+    fn filter(&self) -> Result<Option<MessageFilter>, Invalid> {
+        let filter = match (self.contact_id.clone(), self.is_pinned) {
+            (None, None) => return Ok(None),
+            (_, Some(false)) => return Err(Invalid::value("is_pinned", "can only be true")),
+            (Some(_), Some(true)) => {
+                let problem = "cannot be combined with contact_id";
+                return Err(Invalid::value("is_pinned", problem));
+            }
+            (Some(contact), None) => MessageFilter::SentBy(contact),
+            (None, Some(true)) => MessageFilter::Pinned,
+        };
+        if self.conversation_id.is_none() {
+            let param = "conversation_id".to_owned();
+            return Err(Invalid::Missing { param });
+        }
+        Ok(Some(filter))
+    }
+
     fn window(&self) -> Result<Window, Invalid> {
         let window = Window {
             limit: self.limit.unwrap_or_default(),

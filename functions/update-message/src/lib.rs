@@ -21,16 +21,17 @@ struct UpdateMessage {
     attachments: Option<AttachmentIds>,
     #[serde(default)]
     metadata: MetadataUpdate,
+    is_pinned: Option<bool>,
     read: Option<bool>,
 }
 
-/// Edits a message of the caller or its metadata, or adds attachments to it, adds or removes the caller's reactions, or marks a message
-/// as read.
+/// Edits a message of the caller or its metadata, or adds attachments to it; adds or removes the caller's reactions;
+/// pins or unpins a message, or marks it as read.
 ///
 /// # Errors
 ///
 /// 404 if the message or an attachment does not exist for the caller; 403 if the caller edits another contact's message
-/// or reacts as another contact; 409 if an attachment belongs to another message, or its file has not been uploaded;
+/// or reacts as another contact; 409 if an attachment belongs to another message, its file has not been uploaded, or too many messages are pinned;
 /// 412 if the message is not in a version that `If-Match` names. Nothing is
 /// changed then.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
@@ -52,9 +53,10 @@ impl UpdateMessage {
                 reactions: None,
                 attachments: None,
                 metadata,
+                is_pinned: None,
                 read: None,
             } if metadata.is_absent() => Err(Invalid::NoneOf {
-                params: "message, reactions, attachments, metadata, read",
+                params: "message, reactions, attachments, metadata, is_pinned, read",
             }),
             Self {
                 read: Some(false), ..
@@ -67,12 +69,14 @@ impl UpdateMessage {
                 reactions,
                 attachments,
                 metadata,
+                is_pinned,
                 read,
             } => Ok(MessageUpdate {
                 message,
                 reactions: reactions.unwrap_or_default().0,
                 attachments: attachments.unwrap_or_default(),
                 metadata,
+                is_pinned,
                 read: read.unwrap_or_default(),
                 expected: None,
             }),

@@ -38,7 +38,7 @@ impl Response {
 
     /// 200 with a page and a `Link` header (RFC 8288): `next` is the older page, `prev` the newer one. The
     /// one that the client comes from may turn out to be empty. After an empty page with more to come, the
-    /// same request continues.
+    /// same request continues, unless the page says from where.
     #[must_use]
     pub fn page<T: Serialize, C: ToString>(
         request: &Request,
@@ -52,17 +52,22 @@ impl Response {
             Some(Cursor::StartingAfter(_)) => true,
             Some(Cursor::EndingBefore(_)) => page.has_more,
         };
-        let link = |item: &T, param, rel| {
-            let target = request.with_cursor(param, &id(item).to_string());
+        let direction = Cursor::direction(cursor);
+        let examined_to = |of| page.examined_to.filter(|_| direction == of);
+        let examined_to = |of| examined_to(of).map(|id| id.to_string());
+        let last = page.data.last().map(|last| id(last).to_string());
+        let first = page.data.first().map(|first| id(first).to_string());
+        let next = examined_to(Direction::Older).or(last.filter(|_| more_after));
+        let prev = examined_to(Direction::Newer).or(first.filter(|_| more_before));
+        let link = |id: String, param, rel| {
+            let target = request.with_cursor(param, &id);
             format!("<{target}>; rel=\"{rel}\"")
         };
-        let next = page.data.last().filter(|_| more_after);
-        let next = next.map(|last| link(last, "starting_after", "next"));
-        let prev = page.data.first().filter(|_| more_before);
-        let prev = prev.map(|first| link(first, "ending_before", "prev"));
+        let next = next.map(|id| link(id, "starting_after", "next"));
+        let prev = prev.map(|id| link(id, "ending_before", "prev"));
         let mut links: Vec<_> = next.into_iter().chain(prev).collect();
-        if page.data.is_empty() && page.has_more {
-            let rel = match Cursor::direction(cursor) {
+        if links.is_empty() && page.has_more {
+            let rel = match direction {
                 Direction::Older => "next",
                 Direction::Newer => "prev",
             };
@@ -297,6 +302,7 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::TokenNotFound => (StatusCode::NOT_FOUND, "token_not_found"),
         Error::UsernameTaken => (StatusCode::CONFLICT, "username_taken"),
         Error::TooManyBlocks => (StatusCode::CONFLICT, "too_many_blocks"),
+        Error::TooManyPinned => (StatusCode::CONFLICT, "too_many_pinned"),
         Error::TooManyTokens => (StatusCode::CONFLICT, "too_many_tokens"),
         Error::RouteNotFound => (StatusCode::NOT_FOUND, "route_not_found"),
         Error::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -335,6 +341,7 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         | Error::NotTheAuthor(AuthorOnly::Metadata)
         | Error::NotTheCreator(CreatorOnly::Metadata)
         | Error::ConversationOfTwo(CreatorOnly::Metadata) => "metadata".into(),
+        Error::TooManyPinned => "is_pinned".into(),
         Error::QuotedMessageNotFound => "reply_to".into(),
         Error::FileTooLarge { .. } => "file_size".into(),
         Error::MessageNotFound

@@ -3,9 +3,11 @@
 mod count_unread;
 mod create;
 mod delete;
+mod filter;
 mod get;
 mod list;
 mod list_inbox;
+mod pinned;
 mod update;
 
 use std::collections::HashMap;
@@ -18,6 +20,7 @@ use serde::Deserialize;
 
 pub(super) use count_unread::correct_unread_count;
 pub use create::{CreatedMessage, NewMessage};
+pub use filter::MessageFilter;
 pub use update::MessageUpdate;
 
 use super::Store;
@@ -25,11 +28,14 @@ use super::conversations::Participation;
 use super::dynamodb::batch::{BatchGet, BatchItems};
 use super::dynamodb::item::{from_item, number_attr, string_attr};
 use super::dynamodb::query::{query_items, query_page};
+use super::items::conversation::ConversationItem;
 use super::items::message::{self, MessageItem};
 use super::items::read_log::ReadLog;
+use super::viewer::Viewer;
 use crate::caller::Caller;
+use crate::contact::Profile;
 use crate::error::{Error, Result};
-use crate::id::{ConversationId, MessageId};
+use crate::id::{ContactId, ConversationId, MessageId};
 use crate::message::Message;
 use crate::page::{Page, Window};
 use crate::time::Micros;
@@ -163,6 +169,27 @@ impl Store {
             Ok(MessageId::new(created_at, conversation))
         });
         Ok((ids.collect::<Result<_>>()?, has_more))
+    }
+
+    /// Renders a page of the messages of a conversation, of whose contacts some are known. One round trip, or none.
+    pub(super) async fn render_page(
+        &self,
+        page: Page<MessageItem>,
+        known: HashMap<ContactId, Profile>,
+        conversation: &ConversationItem,
+        viewer: Viewer<'_>,
+    ) -> Result<Page<Message>> {
+        let displayed = page.data.iter().flat_map(MessageItem::displayed_contacts);
+        let needed = displayed.chain(viewer.caller()).collect();
+        let (displayed, read_log) = try_join(
+            self.load_displayed(known, &needed, &page.data),
+            self.load_reads(conversation.id, &conversation.read_log, page.data.iter()),
+        )
+        .await?;
+        Ok(page.map(|mut message| {
+            read_log.apply(&mut message);
+            message.render(viewer, &displayed)
+        }))
     }
 
     /// Renders a message for a participant. One round trip.

@@ -33,7 +33,7 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::KeyRequired`]; [`Error::ScopeMissing`]; [`Error::ConversationNotFound`].
-    async fn load_as_moderator(
+    pub(super) async fn load_as_moderator(
         &self,
         caller: &Caller,
         id: ConversationId,

@@ -12,4 +12,4 @@ mod revoke;
 mod revoke_others;
 
 pub use authenticate::{contact_or_key, require};
-pub use list::into_tokens;
+pub use list::into_token;

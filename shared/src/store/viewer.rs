@@ -19,6 +19,14 @@ pub enum Viewer<'a> {
 }
 
 impl Viewer<'_> {
+    /// The contact that the viewer is, if it is one.
+    pub fn caller(&self) -> Option<ContactId> {
+        match self {
+            Self::Participant { caller, .. } => Some(*caller),
+            Self::Operator => None,
+        }
+    }
+
     /// The contact as the viewer sees it.
     pub fn contact(&self, profiles: &HashMap<ContactId, Profile>, id: ContactId) -> Contact {
         match self {

@@ -283,7 +283,8 @@ async fn the_files_of_an_erased_contact_are_removed() {
 }
 
 #[tokio::test]
-async fn eight_attachments_and_a_key_fit_into_a_send_to_ninety() {
+async fn eight_attachments_fit_into_a_send_to_ninety_with_a_key_and_into_the_deletion_of_a_pinned_message()
+ {
     let world = World::new().await;
     let crowd = world.crowd(90).await;
     let sender = &crowd[0];
@@ -294,9 +295,13 @@ async fn eight_attachments_and_a_key_fit_into_a_send_to_ninety() {
     let key = [("idempotency-key", "key")];
     let sent = sender.sends_files_with(&key, "Look", &ids).await.is(201);
     let id = sent.json()["id"].as_str().unwrap().to_owned();
+    // With the pin, 100 items, as many as a transaction takes.
+    sender.updates_message(&id, "is_pinned=true").await.is(200);
     sender.deletes_message(&id).await.is(204);
     world.settles().await;
     assert!(world.files().is_empty());
+    let pinned = sender.lists_messages("is_pinned=true").await;
+    assert!(pinned.is(200).ids().is_empty());
 }
 
 #[tokio::test]

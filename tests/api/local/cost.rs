@@ -598,6 +598,42 @@ async fn metadata_and_replies_cost_as_documented() {
     assert_eq!(muted.cost(), dearer);
 }
 
+#[tokio::test]
+async fn pins_and_lists_with_a_filter_cost_as_documented() {
+    let world = World::active().await;
+    let kevin = &world.kevin;
+    let ids = [kevin.sends("one").await, kevin.sends("two").await];
+    for is_pinned in [true, false, true] {
+        for id in &ids {
+            let form = format!("is_pinned={is_pinned}");
+            let update = kevin.updates_message(id, form).await.is(200);
+            // token, conversation, message twice, contact; message and conversation in a transaction
+            assert_eq!(update.cost(), cost(4, 3, 5.0 + 4.0));
+        }
+    }
+    // token, conversation; messages; contact
+    let pinned = kevin.lists_messages("is_pinned=true").await.is(200);
+    assert_eq!(pinned.cost(), cost(3, 3, 2.0 + 2.0 + 1.0));
+    let by_contact = format!("contact_id={}", kevin.id);
+    let list = kevin.lists_messages(&by_contact).await.is(200);
+    assert_eq!(list.cost(), cost(4, 4, 2.0 + 0.5 + 2.0 + 1.0));
+    let plain = kevin.sends("plain").await;
+    let plain = kevin.deletes_message(&plain).await.is(204).cost();
+    let pinned = kevin.deletes_message(&ids[0]).await.is(204).cost();
+    let (calls, round_trips) = (plain.calls, plain.round_trips);
+    let dearer = cost(calls, round_trips, plain.capacity_units + 2.0);
+    assert_eq!(pinned, dearer);
+
+    // The dearest one examines 5,000 messages of others.
+    let old = (1..=6_000).map(|number| MessageId::new(Micros(number), world.conversation));
+    import_messages(&world, old, world.kate.id);
+    let list = kevin.lists_messages(&by_contact).await.is(200);
+    assert_eq!(list.json()["has_more"], true);
+    let units = list.cost().capacity_units;
+    assert_eq!((list.cost().calls, list.cost().round_trips), (8, 8));
+    assert!((45.0..=55.0).contains(&units), "{units}");
+}
+
 /// The dearest page of replies: each to another of the longest messages.
 #[tokio::test]
 async fn a_page_of_replies_reads_each_message_that_it_quotes_as_a_whole() {

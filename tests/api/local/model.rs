@@ -18,6 +18,7 @@ enum Operation {
     },
     Send(Index),
     Delete(Index),
+    PinMessage(Index, bool),
     ReadUpTo(Index),
     Archive(Index, bool),
     Mute(Index, bool),
@@ -38,6 +39,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(others, named)| Operation::Begin { others, named }),
         6 => index().prop_map(Operation::Send),
         2 => index().prop_map(Operation::Delete),
+        2 => (index(), any::<bool>()).prop_map(|(which, to)| Operation::PinMessage(which, to)),
         3 => index().prop_map(Operation::ReadUpTo),
         2 => (index(), any::<bool>()).prop_map(|(which, to)| Operation::Archive(which, to)),
         1 => (index(), any::<bool>()).prop_map(|(which, to)| Operation::Mute(which, to)),
@@ -123,6 +125,7 @@ struct Message {
     /// The participants who had accepted when it was sent.
     recipients: BTreeSet<usize>,
     read: bool,
+    pinned: bool,
     deleted: bool,
 }
 
@@ -367,6 +370,7 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
                 author: actor,
                 sent: now,
                 read: false,
+                pinned: false,
                 deleted: false,
             });
         }
@@ -389,6 +393,30 @@ async fn apply(operation: &Operation, actor: usize, people: &[&Person; 4], model
                 message.deleted = true;
             } else {
                 response.is(403);
+            }
+        }
+        Operation::PinMessage(index, to) => {
+            if model.messages.is_empty() {
+                return;
+            }
+            let number = index.index(model.messages.len());
+            let message = &model.messages[number];
+            let response = person
+                .updates_message(&message.id, format!("is_pinned={to}"))
+                .await;
+            let conversation = &model.conversations[message.conversation];
+            let is_change = message.pinned != *to;
+            if !conversation.members.contains_key(&actor) || message.deleted {
+                response.is(404);
+            } else if is_change && *to && model.is_blocked_in(conversation, actor) {
+                response.fails(403, "not_accepting_messages", ());
+            } else {
+                assert_eq!(response.is(200).json()["is_pinned"], *to);
+                let conversation = message.conversation;
+                model.messages[number].pinned = *to;
+                let members = &mut model.conversations[conversation].members;
+                let member = members.get_mut(&actor).unwrap();
+                member.pending &= !(*to || is_change);
             }
         }
         Operation::ReadUpTo(index) => {
@@ -666,6 +694,17 @@ async fn assert_agrees(model: &Model, people: &[&Person; 4]) {
             let expected: Vec<_> = model.messages_in(number).collect();
             let ids: Vec<_> = expected.iter().map(|message| message.id.clone()).collect();
             assert_eq!(list.ids(), ids);
+            let pinned = person.lists_messages("is_pinned=true&limit=100").await;
+            let all = expected.iter();
+            let expected_pinned = all.filter(|message| message.pinned);
+            let expected_pinned: Vec<_> = expected_pinned.map(|it| it.id.clone()).collect();
+            assert_eq!(pinned.is(200).ids(), expected_pinned);
+            let query = format!("contact_id={}&limit=100", people[0].id);
+            let by_first = person.lists_messages(&query).await;
+            let all = expected.iter();
+            let expected_by_first = all.filter(|message| message.author == 0);
+            let expected_by_first: Vec<_> = expected_by_first.map(|it| it.id.clone()).collect();
+            assert_eq!(by_first.is(200).ids(), expected_by_first);
             let data = list.json()["data"].clone();
             let read: Vec<_> = data
                 .as_array()

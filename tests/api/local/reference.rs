@@ -83,6 +83,7 @@ async fn a_message_has_every_field_of_the_reference() {
         "reply_to": null,
         "reactions": [{"red_angry_face": ["KateMcCallister"]}],
         "metadata": {},
+        "is_pinned": false,
         "attachments": [{
             "id": "3AZ9WjjTFxgQQXg3hrtjh7AvZ",
             "message_id": id,

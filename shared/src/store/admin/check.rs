@@ -8,6 +8,7 @@ mod attachments;
 mod inconsistency;
 mod inspect;
 mod keys;
+mod pins;
 mod snapshot;
 
 use std::collections::BTreeSet;

@@ -68,6 +68,7 @@ impl Admin {
             creator: None,
             pair: None,
             was_of_two: None,
+            pinned_messages: BTreeSet::new(),
             closed_at: None,
             closed_by: None,
             read_log: ReadLog::default(),

@@ -5,6 +5,7 @@ mod attachments;
 mod contacts;
 mod conversations;
 mod keys;
+mod pins;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
@@ -64,6 +65,12 @@ impl Admin {
             }
             // The bytes are gone.
             Inconsistency::AttachmentWithoutFile(_) => Ok(false),
+            &Inconsistency::UnlistedPinnedMessage(message) => {
+                self.list_pinned_message(message).await
+            }
+            &Inconsistency::ListedUnpinnedMessage(message) => {
+                self.unlist_unpinned_message(message).await
+            }
             Inconsistency::ReadsWithoutConversation {
                 conversation,
                 up_to,

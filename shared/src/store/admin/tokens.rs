@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::id::{ContactId, TokenId};
 use crate::store::cleanup::Progress;
 use crate::store::dynamodb::query::NO_LIMIT;
-use crate::store::tokens::into_tokens;
+use crate::store::tokens::into_token;
 use crate::time::Seconds;
 use crate::token::{Label, NewToken, TOKEN_PREFIX, Token, generate_secret};
 
@@ -45,7 +45,10 @@ impl Admin {
     pub async fn list_tokens(&self, contact: ContactId) -> Result<Vec<Token>> {
         let listings = self.store.token_listings(contact, None, NO_LIMIT).await?;
         let last_used = self.store.tokens_last_used(contact).await?;
-        Ok(into_tokens(listings, &last_used))
+        let tokens = listings.into_iter();
+        Ok(tokens
+            .map(|listing| into_token(listing, &last_used))
+            .collect())
     }
 
     /// Revokes a token of a contact and all that were issued with it, with immediate effect.

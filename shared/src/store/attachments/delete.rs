@@ -110,7 +110,7 @@ impl Store {
             &self.tables.messages,
             message::key(message.id()),
             "SET updated_at = :now REMOVE #attachment ADD version :one, attachments_version :one",
-            condition,
+            &condition,
         );
         let update = update
             .name("#attachment", &attachment_attribute(id.created_at()))

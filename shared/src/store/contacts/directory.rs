@@ -30,16 +30,16 @@ impl Store {
             .into_iter()
             .map(|DirectoryEntry { other_id, .. }| other_id);
         let entries = entries.collect();
-        let Page { has_more, data } = Page::of(entries, limit, direction, |_| MAX_JSON_LEN);
-        let ids: BTreeSet<_> = data.iter().copied().collect();
+        let page = Page::of(entries, limit, direction, |_| MAX_JSON_LEN);
+        let ids: BTreeSet<_> = page.data.iter().copied().collect();
         let mut profiles = self.load_profiles(&ids).await?;
-        let contacts = data.iter().filter_map(|id| profiles.remove(id));
+        let contacts = page.data.iter().filter_map(|id| profiles.remove(id));
         // One may have been erased since its entry was read.
         let existing = contacts.filter(|contact| contact.username().is_some());
         let data = existing.map(|contact| contact.shown_to(Relation::Operator));
         Ok(Page {
-            has_more,
-            data: data.collect(),
+            has_more: page.has_more,
+            ..Page::whole(data.collect())
         })
     }
 

@@ -24,13 +24,9 @@ impl Store {
         let Some(caller) = contact_or_key(self.identify(caller).await?, Scope::Contacts)? else {
             return self.directory_page(cursor, limit).await;
         };
-        let Page { has_more, data } = self.acquaintance_page(caller, cursor, limit).await?;
-        let ids = data.iter().copied().chain([caller]).collect();
+        let page = self.acquaintance_page(caller, cursor, limit).await?;
+        let ids = page.data.iter().copied().chain([caller]).collect();
         let profiles = self.load_profiles(&ids).await?;
-        let data = data.into_iter();
-        let data = data
-            .map(|id| shown_to(caller, &profiles, id, Relation::Acquainted))
-            .collect();
-        Ok(Page { has_more, data })
+        Ok(page.map(|id| shown_to(caller, &profiles, id, Relation::Acquainted)))
     }
 }

@@ -80,6 +80,7 @@ impl Store {
             name: new.name.map(Into::into),
             metadata: new.metadata,
             creator: Some(contact),
+            pinned_messages: BTreeSet::new(),
             closed_at: None,
             closed_by: None,
             read_log: ReadLog::default(),

@@ -53,18 +53,12 @@ impl Store {
         let needed = needed.collect();
         let newest = views.iter().filter_map(|view| view.newest.as_ref());
         let displayed = self.load_displayed(HashMap::new(), &needed, newest).await?;
-        let Page { has_more, data } = Page::of(views, limit, direction, |view| {
+        let mut page = Page::of(views, limit, direction, |view| {
             view.max_json_len(&displayed.profiles)
         });
-        let data = data
-            .into_iter()
-            .map(|view| view.render(contact, &displayed))
-            .collect();
-        Ok(Page {
-            // Also if the caller has left one of them since the memberships were read.
-            has_more: has_more || has_another,
-            data,
-        })
+        // Also if the caller has left one of them since the memberships were read.
+        page.has_more |= has_another;
+        Ok(page.map(|view| view.render(contact, &displayed)))
     }
 
     /// Where the conversation of the cursor is in the list now.

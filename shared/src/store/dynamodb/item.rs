@@ -41,6 +41,12 @@ pub fn number_attr(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
+/// An attribute of type NS.
+pub fn number_set_attr(numbers: impl IntoIterator<Item = u64>) -> AttributeValue {
+    let numbers = numbers.into_iter();
+    AttributeValue::Ns(numbers.map(|number| number.to_string()).collect())
+}
+
 /// An attribute of type SS.
 pub fn string_set_attr(texts: impl IntoIterator<Item: ToString>) -> AttributeValue {
     AttributeValue::Ss(texts.into_iter().map(|text| text.to_string()).collect())

@@ -73,6 +73,14 @@ impl FilteredQuery {
         Self { page_size, ..self }
     }
 
+    /// The key of the last item that was read, if more follow.
+    pub fn last_key(&self) -> Option<&Item> {
+        match &self.position {
+            Position::After(key) => Some(key),
+            Position::Start | Position::End => None,
+        }
+    }
+
     /// The next page; none after the last, or after `limit` items.
     pub async fn next_page(&mut self) -> Result<Option<FilteredPage>> {
         let start = match &self.position {

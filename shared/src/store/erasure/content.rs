@@ -64,20 +64,16 @@ impl Store {
         let batch = BatchGet::default().keys(table, ids.into_iter().map(conversation::key));
         let mut conversations = batch.send(&self.db).await?;
         let conversations = self.take_conversations(&mut conversations)?.into_iter();
-        let participants: BTreeMap<_, _> = conversations
-            .map(|conversation| (conversation.id, conversation.participants))
+        let conversations: BTreeMap<_, _> = conversations
+            .map(|conversation| (conversation.id, conversation))
             .collect();
         // Files first: without their attachments, a repeated request would not find them.
         let attachments: Vec<_> = own.iter().flat_map(MessageItem::attachment_ids).collect();
         erased.add(Kind::Files, self.delete_files(&attachments).await?);
         let deletions = own.iter().map(async |message| {
-            let participants = participants.get(&message.conversation_id).cloned();
-            let participants = participants.unwrap_or_default();
-            let attachments = message.attachment_ids();
-            let condition = message.has_same_attachments();
-            let deletion =
-                self.delete_message_if(message.id(), condition, &participants, &attachments);
-            Ok(deletion.await?.then_some(attachments.len()))
+            let conversation = conversations.get(&message.conversation_id);
+            let deletion = self.delete_loaded_message(message, None, conversation);
+            Ok(deletion.await?.then_some(message.attachments.len()))
         });
         for attachments in join_bounded(deletions.collect())
             .await?

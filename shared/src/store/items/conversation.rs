@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{CreatorOnly, Error, Result};
 use crate::id::{ContactId, ConversationId};
+use crate::message::MAX_PINNED;
 use crate::metadata::Metadata;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchItems;
@@ -49,6 +50,13 @@ pub struct ConversationItem {
     /// was before this was stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub was_of_two: Option<bool>,
+    /// When the pinned messages were sent: with the conversation, these are their keys.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeSet::is_empty",
+        with = "serde_dynamo::number_set"
+    )]
+    pub pinned_messages: BTreeSet<Micros>,
     /// When the operator closed it: then nobody can write to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Micros>,
@@ -67,6 +75,15 @@ impl ConversationItem {
         match self.closed_at {
             None => Ok(()),
             Some(_) => Err(Error::ConversationClosed),
+        }
+    }
+
+    /// Fails if it has as many pinned messages as possible.
+    pub fn check_may_pin_one_more(&self) -> Result<()> {
+        if self.pinned_messages.len() < MAX_PINNED {
+            Ok(())
+        } else {
+            Err(Error::TooManyPinned)
         }
     }
 

@@ -30,7 +30,7 @@ pub const REACTION: &str = "reaction:";
 const ATTACHMENT: &str = "attachment:";
 
 /// A condition expression, and its values.
-pub type Condition = (&'static str, Vec<(&'static str, AttributeValue)>);
+pub type Condition = (String, Vec<(&'static str, AttributeValue)>);
 
 #[derive(Deserialize, Serialize)]
 pub struct MessageItem {
@@ -49,6 +49,9 @@ pub struct MessageItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Micros>,
     pub version: Version,
+    /// Whether it is pinned. Then the conversation lists it as well.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_pinned: bool,
     /// When the message that it replies to was sent: with the conversation, this is its key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Micros>,
@@ -63,6 +66,14 @@ pub struct MessageItem {
     /// adding one never changes another.
     #[serde(flatten, serialize_with = "attachment_attributes", skip_deserializing)]
     pub attachments: BTreeMap<Micros, AttachedFile>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a message shows of an attachment.
@@ -143,20 +154,38 @@ impl MessageItem {
         let author = (":author", string_attr(self.contact_id));
         match self.attachments_version {
             None => (
-                "contact_id = :author AND attribute_not_exists(attachments_version)",
+                "contact_id = :author AND attribute_not_exists(attachments_version)".to_owned(),
                 vec![author],
             ),
             Some(version) => (
-                "contact_id = :author AND attachments_version = :attachments_version",
+                "contact_id = :author AND attachments_version = :attachments_version".to_owned(),
                 vec![author, (":attachments_version", number_attr(version))],
             ),
+        }
+    }
+
+    /// The condition that deleting it has to delete the same other items as when it was loaded.
+    pub fn has_same_related_items(&self) -> Condition {
+        let (condition, values) = self.has_same_attachments();
+        (
+            format!("{condition} AND {}", self.is_still_pinned_or_not()),
+            values,
+        )
+    }
+
+    /// The condition that it has been neither pinned nor unpinned.
+    pub fn is_still_pinned_or_not(&self) -> &'static str {
+        if self.is_pinned {
+            "attribute_exists(is_pinned)"
+        } else {
+            "attribute_not_exists(is_pinned)"
         }
     }
 
     /// The condition that it is in this version.
     pub fn is_in_same_version(&self) -> Condition {
         let version = number_attr(self.version.0);
-        ("version = :version", vec![(":version", version)])
+        ("version = :version".to_owned(), vec![(":version", version)])
     }
 
     pub fn id(&self) -> MessageId {
@@ -234,6 +263,7 @@ impl MessageItem {
             reply_to: reply_to.and_then(|id| displayed.quote(id, viewer)),
             attachments: attachments(id, self.attachments),
             metadata: self.metadata,
+            is_pinned: self.is_pinned,
             read_at: self.read_at.map(Into::into),
             created_at: self.created_at.into(),
             updated_at: self.updated_at.map(Into::into),

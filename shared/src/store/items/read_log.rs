@@ -395,6 +395,7 @@ mod tests {
             read_at: None,
             updated_at: None,
             version: Version(1),
+            is_pinned: false,
             attachments_version: None,
             reactions: BTreeMap::new(),
             attachments: BTreeMap::new(),

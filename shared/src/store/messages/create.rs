@@ -171,6 +171,7 @@ impl Store {
             read_at: None,
             updated_at: None,
             version: Version(1),
+            is_pinned: false,
             attachments_version: None,
             reactions: BTreeMap::new(),
             attachments: files,
@@ -329,10 +330,11 @@ impl Store {
             }
         }
         let author = (":author", string_attr(message.contact_id));
-        let is_same = ("contact_id = :author", vec![author]);
+        let is_same = ("contact_id = :author".to_owned(), vec![author]);
+        let mut items = vec![self.message_delete(message.id(), is_same)?];
         // Closing deletes all attachments of the conversation.
-        self.delete_message_if(message.id(), is_same, recipients, &[])
-            .await?;
+        items.extend(self.inbox_deletes(message.id(), recipients)?);
+        self.transact(items).await?;
         Err(Error::ConversationNotFound)
     }
 }

@@ -1,20 +1,19 @@
 //! Deleting a message: one transaction deletes the message, its inbox entries and its attachments.
 
-use std::collections::BTreeSet;
-
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::Deserialize;
 
 use super::{MessageContext, check_version};
 use crate::caller::Caller;
 use crate::error::{AuthorOnly, Error, Result};
-use crate::id::{AttachmentId, ContactId, MessageId};
+use crate::id::{ContactId, MessageId};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::from_item;
 use crate::store::dynamodb::query::query_items;
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::transaction::delete_on;
-use crate::store::items::conversation;
+use crate::store::items::conversation::{self, ConversationItem};
 use crate::store::items::message::{self, Condition, MessageItem};
 use crate::version::Expected;
 
@@ -38,7 +37,7 @@ impl Store {
         let mut has_tried = false;
         loop {
             let context = self.load_message_context(caller, id, BatchGet::default());
-            let (message, participants) = match context.await {
+            let (message, conversation) = match context.await {
                 Ok(MessageContext { message: None, .. }) => return Ok(()),
                 Ok(MessageContext {
                     message: Some(message),
@@ -48,7 +47,7 @@ impl Store {
                     if message.contact_id != participation.caller {
                         return Err(Error::NotTheAuthor(AuthorOnly::Deletion));
                     }
-                    (message, participation.conversation.participants)
+                    (message, Some(participation.conversation))
                 }
                 Err(Error::ContactRequired) => {
                     return Box::pin(self.delete_message_as_moderator(caller, id, expected)).await;
@@ -64,7 +63,7 @@ impl Store {
                 Err(error) => return Err(error),
             };
             if self
-                .delete_loaded_message(&message, expected, &participants)
+                .delete_loaded_message(&message, expected, conversation.as_ref())
                 .await?
             {
                 return Ok(());
@@ -74,7 +73,7 @@ impl Store {
         }
     }
 
-    /// Loads a message that the caller wrote and the participants of its conversation, for a caller who is not
+    /// Loads a message that the caller wrote, and its conversation, for a caller who is not
     /// one of them. Two round trips: the author, on the index, which costs half a read unit whatever the size
     /// of the message; message and conversation.
     ///
@@ -85,7 +84,7 @@ impl Store {
         &self,
         caller: &Caller,
         id: MessageId,
-    ) -> Result<(MessageItem, BTreeSet<ContactId>)> {
+    ) -> Result<(MessageItem, Option<ConversationItem>)> {
         #[derive(Deserialize)]
         struct Indexed {
             contact_id: ContactId,
@@ -111,11 +110,7 @@ impl Store {
         let message = self.take_messages(&mut items)?.remove(&id);
         let message = message.filter(|message| message.contact_id == contact);
         let conversation = self.take_conversations(&mut items)?.pop();
-        let participants = conversation.map(|conversation| conversation.participants);
-        Ok((
-            message.ok_or(Error::MessageNotFound)?,
-            participants.unwrap_or_default(),
-        ))
+        Ok((message.ok_or(Error::MessageNotFound)?, conversation))
     }
 
     /// Deletes a message as it was loaded. Returns false if it has changed meanwhile.
@@ -127,31 +122,30 @@ impl Store {
         &self,
         message: &MessageItem,
         expected: Option<&Expected>,
-        participants: &BTreeSet<ContactId>,
+        conversation: Option<&ConversationItem>,
     ) -> Result<bool> {
         check_version(expected, message)?;
         let condition = match expected {
             Some(Expected::OneOf(_)) => message.is_in_same_version(),
-            _ => message.has_same_attachments(),
+            _ => message.has_same_related_items(),
         };
-        let attachments = message.attachment_ids();
-        self.delete_message_if(message.id(), condition, participants, &attachments)
-            .await
+        let mut items = vec![self.message_delete(message.id(), condition)?];
+        if let Some(conversation) = conversation {
+            items.extend(self.inbox_deletes(message.id(), &conversation.participants)?);
+            if message.is_pinned {
+                items.push(self.unpin_in_conversation(message.id())?);
+            }
+        }
+        items.extend(self.attachment_deletes(&message.attachment_ids())?);
+        self.transact(items).await
     }
 
-    /// Deletes a message, its inbox entries and these attachments, which are all that it has if the condition holds.
-    /// Returns whether it did.
-    pub(in crate::store) async fn delete_message_if(
+    pub(super) fn message_delete(
         &self,
         id: MessageId,
         (condition, values): Condition,
-        participants: &BTreeSet<ContactId>,
-        attachments: &[AttachmentId],
-    ) -> Result<bool> {
+    ) -> Result<TransactWriteItem> {
         let key = message::key(id);
-        let mut items = vec![delete_on(&self.tables.messages, key, condition, values)?];
-        items.extend(self.inbox_deletes(id, participants)?);
-        items.extend(self.attachment_deletes(attachments)?);
-        self.transact(items).await
+        delete_on(&self.tables.messages, key, &condition, values)
     }
 }

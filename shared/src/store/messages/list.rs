@@ -1,5 +1,3 @@
-use futures_util::future::try_join;
-
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
@@ -9,7 +7,6 @@ use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::query::query_items;
 use crate::store::items::message::MessageItem;
-use crate::time::Micros;
 
 impl Store {
     /// Returns a page of a conversation. One round trip, two if the page displays contacts that the last
@@ -32,18 +29,14 @@ impl Store {
         let known = self.take_contacts(&mut items)?.requested(&expected);
         let page = super::page(messages, window);
         let displayed = page.data.iter().flat_map(MessageItem::displayed_contacts);
-        let mut needed = displayed.collect();
-        self.participant_cache.record_page(id, &needed);
-        needed.insert(participation.caller);
-        let (displayed, read_log) = try_join(
-            self.load_displayed(known, &needed, &page.data),
-            self.load_reads(id, &participation.conversation.read_log, page.data.iter()),
+        self.participant_cache.record_page(id, &displayed.collect());
+        self.render_page(
+            page,
+            known,
+            &participation.conversation,
+            participation.viewer(),
         )
-        .await?;
-        Ok(page.map(|mut message| {
-            read_log.apply(&mut message);
-            message.render(participation.viewer(), &displayed)
-        }))
+        .await
     }
 
     /// The messages in a window, in its direction; one more than its limit if there are more.
@@ -52,18 +45,11 @@ impl Store {
         id: ConversationId,
         window: &Window,
     ) -> Result<Vec<MessageItem>> {
-        let after = window
-            .newer_than()
-            .map(|id| id.created_at().0 + 1)
-            .unwrap_or_default();
-        let before = window.older_than().map_or(u64::MAX, |id| id.created_at().0);
-        let until = window.until.map_or(u64::MAX, |until| until.0);
-        let (first, end) = (window.from.0.max(after), before.min(until));
-        if first >= end {
+        let Some((first, last)) = window.moments() else {
             return Ok(Vec::new());
-        }
+        };
         let query = self
-            .messages_between(id, Micros(first), Micros(end - 1))
+            .messages_between(id, first, last)
             .scan_index_forward(window.direction() == Direction::Newer);
         let items = query_items(query, window.limit.get() + 1).await?;
         items.into_iter().map(MessageItem::from_item).collect()

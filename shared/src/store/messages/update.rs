@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem};
 use futures_util::future::join;
 use serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value;
 
@@ -39,6 +39,8 @@ pub struct MessageUpdate {
     pub attachments: AttachmentIds,
     /// Changes of its metadata. Only the author may make them.
     pub metadata: MetadataUpdate,
+    /// Whether it is pinned in its conversation.
+    pub is_pinned: Option<bool>,
     /// A participant other than the author has read it.
     pub read: bool,
     /// The versions that the update applies to; without it, any.
@@ -48,22 +50,22 @@ pub struct MessageUpdate {
 /// What came of a conditional update.
 enum Outcome {
     Updated(Box<MessageItem>),
-    /// It was updated with attachments, and how it is now is not known.
-    Attached,
-    /// The message or an attachment changed after it was read, or a transaction is changing the message.
+    /// It was updated together with other items, and how it is now is not known.
+    UpdatedInTransaction,
+    /// The message or another item changed after it was read, or a transaction is changing the message.
     Conflict(Cause),
 }
 
 impl Store {
-    /// Updates a message. Two round trips, three if it is older than the recent reads. With new attachments two more:
-    /// whether their files are uploaded, and the message as it is then.
+    /// Updates a message. Two round trips, three if it is older than the recent reads. One more to pin or unpin it:
+    /// the message as it is then. With new attachments also whether their files are uploaded.
     ///
     /// # Errors
     ///
     /// [`Error::MessageNotFound`]; [`Error::NotAcceptingMessages`], [`Error::NotTheAuthor`], [`Error::NotOwnReaction`],
-    /// [`Error::TooManyEmoji`], [`Error::TooManyAttachments`], [`Error::MetadataTooLarge`], [`Error::AttachmentNotFound`],
-    /// [`Error::AttachmentAttached`], [`Error::AttachmentNotReady`] and [`Error::PreconditionFailed`], before anything
-    /// is changed.
+    /// [`Error::TooManyEmoji`], [`Error::TooManyPinned`], [`Error::TooManyAttachments`], [`Error::MetadataTooLarge`],
+    /// [`Error::AttachmentNotFound`], [`Error::AttachmentAttached`], [`Error::AttachmentNotReady`] and
+    /// [`Error::PreconditionFailed`], before anything is changed.
     pub async fn update_message(
         &self,
         caller: &Caller,
@@ -95,10 +97,14 @@ impl Store {
             // https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
             let expression = UpdateExpression::new(update, &message, caller, now)?;
             let changes = expression.has_changes || !new.is_empty();
+            let pin = update.is_pinned.filter(|&pin| pin != message.is_pinned);
             if changes {
                 check_version(update.expected.as_ref(), &message)?;
                 if update.says_something() {
                     self.check_may_write(&participation, HashMap::new()).await?;
+                }
+                if pin == Some(true) {
+                    participation.conversation.check_may_pin_one_more()?;
                 }
             }
             let place = message.next_place();
@@ -121,19 +127,22 @@ impl Store {
             let mut needed = message.displayed_contacts();
             needed.insert(caller);
             let write = async {
-                if new.is_empty() {
-                    self.write_update(id, expression).await
-                } else {
-                    let expression = expression.attach(&message, &files)?;
-                    self.write_update_with_attachments(id, expression, &new, caller)
-                        .await
+                let others = self.written_with_message(id, &new, pin, caller)?;
+                if others.is_empty() {
+                    return self.write_update(id, expression).await;
                 }
+                let expression = if new.is_empty() {
+                    expression
+                } else {
+                    expression.attach(&message, &files)?
+                };
+                self.write_update_with(id, expression, others).await
             };
             let load = self.load_displayed(HashMap::new(), &needed, [&message]);
             let (outcome, displayed) = join(write, load).await;
             let mut message = match outcome? {
                 Outcome::Updated(message) => *message,
-                Outcome::Attached => {
+                Outcome::UpdatedInTransaction => {
                     let message = self.load_message(id).await?;
                     message.ok_or(Error::MessageNotFound)?
                 }
@@ -183,12 +192,28 @@ impl Store {
         }
     }
 
-    async fn write_update_with_attachments(
+    /// What is written besides the message, in one transaction with it.
+    fn written_with_message(
+        &self,
+        id: MessageId,
+        new_attachments: &[AttachmentId],
+        pin: Option<bool>,
+        caller: ContactId,
+    ) -> Result<Vec<TransactWriteItem>> {
+        let attached = new_attachments.iter();
+        let attached = attached.map(|&attachment| self.attach(attachment, id, caller));
+        let listed = pin.map(|pin| match pin {
+            true => self.pin_in_conversation(id, caller),
+            false => self.unpin_in_conversation(id),
+        });
+        attached.chain(listed).collect()
+    }
+
+    async fn write_update_with(
         &self,
         id: MessageId,
         update: UpdateExpression,
-        attachments: &[AttachmentId],
-        author: ContactId,
+        others: Vec<TransactWriteItem>,
     ) -> Result<Outcome> {
         let expression = update.expression();
         let item = Update::new(
@@ -202,14 +227,12 @@ impl Store {
         let values = update.values.into_iter();
         let item = values.fold(item, |item, (name, value)| item.value(&name, value));
         let mut items = vec![item.value(":one", number_attr(1)).into_transaction_item()?];
-        for &attachment in attachments {
-            items.push(self.attach(attachment, id, author)?);
-        }
+        items.extend(others);
         Ok(match transact(&self.db, items).await? {
-            Transaction::Committed => Outcome::Attached,
-            Transaction::ConditionsFailed(_) => {
-                Outcome::Conflict("the message or an attachment has changed".into())
-            }
+            Transaction::Committed => Outcome::UpdatedInTransaction,
+            Transaction::ConditionsFailed(_) => Outcome::Conflict(
+                "the message, an attachment or the conversation has changed".into(),
+            ),
         })
     }
 }
@@ -230,6 +253,7 @@ impl MessageUpdate {
         self.message.is_some()
             || !self.metadata.is_absent()
             || has_attachments
+            || self.is_pinned == Some(true)
             || reactions.any(|usernames| !usernames.is_empty())
     }
 
@@ -300,6 +324,7 @@ struct UpdateExpression {
     set: Vec<String>,
     add: Vec<String>,
     delete: Vec<String>,
+    remove: Vec<String>,
     condition: String,
     names: HashMap<String, String>,
     values: Vec<(String, AttributeValue)>,
@@ -319,6 +344,7 @@ impl UpdateExpression {
             set: vec!["updated_at = :now".to_owned()],
             add: vec!["version :one".to_owned()],
             delete: Vec::new(),
+            remove: Vec::new(),
             condition: "contact_id = :author".to_owned(),
             names: HashMap::new(),
             values: vec![
@@ -334,6 +360,7 @@ impl UpdateExpression {
         }
         let changes = expression.set_text(update, message)
             + expression.set_metadata(update, message)?
+            + expression.set_pinned(update, message)
             + expression.set_read_at(update, message, caller)
             + expression.change_reactions(update, message, caller);
         expression.has_changes = changes > 0;
@@ -392,6 +419,25 @@ impl UpdateExpression {
         Ok(1)
     }
 
+    fn set_pinned(&mut self, update: &MessageUpdate, message: &MessageItem) -> usize {
+        let Some(pin) = update.is_pinned.filter(|&pin| pin != message.is_pinned) else {
+            return 0;
+        };
+        if pin {
+            self.set.push("is_pinned = :is_pinned".to_owned());
+            self.values
+                .push((":is_pinned".to_owned(), AttributeValue::Bool(true)));
+        } else {
+            self.remove.push("is_pinned".to_owned());
+        }
+        self.condition = format!(
+            "{} AND {}",
+            self.condition,
+            message.is_still_pinned_or_not()
+        );
+        1
+    }
+
     fn set_read_at(
         &mut self,
         update: &MessageUpdate,
@@ -444,6 +490,7 @@ impl UpdateExpression {
             ("SET", &self.set),
             ("ADD", &self.add),
             ("DELETE", &self.delete),
+            ("REMOVE", &self.remove),
         ];
         let clauses = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
         clauses

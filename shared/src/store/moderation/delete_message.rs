@@ -29,7 +29,7 @@ impl Store {
                 return Ok(());
             };
             if self
-                .delete_loaded_message(&message, expected, &conversation.participants)
+                .delete_loaded_message(&message, expected, Some(&conversation))
                 .await?
             {
                 return Ok(());

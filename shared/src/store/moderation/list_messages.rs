@@ -1,14 +1,11 @@
 use std::collections::HashMap;
 
-use futures_util::future::try_join;
-
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::id::ConversationId;
 use crate::message::Message;
 use crate::page::{Page, Window};
 use crate::store::Store;
-use crate::store::items::message::MessageItem;
 use crate::store::messages::page;
 use crate::store::viewer::Viewer;
 
@@ -24,16 +21,7 @@ impl Store {
         let conversation = self.load_as_moderator(caller, id).await?;
         let messages = self.messages_in(id, window).await?;
         let page = page(messages, window);
-        let needed = page.data.iter().flat_map(MessageItem::displayed_contacts);
-        let needed = needed.collect();
-        let (displayed, read_log) = try_join(
-            self.load_displayed(HashMap::new(), &needed, &page.data),
-            self.load_reads(id, &conversation.read_log, page.data.iter()),
-        )
-        .await?;
-        Ok(page.map(|mut message| {
-            read_log.apply(&mut message);
-            message.render(Viewer::Operator, &displayed)
-        }))
+        self.render_page(page, HashMap::new(), &conversation, Viewer::Operator)
+            .await
     }
 }

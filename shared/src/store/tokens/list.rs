@@ -31,9 +31,8 @@ impl Store {
         );
         let (listings, last_used) = reads.await?;
         let direction = Cursor::direction(cursor.as_ref());
-        let Page { has_more, data } = Page::of(listings, limit, direction, |_| MAX_JSON_LEN);
-        let data = into_tokens(data, &last_used);
-        Ok(Page { has_more, data })
+        let page = Page::of(listings, limit, direction, |_| MAX_JSON_LEN);
+        Ok(page.map(|listing| into_token(listing, &last_used)))
     }
 
     /// Up to `limit` tokens of a contact, in the direction of the cursor.
@@ -53,14 +52,8 @@ impl Store {
     }
 }
 
-/// The tokens of these listings, as clients see them.
-pub fn into_tokens(
-    listings: Vec<TokenListing>,
-    last_used: &HashMap<TokenId, Seconds>,
-) -> Vec<Token> {
-    let tokens = listings.into_iter().map(|listing| {
-        let last_used_at = last_used.get(&listing.id).copied();
-        listing.into_token(last_used_at)
-    });
-    tokens.collect()
+/// The token of a listing, as clients see it.
+pub fn into_token(listing: TokenListing, last_used: &HashMap<TokenId, Seconds>) -> Token {
+    let last_used_at = last_used.get(&listing.id).copied();
+    listing.into_token(last_used_at)
 }

@@ -181,10 +181,34 @@ pub async fn use_messages(world: &World) {
             .await
             .is(400);
     }
+    pin_messages(kevin).await;
     kevin.lists_messages("limit=1").await.is(200);
     kevin.lists_messages("limit=100").await.is(200);
+    let by_kate = format!("contact_id={}", kate.id);
+    for filter in ["is_pinned=true", &by_kate, "contact_id=external:x"] {
+        kevin.lists_messages(filter).await.is(200);
+        kevin.lists_inbox(filter).await.is(400);
+    }
     let newer = format!("ending_before={id}&created_at[gte]=0&created_at[lt]=253402300799");
     kevin.lists_messages(&newer).await.is(200);
+}
+
+/// Pins as many messages as possible, and one more.
+async fn pin_messages(person: &Person) {
+    for number in 0..=50 {
+        let id = person.sends("hello").await;
+        let pinned = match number {
+            0 => {
+                person
+                    .updates_message(&id, Json(json!({"is_pinned": true})))
+                    .await
+            }
+            _ => person.updates_message(&id, "is_pinned=true").await,
+        };
+        pinned.is(if number < 50 { 200 } else { 409 });
+        let null = json!({"is_pinned": null, "read": true});
+        person.updates_message(&id, Json(null)).await.is(200);
+    }
 }
 
 pub async fn fail_to_use_messages(world: &World) {

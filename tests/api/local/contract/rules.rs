@@ -29,6 +29,8 @@ async fn break_rules_of_lists(kevin: &Person, message: &str, foreign: &str) {
         format!("{attachments}&starting_after={message}&ending_before={message}"),
         format!("{attachments}&limit=0"),
         format!("/v1/messages?conversation_id={conversation}&starting_after={foreign}"),
+        format!("/v1/messages?conversation_id={conversation}&contact_id={id}&is_pinned=true"),
+        format!("/v1/messages?contact_id={id}"),
         format!("/v1/messages?conversation_id={conversation}&ending_before={foreign}"),
         "/v1/messages?created_at[gte]=253402300800".to_owned(),
         format!("/v1/conversations?starting_after={id}"),

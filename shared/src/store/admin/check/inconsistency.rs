@@ -37,6 +37,10 @@ pub enum Inconsistency {
     FileWithoutAttachment(AttachmentId),
     /// A sent attachment whose file does not exist. It cannot be repaired.
     AttachmentWithoutFile(AttachmentId),
+    /// A pinned message that its conversation does not list.
+    UnlistedPinnedMessage(MessageId),
+    /// A message that its conversation lists as pinned, and that is not pinned or does not exist.
+    ListedUnpinnedMessage(MessageId),
     /// Reads without their conversation.
     ReadsWithoutConversation {
         /// The conversation that the reads refer to.
@@ -173,7 +177,9 @@ impl fmt::Display for Inconsistency {
                 external_id,
             } => write!(f, "{contact} {external_id}"),
             Self::UnmarkedConversationOfTwo(conversation) => write!(f, "{conversation}"),
-            Self::MessageWithoutConversation(message) => write!(f, "{message}"),
+            Self::MessageWithoutConversation(message)
+            | Self::UnlistedPinnedMessage(message)
+            | Self::ListedUnpinnedMessage(message) => write!(f, "{message}"),
             Self::AttachmentWithoutMessage(attachment, message) => {
                 write!(f, "{attachment} {message}")
             }

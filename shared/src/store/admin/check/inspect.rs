@@ -85,6 +85,7 @@ impl Snapshot {
             ("tokens without issuing token", self.tokens_without_issuer()),
         ];
         kinds.extend(self.inconsistencies_of_attachments());
+        kinds.extend(self.inconsistencies_of_pins());
         kinds.extend(self.inconsistencies_of_server_access());
         for (_, found) in &mut kinds {
             found.sort_unstable();

@@ -62,6 +62,7 @@ pub struct Snapshot {
     /// The contacts that are listed among all contacts.
     pub directory: HashSet<ContactId>,
     pub messages: HashSet<MessageId>,
+    pub pinned: HashSet<MessageId>,
     /// The messages by the attachments that they show.
     pub shown: HashMap<AttachmentId, MessageId>,
     /// The attachments, and the messages that they were sent with.
@@ -111,6 +112,7 @@ impl Snapshot {
             complete: HashSet::new(),
             directory: HashSet::new(),
             messages: HashSet::new(),
+            pinned: HashSet::new(),
             shown: HashMap::new(),
             attachments: HashMap::new(),
             tombstones: HashSet::new(),
@@ -241,6 +243,8 @@ impl Snapshot {
             conversation_id: ConversationId,
             created_at: Micros,
             contact_id: ContactId,
+            #[serde(default)]
+            is_pinned: bool,
         }
         self.count("messages");
         let attached = message::attached_at(&item)?;
@@ -250,6 +254,9 @@ impl Snapshot {
         }
         let id = MessageId::new(key.created_at, key.conversation_id);
         self.messages.insert(id);
+        if key.is_pinned {
+            self.pinned.insert(id);
+        }
         for created_at in attached {
             let attachment = AttachmentId::new(created_at, key.conversation_id);
             self.shown.insert(attachment, id);

@@ -22,10 +22,10 @@ impl Admin {
                 return Ok(false);
             }
             Some(item) => item.has_same_attachments(),
-            None => ("attribute_not_exists(contact_id)", Vec::new()),
+            None => ("attribute_not_exists(contact_id)".to_owned(), Vec::new()),
         };
         let table = &store.tables.messages;
-        let check = condition_check(table, message::key(message), condition, &values)?;
+        let check = condition_check(table, message::key(message), &condition, &values)?;
         let (table, message) = (&store.tables.attachments, string_attr(message));
         let delete = delete_if(table, key(attachment), "message_id", message)?;
         store.transact(vec![check, delete]).await
@@ -67,7 +67,7 @@ impl Admin {
                 condition_check(
                     &store.tables.messages,
                     message::key(message),
-                    is_unchanged,
+                    &is_unchanged,
                     &values,
                 )?,
                 put_if(
@@ -82,7 +82,7 @@ impl Admin {
                 &store.tables.messages,
                 message::key(message),
                 "REMOVE #attachment ADD version :one, attachments_version :one",
-                is_unchanged,
+                &is_unchanged,
             );
             let attribute = attachment_attribute(attachment.created_at());
             let take_off = take_off

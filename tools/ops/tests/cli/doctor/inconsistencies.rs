@@ -13,7 +13,7 @@ use crate::harness::string;
 pub type Modification = fn(&Fixture);
 
 /// The name that `doctor` prints, and a modification that causes one inconsistency of this kind.
-pub const INCONSISTENCIES: [(&str, Modification); 39] = [
+pub const INCONSISTENCIES: [(&str, Modification); 41] = [
     ("inbox entries without message", |fixture| {
         let message = MessageId::new(fixture.first.created_at(), fixture.pair);
         fixture
@@ -78,6 +78,20 @@ pub const INCONSISTENCIES: [(&str, Modification); 39] = [
         let other = AttachmentId::new(created_at, fixture.world.house);
         let bucket = &fixture.world.stack.bucket;
         bucket.put(other, "image/jpeg", b"x").unwrap();
+    }),
+    ("pinned messages that are not listed", |fixture| {
+        let pinned = json!({ ":true": { "BOOL": true } });
+        let (table, key) = ("MessagesTable", message_key(fixture.first));
+        fixture
+            .world
+            .update_item(table, &key, "SET is_pinned = :true", &pinned);
+    }),
+    ("listed messages that are not pinned", |fixture| {
+        let created_at = fixture.first.created_at().0.to_string();
+        let listed = json!({ ":messages": { "NS": [created_at] } });
+        let key = json!({ "id": string(fixture.world.house) });
+        let (table, expression) = ("ConversationsTable", "ADD pinned_messages :messages");
+        fixture.world.update_item(table, &key, expression, &listed);
     }),
     ("reads without conversation", |fixture| {
         let item = json!({

@@ -1,0 +1,149 @@
+//! Lists of those messages of a conversation that match a filter.
+
+use std::collections::HashMap;
+
+use futures_util::future::ready;
+
+use super::pinned::pinned_in;
+use super::{SortKey, page};
+use crate::caller::Caller;
+use crate::contact::ContactRef;
+use crate::error::{Error, Result};
+use crate::id::{ContactId, ConversationId, MessageId};
+use crate::message::Message;
+use crate::page::{Direction, Limit, Page, Window};
+use crate::store::Store;
+use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::item::{from_item, string_attr};
+use crate::store::dynamodb::query::FilteredQuery;
+use crate::store::items::message;
+use crate::store::viewer::Viewer;
+
+/// The most entries of the index that one request examines: about 380 KB, 47 read units.
+const MAX_EXAMINED: usize = 5_000;
+
+/// How many of them it examines at once.
+const STEP: usize = 1_000;
+
+/// Which messages of a conversation a list contains.
+#[derive(Clone, Debug)]
+pub enum MessageFilter {
+    /// Those that are pinned.
+    Pinned,
+    /// Those that a contact has sent.
+    SentBy(ContactRef),
+}
+
+/// Messages that match a filter, in the direction of the window: one more than its limit if there are more.
+pub(super) struct Candidates {
+    ids: Vec<MessageId>,
+    /// The last message that was examined, if more may follow.
+    examined_to: Option<MessageId>,
+}
+
+impl Candidates {
+    /// The first ones of all messages that match.
+    pub(super) fn of_all(mut ids: Vec<MessageId>, limit: Limit) -> Self {
+        let has_more = ids.len() > limit.get() + 1;
+        ids.truncate(limit.get() + 1);
+        Self {
+            examined_to: ids.last().copied().filter(|_| has_more),
+            ids,
+        }
+    }
+}
+
+impl Store {
+    /// Returns a page of those messages of a conversation that match the filter. Three round trips: token and
+    /// conversation; messages; contacts and quoted messages ‖ older reads. For the messages of a contact, one more per
+    /// 1,000 examined messages, at most five, and one for an external id.
+    ///
+    /// A page of a contact's messages examines at most 5,000 messages: it may be short or empty although there are
+    /// more. It reads the index, which may lack the newest messages for a moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::list_messages`].
+    pub async fn list_filtered_messages(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        filter: &MessageFilter,
+        window: &Window,
+    ) -> Result<Page<Message>> {
+        let read = self.load_as_participant(caller, id, BatchGet::default(), ready(Ok(())));
+        let (reader, conversation) = match read.await {
+            Ok((participation, ..)) => (Some(participation.caller), participation.conversation),
+            Err(Error::ContactRequired) => (None, self.load_as_moderator(caller, id).await?),
+            Err(error) => return Err(error),
+        };
+        let viewer = match reader {
+            Some(caller) => Viewer::Participant {
+                caller,
+                conversation: &conversation,
+            },
+            None => Viewer::Operator,
+        };
+        let candidates = match filter {
+            MessageFilter::Pinned => pinned_in(&conversation, window),
+            MessageFilter::SentBy(contact) => match self.resolve(caller, contact).await? {
+                Some(contact) => self.sent_by(contact, id, window).await?,
+                None => Candidates::of_all(Vec::new(), window.limit),
+            },
+        };
+        let keys = candidates.ids.iter().map(|&id| message::key(id));
+        let batch = BatchGet::default().keys(&self.tables.messages, keys);
+        let mut found = self.take_messages(&mut batch.send(&self.db).await?)?;
+        // Without those that have been deleted meanwhile.
+        let ids = candidates.ids.iter();
+        let messages: Vec<_> = ids.filter_map(|id| found.remove(id)).collect();
+        let number = messages.len();
+        let mut page = page(messages, window);
+        if page.data.len() == number {
+            page.has_more = candidates.examined_to.is_some();
+            page.examined_to = candidates.examined_to;
+        }
+        self.render_page(page, HashMap::new(), &conversation, viewer)
+            .await
+    }
+
+    /// The messages of a contact, by the index. One round trip per 1,000 examined messages.
+    async fn sent_by(
+        &self,
+        contact: ContactId,
+        conversation: ConversationId,
+        window: &Window,
+    ) -> Result<Candidates> {
+        let mut candidates = Candidates::of_all(Vec::new(), window.limit);
+        let Some((first, last)) = window.moments() else {
+            return Ok(candidates);
+        };
+        let query = self
+            .messages_between(conversation, first, last)
+            .index_name("by_time")
+            .consistent_read(false)
+            .scan_index_forward(window.direction() == Direction::Newer)
+            .projection_expression("created_at")
+            .filter_expression("contact_id = :contact")
+            .expression_attribute_values(":contact", string_attr(contact));
+        let id_of = |item| {
+            let SortKey { created_at } = from_item(item)?;
+            Ok(MessageId::new(created_at, conversation))
+        };
+        let wanted = window.limit.get() + 1;
+        let mut query = FilteredQuery::new(query, MAX_EXAMINED).with_page_size(STEP);
+        while let Some(page) = query.next_page().await? {
+            let ids = page.items.into_iter().map(id_of);
+            candidates.ids.extend(ids.collect::<Result<Vec<_>>>()?);
+            candidates.examined_to = query.last_key().cloned().map(id_of).transpose()?;
+            if candidates.ids.len() > wanted {
+                candidates.ids.truncate(wanted);
+                candidates.examined_to = candidates.ids.last().copied();
+            }
+            if candidates.ids.len() == wanted {
+                break;
+            }
+        }
+        Ok(candidates)
+    }
+}
