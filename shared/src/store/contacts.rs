@@ -24,7 +24,7 @@ pub use update::{ContactUpdate, UpdatedContact};
 
 use super::Store;
 use super::dynamodb::batch::BatchGet;
-use super::dynamodb::item::from_item;
+use super::dynamodb::item::{Item, from_item};
 use super::items::contact::{self, ContactItem};
 use crate::caller::Caller;
 use crate::contact::{Mention, Profile, Username};
@@ -102,10 +102,16 @@ impl Store {
 
     /// The item of a contact. One round trip.
     pub(super) async fn load_contact_item(&self, id: ContactId) -> Result<Option<ContactItem>> {
+        let attributes = self.load_contact_attributes(id).await?;
+        attributes.map(from_item).transpose()
+    }
+
+    /// All attributes of a contact, with when its tokens were last used, which [`ContactItem`] does not have. One
+    /// round trip.
+    pub(super) async fn load_contact_attributes(&self, id: ContactId) -> Result<Option<Item>> {
         let batch = BatchGet::default().keys(&self.tables.contacts, [contact::key(id)]);
         let mut items = batch.send(&self.db).await?;
-        let item = items.take_items(&self.tables.contacts).pop();
-        item.map(from_item).transpose()
+        Ok(items.take_items(&self.tables.contacts).pop())
     }
 
     /// The item of a contact that must exist, because it has a token.

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::dynamodb::batch::BatchGet;
+use super::dynamodb::item::{Item, from_item};
 use super::items::contact::ContactItem;
 use super::tokens::require;
 use crate::caller::{Caller, Identity, Principal};
@@ -67,12 +68,21 @@ impl Store {
         &self,
         contact: &ContactRef,
     ) -> Result<Option<ContactItem>> {
+        let attributes = self.load_referenced_attributes(contact).await?;
+        attributes.map(from_item).transpose()
+    }
+
+    /// All attributes of a contact that a server key names. One round trip, or two: external id; contact.
+    pub(super) async fn load_referenced_attributes(
+        &self,
+        contact: &ContactRef,
+    ) -> Result<Option<Item>> {
         let id = match contact {
             ContactRef::Id(id) => Some(*id),
             ContactRef::External(external_id) => self.find_external(external_id).await?,
         };
         match id {
-            Some(id) => self.load_contact_item(id).await,
+            Some(id) => self.load_contact_attributes(id).await,
             None => Ok(None),
         }
     }

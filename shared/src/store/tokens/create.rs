@@ -1,5 +1,4 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use futures_util::future::try_join;
 
 use crate::caller::Caller;
 use crate::contact::ContactRef;
@@ -7,9 +6,9 @@ use crate::error::{Error, Result, Unauthenticated};
 use crate::id::{ContactId, TokenId};
 use crate::key::Scope;
 use crate::store::Store;
-use crate::store::dynamodb::item::{number_attr, string_attr};
+use crate::store::dynamodb::item::{from_item, number_attr, string_attr};
 use crate::store::dynamodb::transaction::{Transaction, condition_check, put_new, transact};
-use crate::store::items::contact::{external_id_key, key};
+use crate::store::items::contact::{ContactItem, external_id_key, key, last_used};
 use crate::store::items::token::{TokenItem, TokenListing, hash_key};
 use crate::time::Seconds;
 use crate::token::{Label, Lifetime, NewToken, TOKEN_PREFIX, Token, generate_secret};
@@ -74,8 +73,7 @@ impl Store {
     }
 
     /// Creates a token for a contact, with a server key. Its number is not limited. Four round trips: key; contact;
-    /// audit trail ‖ when its tokens were last used; transaction. One more for an external id, and to forget when old
-    /// tokens were last used.
+    /// audit trail; transaction. One more for an external id, and to forget when old tokens were last used.
     ///
     /// # Errors
     ///
@@ -88,12 +86,14 @@ impl Store {
         expires_in: Option<Lifetime>,
     ) -> Result<NewToken> {
         self.authenticate_key(caller, Scope::Tokens).await?;
-        let contact = self.managed_contact(contact).await?;
+        let attributes = self.load_referenced_attributes(contact).await?;
+        let attributes = attributes.ok_or(Error::ContactNotFound)?;
+        let used = last_used(&attributes);
+        let contact: ContactItem = from_item(attributes)?;
         if contact.suspended_at.is_some() {
             return Err(Error::ContactSuspended);
         }
-        let used = self.tokens_last_used(contact.id);
-        let ((), used) = try_join(self.audit(caller, contact.id), used).await?;
+        self.audit(caller, contact.id).await?;
         self.forget_oldest_uses(contact.id, used).await?;
         let secret = generate_secret(TOKEN_PREFIX);
         let expiry = expires_in.map(|lifetime| lifetime.from(self.clock.now().into()));
