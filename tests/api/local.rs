@@ -31,6 +31,7 @@ mod reference;
 mod refusals;
 mod retry_quota;
 mod seeds;
+mod suspension;
 mod tokens;
 mod unread_counts;
 mod usernames;

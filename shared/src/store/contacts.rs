@@ -10,6 +10,7 @@ mod get;
 mod get_me;
 mod list;
 mod list_blocks;
+mod suspension;
 mod unblock;
 mod update;
 mod update_me;

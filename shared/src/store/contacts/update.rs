@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::cleanup::Progress;
 use crate::store::dynamodb::item::{number_attr, string_attr, to_attribute};
 use crate::store::dynamodb::retry::Backoff;
-use crate::store::dynamodb::transaction::{Transaction, delete_if, put_if, put_new, transact};
+use crate::store::dynamodb::transaction::{Transaction, delete_if, put_new, transact};
 use crate::store::dynamodb::update::Update;
 use crate::store::items::contact::{ContactItem, ExternalIdItem, external_id_key, key};
 use crate::store::items::metadata::MetadataWrite;
@@ -99,12 +99,18 @@ impl Store {
             }
             let now = self.clock.now();
             let after = update.apply(item.clone(), new.clone(), now)?;
-            unique.extend(self.write_external_id(&item, &after)?);
+            unique.extend(self.replace_external_id(&item, &after)?);
             let write = update.expression(table, &item, &after, &released, now)?;
             let (items, mut taken): (Vec<_>, Vec<_>) = unique.into_iter().unzip();
             let mut all = vec![write.into_transaction_item()?];
             all.extend(items);
-            match transact(&self.db, all).await? {
+            let keeps_external_id = item.external_id == after.external_id;
+            let outcome = if keeps_external_id && item.suspended_at != after.suspended_at {
+                self.transact_suspension(&after, all).await?
+            } else {
+                transact(&self.db, all).await?
+            };
+            match outcome {
                 Transaction::Committed => return Ok(after),
                 Transaction::ConditionsFailed(failed) => {
                     let mut others = failed.iter().filter_map(|index| index.checked_sub(1));
@@ -120,37 +126,28 @@ impl Store {
         }
     }
 
-    /// The parts of a transaction that change the external id of a contact, or what it says about the contact, each
-    /// with the error if its condition fails.
-    fn write_external_id(
+    /// The parts of a transaction that change the external id of a contact, each with the error if its condition fails.
+    fn replace_external_id(
         &self,
         before: &ContactItem,
         after: &ContactItem,
     ) -> Result<Vec<(TransactWriteItem, Option<Error>)>> {
         let table = &self.tables.contacts;
-        let owner = string_attr(before.id);
-        let item = |external_id| ExternalIdItem {
-            suspended_at: after.suspended_at,
-            ..ExternalIdItem::new(external_id, after.id)
-        };
         let mut items = Vec::new();
         if before.external_id == after.external_id {
-            if let Some(external_id) = &after.external_id
-                && before.suspended_at != after.suspended_at
-            {
-                let values = [(":contact", owner)];
-                let is_own = "attribute_not_exists(id) OR contact_id = :contact";
-                let put = put_if(table, &item(external_id), is_own, &values)?;
-                items.push((put, None));
-            }
             return Ok(items);
         }
         if let Some(old) = &before.external_id {
+            let owner = string_attr(before.id);
             let delete = delete_if(table, external_id_key(old), "contact_id", owner)?;
             items.push((delete, None));
         }
         if let Some(new) = &after.external_id {
-            let put = put_new(table, "id", &item(new))?;
+            let item = ExternalIdItem {
+                suspended_at: after.suspended_at,
+                ..ExternalIdItem::new(new, after.id)
+            };
+            let put = put_new(table, "id", &item)?;
             items.push((put, Some(Error::ExternalIdTaken)));
         }
         Ok(items)

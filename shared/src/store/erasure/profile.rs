@@ -13,13 +13,10 @@ use crate::store::dynamodb::batch::{BatchGet, delete_all};
 use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::item::{Item, number_attr, string_attr, string_set_attr};
 use crate::store::dynamodb::retry::Backoff;
-use crate::store::dynamodb::transaction::{
-    Transaction, delete_if, delete_on, put, put_if, transact,
-};
+use crate::store::dynamodb::transaction::{Transaction, delete_if, delete_on, put};
 use crate::store::dynamodb::update::Update;
 use crate::store::items::contact::{
-    ContactItem, ContactTableItem, ErasedUsernameItem, ExternalIdItem, external_id_key, key,
-    username_key,
+    ContactItem, ContactTableItem, ErasedUsernameItem, external_id_key, key, username_key,
 };
 use crate::store::items::token::hash_key;
 
@@ -39,50 +36,29 @@ impl Store {
         Ok(None)
     }
 
-    /// Suspends a contact, and its external id, by which its JSON Web Tokens find it. Returns false if the contact has
-    /// changed.
+    /// Suspends a contact. Returns false if it has changed.
     async fn suspend(&self, contact: &ContactItem) -> Result<bool> {
-        const CONTACT: usize = 0;
-        let table = &self.tables.contacts;
         let now = self.clock.now();
-        let external_id = contact.external_id.as_ref();
-        let condition = "attribute_exists(id) AND attribute_not_exists(suspended_at)";
-        let is_same = match external_id {
+        let is_same = match contact.external_id {
             None => "attribute_not_exists(external_id)",
             Some(_) => "external_id = :external_id",
         };
-        let suspend = || {
-            let condition = format!("{condition} AND {is_same}");
-            let update = Update::new(
-                table,
-                key(contact.id),
-                "SET suspended_at = :now",
-                &condition,
-            )
+        let condition =
+            format!("attribute_exists(id) AND attribute_not_exists(suspended_at) AND {is_same}");
+        let set = "SET suspended_at = :now";
+        let update = Update::new(&self.tables.contacts, key(contact.id), set, &condition)
             .value(":now", number_attr(now.0));
-            match external_id {
-                None => update,
-                Some(external_id) => update.value(":external_id", string_attr(external_id)),
-            }
+        let Some(external_id) = &contact.external_id else {
+            return update.send(&self.db).await;
         };
-        let Some(external_id) = external_id else {
-            return suspend().send(&self.db).await;
-        };
-        let item = ExternalIdItem {
+        let update = update.value(":external_id", string_attr(external_id));
+        let suspended = ContactItem {
             suspended_at: Some(now),
-            ..ExternalIdItem::new(external_id, contact.id)
+            ..contact.clone()
         };
-        let values = [(":contact", string_attr(contact.id))];
-        let items = vec![
-            suspend().into_transaction_item()?,
-            put_if(table, &item, "contact_id = :contact", &values)?,
-        ];
-        match transact(&self.db, items).await? {
-            Transaction::Committed => Ok(true),
-            Transaction::ConditionsFailed(failed) if failed.contains(&CONTACT) => Ok(false),
-            // The external id is missing, or another contact's: then it finds nobody, or that one.
-            Transaction::ConditionsFailed(_) => suspend().send(&self.db).await,
-        }
+        let items = vec![update.into_transaction_item()?];
+        let outcome = self.transact_suspension(&suspended, items).await?;
+        Ok(matches!(outcome, Transaction::Committed))
     }
 
     /// Deletes tokens and their listings. A suspended contact gets no others.
