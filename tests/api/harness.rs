@@ -46,6 +46,12 @@ fn client() -> &'static Client {
     CLIENT.get_or_init(|| Client::new(0).unwrap())
 }
 
+/// Metadata with this many keys.
+pub fn metadata_with_keys(count: usize) -> Value {
+    let keys = (0..count).map(|key| (key.to_string(), json!("x")));
+    Value::Object(keys.collect())
+}
+
 /// An API per test, or the one at `API_URL`.
 pub struct World {
     /// For test data that no endpoint creates.

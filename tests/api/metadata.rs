@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::key::Scope;
 
-use crate::harness::{Json, Person, World};
+use crate::harness::{Json, Person, World, metadata_with_keys};
 
 impl Person {
     async fn metadata_of_conversation(&self) -> Value {
@@ -251,8 +251,7 @@ async fn invalid_metadata_is_named_and_changes_nothing() {
             .await
             .fails(400, "parameter_invalid", param);
     }
-    let keys: serde_json::Map<_, _> = (0..50).map(|key| (key.to_string(), json!("x"))).collect();
-    let update = json!({"metadata": keys});
+    let update = json!({"metadata": metadata_with_keys(50)});
     kevin.updates_message(&id, Json(update)).await.is(200);
     kevin
         .updates_message(&id, "message=changed&metadata[50]=x")

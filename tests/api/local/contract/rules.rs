@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::id::{ContactId, ConversationId};
 
-use crate::harness::{Body, Json, Person, World};
+use crate::harness::{Body, Json, Person, World, metadata_with_keys};
 
 /// Sends lists with cursors that they do not take: `foreign` is an id of another conversation than `message`.
 async fn break_rules_of_lists(kevin: &Person, message: &str, foreign: &str) {
@@ -58,8 +58,7 @@ pub async fn break_rules(world: &World, crowd: &[Person]) {
     let update_conversation =
         |fields: Value| ("PUT", format!("/v1/conversations/{conversation}"), fields);
     let participants = json!([world.kate.username]);
-    let metadata: serde_json::Map<_, _> =
-        (0..51).map(|key| (key.to_string(), json!("x"))).collect();
+    let metadata = metadata_with_keys(51);
     for (method, path, fields) in [
         (
             "POST",
