@@ -1,11 +1,13 @@
 //! The audit trail: what server keys did.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use crate::id::{AuditEntryId, ContactId, TokenId};
+use crate::id::{AuditEntryId, ContactId, ConversationId, TokenId};
 use crate::time::{Micros, Seconds};
 
 /// What a server key did.
@@ -19,6 +21,9 @@ pub struct AuditEntry {
     pub operation: String,
     /// What it was done to: an id, of a kind that depends on the operation.
     pub target: Option<String>,
+    /// What was changed, if the operation does not say it: `closed` or `reopened`, `suspended` or `reinstated`, or the
+    /// id of the participant who was removed.
+    pub detail: Option<String>,
     /// The contact that the server acted for.
     pub on_behalf_of: Option<ContactId>,
     /// The id of the request, which the log has, too.
@@ -73,8 +78,10 @@ impl TryFrom<String> for Day {
 pub(crate) struct AuditedRequest {
     pub operation: &'static str,
     pub request_id: String,
-    /// The id in its path.
-    pub target: Option<String>,
+    /// The id in its path, or else of the conversation that it names.
+    pub target: OnceLock<String>,
+    /// The participant in its path.
+    pub participant: Option<ContactId>,
     /// Whether it may change something.
     pub is_change: bool,
 }
@@ -86,6 +93,14 @@ tokio::task_local! {
 /// Runs `work`, which handles this request.
 pub(crate) async fn scope<F: Future>(request: AuditedRequest, work: F) -> F::Output {
     CURRENT.scope(request, work).await
+}
+
+/// Makes a conversation the target of the request that is handled, unless its path has an id.
+pub(crate) fn set_target(conversation: ConversationId) {
+    // Outside of a request, nothing is recorded.
+    let _ = CURRENT.try_with(|request| {
+        request.target.get_or_init(|| conversation.to_string());
+    });
 }
 
 /// The request that is handled; none outside of one.

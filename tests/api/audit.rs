@@ -2,12 +2,13 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::id::TokenId;
 use shared::key::Scope;
 
 use crate::harness::{Person, World};
 
-/// What the other server key did, oldest first: operation, target, and the contact that it acted for.
-async fn trail(auditor: &Person, key: &str) -> Vec<(String, Value, Value)> {
+/// The entries of what the other server key did, oldest first.
+async fn trail(auditor: &Person, key: TokenId) -> Vec<Value> {
     let mut entries = Vec::new();
     let mut query = "limit=100".to_owned();
     loop {
@@ -30,15 +31,14 @@ async fn trail(auditor: &Person, key: &str) -> Vec<(String, Value, Value)> {
     }
     entries.reverse();
     assert!(entries.is_sorted_by_key(|entry| entry["id"].to_string()));
-    let parts = entries.into_iter().map(|entry| {
-        let operation = entry["operation"].as_str().unwrap().to_owned();
-        (
-            operation,
-            entry["target"].clone(),
-            entry["on_behalf_of"].clone(),
-        )
-    });
-    parts.collect()
+    entries
+}
+
+/// These fields of each entry.
+fn fields<const N: usize>(entries: &[Value], names: [&str; N]) -> Vec<[Value; N]> {
+    let entries = entries.iter();
+    let entries = entries.map(|entry| names.map(|name| entry[name].clone()));
+    entries.collect()
 }
 
 #[tokio::test]
@@ -65,11 +65,11 @@ async fn what_a_server_key_changes_and_what_a_moderator_reads_is_in_the_audit_tr
         .is(200);
     let block = format!("/v1/blocks/external:{name}");
     acting.requests(Method::PUT, &block, &[], ()).await.is(204);
+    acting.creates_attachment("house.jpg", 1).await;
     server.lists_messages("").await.is(200);
     server.deletes_message(&message).await.is(204);
     let refused = auditor.gets("/v1/contacts").await;
     refused.fails(403, "scope_missing", ());
-    let key = key.to_string();
     let kevin = json!(world.kevin.id);
     let conversation = json!(world.conversation);
     let none = Value::Null;
@@ -78,16 +78,70 @@ async fn what_a_server_key_changes_and_what_a_moderator_reads_is_in_the_audit_tr
         ("update-contact", contact, &none),
         ("create-contact-token", contact, &none),
         ("revoke-contact-tokens", contact, &none),
-        ("create-message", &none, &kevin),
+        ("create-message", &conversation, &kevin),
         ("update-message", &json!(message), &kevin),
         ("block-contact", &none, &kevin),
+        ("create-attachment", &conversation, &kevin),
         ("list-messages", &conversation, &none),
         ("delete-message", &json!(message), &none),
     ];
     let expected = expected.map(|(operation, target, on_behalf_of)| {
-        (operation.to_owned(), target.clone(), on_behalf_of.clone())
+        [json!(operation), target.clone(), on_behalf_of.clone()]
     });
-    assert_eq!(trail(&auditor, &key).await, expected);
+    let entries = trail(&auditor, key).await;
+    let recorded = fields(&entries, ["operation", "target", "on_behalf_of"]);
+    assert_eq!(recorded, expected);
+    assert!(entries.iter().all(|entry| entry["detail"] == none));
+}
+
+#[tokio::test]
+async fn the_audit_trail_has_what_closes_suspends_and_removes() {
+    let world = World::new().await;
+    let auditor = world.new_server(&[Scope::Export]).await;
+    let (key, server) = world.new_server_key(&Scope::ALL).await;
+    let World { kevin, kate, .. } = &world;
+    let group = kevin
+        .creates_conversation(&[kate, &world.linnie, &world.buzz], "name=Home")
+        .await;
+    let server = server.within(group.conversation);
+    for form in ["closed=true", "closed=false"] {
+        server.updates_conversation(form).await.is(200);
+    }
+    let contact = format!("/v1/contacts/{}", world.linnie.id);
+    let external_id = format!("linnie-{}", world.linnie.id);
+    for form in ["suspended=true", "suspended=false&phone_number=1"] {
+        server.puts(&contact, form).await.is(200);
+    }
+    let form = format!("external_id={external_id}");
+    server.puts(&contact, form).await.is(200);
+    server.removes_participant(kate).await.is(204);
+    let participants = format!("/v1/conversations/{}/participants", group.conversation);
+    let by_external_id = format!("{participants}/external:{external_id}");
+    server.deletes(&by_external_id).await.is(204);
+    let unknown = format!("{participants}/external:nobody");
+    server.deletes(&unknown).await.is(404);
+    let acting = server.on_behalf_of(kevin.id);
+    acting.updates_conversation("name=House").await.is(200);
+    acting.removes_participant(&world.buzz).await.is(204);
+    let conversation = json!(group.conversation);
+    let linnie = json!(world.linnie.id);
+    let expected = [
+        ("update-conversation", &conversation, json!("closed")),
+        ("update-conversation", &conversation, json!("reopened")),
+        ("update-contact", &linnie, json!("suspended")),
+        ("update-contact", &linnie, json!("reinstated")),
+        ("update-contact", &linnie, Value::Null),
+        ("remove-participant", &conversation, json!(kate.id)),
+        ("remove-participant", &conversation, linnie.clone()),
+        ("remove-participant", &conversation, Value::Null),
+        ("update-conversation", &conversation, Value::Null),
+        ("remove-participant", &conversation, json!(world.buzz.id)),
+    ];
+    let expected =
+        expected.map(|(operation, target, detail)| [json!(operation), target.clone(), detail]);
+    let entries = trail(&auditor, key).await;
+    let recorded = fields(&entries, ["operation", "target", "detail"]);
+    assert_eq!(recorded, expected);
 }
 
 #[tokio::test]

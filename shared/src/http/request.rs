@@ -104,7 +104,8 @@ impl Request {
         AuditedRequest {
             operation,
             request_id: request_id.to_owned(),
-            target: target.map(str::to_owned),
+            target: target.map(|id| id.to_owned().into()).unwrap_or_default(),
+            participant: self.path_param("contact_id"),
             is_change: self.method() != http::Method::GET,
         }
     }

@@ -38,20 +38,25 @@ impl Store {
         caller: &Caller,
         id: ConversationId,
     ) -> Result<ConversationItem> {
-        let conversation = self.find_as_moderator(caller, id).await?;
+        self.authenticate_key(caller, Scope::Moderate).await?;
+        self.audit(caller, id).await?;
+        self.load_any_conversation(id).await
+    }
+
+    /// A conversation, whoever asks. One round trip.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConversationNotFound`].
+    async fn load_any_conversation(&self, id: ConversationId) -> Result<ConversationItem> {
+        let conversation = self.find_any_conversation(id).await?;
         // One without participants is being deleted.
         let existing = conversation.filter(|found| !found.participants.is_empty());
         existing.ok_or(Error::ConversationNotFound)
     }
 
     /// The same, if it exists, also while it is being deleted.
-    async fn find_as_moderator(
-        &self,
-        caller: &Caller,
-        id: ConversationId,
-    ) -> Result<Option<ConversationItem>> {
-        self.authenticate_key(caller, Scope::Moderate).await?;
-        self.audit(caller, id).await?;
+    async fn find_any_conversation(&self, id: ConversationId) -> Result<Option<ConversationItem>> {
         let batch = BatchGet::default();
         let batch = batch.keys(&self.tables.conversations, [conversation::key(id)]);
         let mut items = batch.send(&self.db).await?;

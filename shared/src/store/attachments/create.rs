@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::attachment::{Attachment, FileSize, NewFile};
+use crate::audit;
 use crate::caller::Caller;
 use crate::error::{Error, Quota, Result};
 use crate::id::ConversationId;
@@ -41,6 +42,7 @@ impl Store {
         file: NewFile,
     ) -> Result<CreatedAttachment> {
         const ATTACHMENT: usize = 0;
+        audit::set_target(conversation);
         self.check_file_size(file.file_size)?;
         let recent = self.participant_cache.get(conversation);
         let batch = self.with_contacts(BatchGet::default(), &recent);

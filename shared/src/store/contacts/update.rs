@@ -60,7 +60,16 @@ impl Store {
     ) -> Result<UpdatedContact> {
         self.authenticate_key(caller, Scope::Contacts).await?;
         let contact = self.managed_contact(contact).await?;
-        self.audit(caller, contact.id).await?;
+        let suspension = update.suspended.map(|is_suspended| {
+            let change = if is_suspended {
+                "suspended"
+            } else {
+                "reinstated"
+            };
+            change.to_owned()
+        });
+        self.audit_with_detail(caller, contact.id, suspension)
+            .await?;
         let check = |username: &Username| {
             let is_like_id = username.is_like_id();
             (!is_like_id).then_some(()).ok_or(Error::UsernameLikeId)

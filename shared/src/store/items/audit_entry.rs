@@ -16,6 +16,8 @@ pub struct AuditEntryItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<ContactId>,
     pub request_id: String,
     pub created_at: Micros,
@@ -28,6 +30,7 @@ impl AuditEntryItem {
             key_id: self.key_id,
             operation: self.operation,
             target: self.target,
+            detail: self.detail,
             on_behalf_of: self.on_behalf_of,
             request_id: self.request_id,
             created_at: self.created_at.into(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::join;
 
 use crate::attachment::AttachmentIds;
+use crate::audit;
 use crate::caller::Caller;
 use crate::contact::Profile;
 use crate::error::{Error, Result, chain};
@@ -114,6 +115,7 @@ impl Store {
         message: NewMessage,
         key: Option<IdempotencyKey>,
     ) -> Result<CreatedMessage> {
+        audit::set_target(conversation);
         let idempotent = key.map(|key| IdempotentRequest::new(&key, conversation, &message));
         let attachments = message.attachments.as_slice();
         let newest = self.newest_message_at(conversation);

@@ -2,6 +2,7 @@ use crate::caller::Caller;
 use crate::conversation::Conversation;
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
+use crate::key::Scope;
 use crate::store::Store;
 use crate::store::dynamodb::item::number_attr;
 use crate::store::dynamodb::update::Update;
@@ -22,7 +23,11 @@ impl Store {
         id: ConversationId,
         is_closed: bool,
     ) -> Result<Conversation> {
-        let conversation = self.load_as_moderator(caller, id).await?;
+        self.authenticate_key(caller, Scope::Moderate).await?;
+        let change = if is_closed { "closed" } else { "reopened" };
+        self.audit_with_detail(caller, id, Some(change.to_owned()))
+            .await?;
+        let conversation = self.load_any_conversation(id).await?;
         let closed_at = is_closed.then(|| conversation.closed_at.unwrap_or(self.clock.now()));
         let table = &self.tables.conversations;
         let exists = "attribute_exists(participants)";

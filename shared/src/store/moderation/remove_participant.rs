@@ -2,11 +2,12 @@ use crate::caller::Caller;
 use crate::contact::ContactRef;
 use crate::error::Result;
 use crate::id::ConversationId;
+use crate::key::Scope;
 use crate::store::Store;
 use crate::store::cleanup::Progress;
 
 impl Store {
-    /// Removes any participant. Round trips: key; audit trail; conversation; one for an external id; then as for
+    /// Removes any participant. Round trips: key; one for an external id; audit trail; conversation; then as for
     /// [`Store::leave_conversation`].
     ///
     /// # Errors
@@ -18,11 +19,14 @@ impl Store {
         id: ConversationId,
         participant: Option<&ContactRef>,
     ) -> Result<Progress> {
-        let conversation = self.find_as_moderator(caller, id).await?;
+        self.authenticate_key(caller, Scope::Moderate).await?;
         let participant = match participant {
             Some(participant) => self.resolve(caller, participant).await?,
             None => None,
         };
+        let removed = participant.map(|participant| participant.to_string());
+        self.audit_with_detail(caller, id, removed).await?;
+        let conversation = self.find_any_conversation(id).await?;
         self.remove_from(id, conversation, participant).await
     }
 }

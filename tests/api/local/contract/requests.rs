@@ -621,6 +621,7 @@ pub async fn manage_contacts(world: &World) {
         .on_behalf_of(world.kevin.id)
         .within(world.conversation);
     acting.sends("hello").await;
+    acting.puts("/v1/blocks/external:other", ()).await.is(204);
     let path = "/v1/contacts/external:other";
     server.deletes(path).await.is(200);
     server.deletes(path).await.is(404);
