@@ -5,6 +5,7 @@
 mod activity;
 mod attachment_faults;
 mod attachments;
+mod audit;
 mod budget;
 mod cleanup;
 mod clock_skew;

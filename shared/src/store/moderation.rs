@@ -75,6 +75,15 @@ impl Store {
     ) -> Result<ModeratedMessage> {
         self.authenticate_key(caller, Scope::Moderate).await?;
         self.audit(caller, id).await?;
+        self.load_any_message(id).await
+    }
+
+    /// A message and its conversation, whoever asks. One round trip.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MessageNotFound`] without the conversation.
+    async fn load_any_message(&self, id: MessageId) -> Result<ModeratedMessage> {
         let batch = BatchGet::default()
             .keys(&self.tables.messages, [message::key(id)])
             .keys(

@@ -19,12 +19,13 @@ impl Store {
         id: MessageId,
         expected: Option<&Expected>,
     ) -> Result<()> {
+        let mut moderated = self.load_message_as_moderator(caller, id).await?;
         let mut backoff = Backoff::default();
         loop {
             let ModeratedMessage {
                 message,
                 conversation,
-            } = self.load_message_as_moderator(caller, id).await?;
+            } = moderated;
             let Some(message) = message else {
                 return Ok(());
             };
@@ -35,6 +36,7 @@ impl Store {
                 return Ok(());
             }
             backoff.wait("the message keeps changing").await?;
+            moderated = self.load_any_message(id).await?;
         }
     }
 }
