@@ -38,7 +38,7 @@ pub struct Erasure {
     stage: Stage,
     /// The key of the item after which the stage goes on.
     position: Option<Item>,
-    /// When this pass began.
+    /// When this pass began; before the first one, when the erasure was stored.
     began_at: Micros,
     /// How many items this pass has found.
     found: u64,
@@ -141,6 +141,7 @@ impl Store {
             }));
         }
         erasure.revision = Some(0);
+        erasure.began_at = self.clock.now();
         let put = put_new(table, "id", &erasure.to_item())?;
         Ok(self.transact(vec![put]).await?.then_some(erasure))
     }

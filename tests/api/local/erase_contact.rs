@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::caller::Caller;
 use shared::contact::ContactRef;
 use shared::key::Scope;
-use shared::store::{ErasedContact, Timeouts};
+use shared::store::{ErasedContact, Inconsistency, Timeouts};
 use shared::time::Clock;
 
 use crate::erase_contact::is_empty;
@@ -184,6 +184,25 @@ async fn an_erasure_that_is_interrupted_again_and_again_ends() {
     assert_erased(&world).await;
     let id = world.kevin.id.to_string();
     assert!(is_empty(&server.erases(&id).await));
+}
+
+#[tokio::test]
+async fn an_erasure_that_was_interrupted_is_reported_after_a_day() {
+    let world = World::new().await;
+    let server = server(&world).await;
+    let contact = ContactRef::Id(world.kevin.id);
+    // The key, an earlier erasure, and the transaction that stores this one.
+    let interrupt = FailAfter(AtomicUsize::new(3));
+    let store = world.store().as_new_instance().with_interceptor(interrupt);
+    let caller = Caller::with_token(&server.token);
+    store.erase_contact(&caller, &contact).await.unwrap_err();
+    for (hours, expected) in [
+        (23, vec![]),
+        (25, vec![Inconsistency::UnfinishedErasure(world.kevin.id)]),
+    ] {
+        let found = world.inconsistencies_in(Duration::from_hours(hours)).await;
+        assert_eq!(found, expected, "{hours}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use clap::Args;
 use local_stack::Error;
 use serde_json::{Map, Value, json};
 use shared::error::chain;
-use shared::store::Report;
+use shared::store::{Inconsistency, Report};
 
 use crate::confirm::Confirmation;
 use crate::print_line;
@@ -34,12 +34,14 @@ impl Doctor {
         } else {
             self.print_report(&report);
         }
+        explain_unfinished_erasures(&report);
         match count {
             0 => Ok(()),
             _ if self.repair => self.repair(&report, count, target).await,
-            _ => Err(
-                format!("inconsistencies found: {count}; `doctor --repair` repairs them").into(),
-            ),
+            _ => Err(format!(
+                "inconsistencies found: {count}; `doctor --repair` repairs what it can"
+            )
+            .into()),
         }
     }
 
@@ -91,6 +93,14 @@ impl Doctor {
                     print_line(&format!("  {inconsistency}"));
                 }
             }
+        }
+    }
+}
+
+fn explain_unfinished_erasures(report: &Report) {
+    for inconsistency in report.inconsistencies() {
+        if let Inconsistency::UnfinishedErasure(contact) = inconsistency {
+            eprintln!("note: {contact}: `cargo ops contact erase {contact}` continues the erasure");
         }
     }
 }

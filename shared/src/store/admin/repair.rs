@@ -63,8 +63,10 @@ impl Admin {
             &Inconsistency::FileWithoutAttachment(attachment) => {
                 self.delete_file_without_attachment(attachment).await
             }
-            // The bytes are gone.
-            Inconsistency::AttachmentWithoutFile(_) => Ok(false),
+            // The bytes are gone; and an operator decides whether to erase a contact.
+            Inconsistency::AttachmentWithoutFile(_) | Inconsistency::UnfinishedErasure(_) => {
+                Ok(false)
+            }
             &Inconsistency::UnlistedPinnedMessage(message) => {
                 self.list_pinned_message(message).await
             }

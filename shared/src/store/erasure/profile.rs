@@ -104,7 +104,7 @@ impl Store {
                 }
                 ContactTableItem::ErasedUsername
                 | ContactTableItem::KeyAccount(_)
-                | ContactTableItem::Erasure => return Ok(None),
+                | ContactTableItem::Erasure(_) => return Ok(None),
             };
             Ok(is_erased.then_some(kind))
         });

@@ -29,7 +29,7 @@ use crate::metadata::Metadata;
 use crate::store::Store;
 use crate::store::dynamodb::batch::{BatchGet, BatchItems};
 use crate::store::dynamodb::item::{Item, from_item, string_attr};
-use crate::store::items::erasure;
+use crate::store::items::erasure::{self, ErasureItem};
 use crate::time::{Micros, Seconds};
 
 /// Begins the `id` of an external id's item.
@@ -107,7 +107,7 @@ pub enum ContactTableItem {
     /// Of this server key.
     KeyAccount(TokenId),
     /// How far the erasure of a contact is.
-    Erasure,
+    Erasure(ErasureItem),
 }
 
 impl ContactTableItem {
@@ -123,7 +123,7 @@ impl ContactTableItem {
         } else if let Some(key) = id.strip_prefix("key:") {
             key.parse().map(Self::KeyAccount).map_err(Error::internal)
         } else if id.starts_with(erasure::PREFIX) {
-            Ok(Self::Erasure)
+            from_item(item).map(Self::Erasure)
         } else {
             from_item(item).map(Self::Contact)
         }
@@ -314,7 +314,7 @@ impl Store {
                 ContactTableItem::Username(_)
                 | ContactTableItem::ErasedUsername
                 | ContactTableItem::KeyAccount(_)
-                | ContactTableItem::Erasure => {}
+                | ContactTableItem::Erasure(_) => {}
             }
         }
         Ok(found)

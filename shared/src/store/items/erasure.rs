@@ -35,6 +35,19 @@ pub struct ErasureItem {
     pub erased: Erased,
 }
 
+impl ErasureItem {
+    /// The contact that is being erased.
+    pub fn contact(&self) -> Option<ContactId> {
+        self.id.strip_prefix(PREFIX)?.parse().ok()
+    }
+
+    /// When a pass began or found something last.
+    pub fn latest_progress(&self) -> Micros {
+        let found_at = self.found_at.unwrap_or(self.began_at);
+        found_at.max(self.began_at)
+    }
+}
+
 /// The key of the item after which a stage goes on.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Position(BTreeMap<String, KeyAttribute>);

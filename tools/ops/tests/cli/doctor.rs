@@ -4,11 +4,15 @@ mod fixture;
 mod inconsistencies;
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use local_stack::template::Template;
 use serde_json::json;
 use shared::caller::Caller;
-use shared::store::{Admin, ConversationList};
+use shared::contact::ContactRef;
+use shared::key::Scope;
+use shared::store::{Admin, ConversationList, ErasedContact, Timeouts};
+use shared::time::Clock;
 use shared::token::Label;
 
 use crate::harness::{World, error, ops, run, string};
@@ -208,6 +212,47 @@ async fn a_file_that_is_missing_is_told_and_cannot_be_repaired() {
     let repaired = error(&fixture.world.data, &["doctor", "--repair", "--yes"]);
     assert!(repaired.contains("remaining: 1"), "{repaired}");
     assert_eq!(found_inconsistencies(&fixture.world), expected);
+}
+
+/// Begins to erase Bob, as the endpoint does, without continuing it.
+async fn begin_to_erase_bob(world: &World, age: Duration) {
+    let began_at = Clock::system().now().before(age);
+    let timeouts = Timeouts {
+        cleanup: Duration::ZERO,
+        ..Timeouts::default()
+    };
+    let store = world.stack.store.clone().with_timeouts(timeouts);
+    let store = store.with_clock(Clock::new(move || began_at));
+    let scopes = [Scope::Contacts].into_iter().collect();
+    let admin = Admin::new(world.store.clone());
+    let key = admin.issue_key(Label::default(), scopes, None).await;
+    let server = Caller::with_token(&key.unwrap().secret);
+    let bob = ContactRef::Id(world.id("bob"));
+    let erased = store.erase_contact(&server, &bob).await.unwrap();
+    assert!(matches!(erased, ErasedContact::Unfinished));
+}
+
+#[tokio::test]
+async fn an_erasure_that_nobody_continues_for_a_day_is_reported_with_how_to_continue_it() {
+    const HOUR: Duration = Duration::from_hours(1);
+    let world = World::new().await;
+    begin_to_erase_bob(&world, 23 * HOUR).await;
+    assert_eq!(found_inconsistencies(&world), []);
+
+    let world = World::new().await;
+    begin_to_erase_bob(&world, 25 * HOUR).await;
+    let expected = [("unfinished erasures".to_owned(), 1)];
+    assert_eq!(found_inconsistencies(&world), expected);
+    let bob = world.id("bob").to_string();
+    for arguments in [&["doctor"][..], &["doctor", "--repair", "--yes"]] {
+        let output = run(&world.data, arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let notes = String::from_utf8(output.stderr).unwrap();
+        assert!(notes.contains(&format!("contact erase {bob}")), "{notes}");
+    }
+    assert_eq!(found_inconsistencies(&world), expected);
+    ops(&world.data, &["contact", "erase", &bob, "--yes"]);
+    assert_eq!(found_inconsistencies(&world), []);
 }
 
 #[tokio::test]

@@ -125,6 +125,8 @@ pub enum Inconsistency {
     MissingInDirectory(ContactId),
     /// An entry of the list of all contacts without its contact.
     DirectoryEntryWithoutContact(ContactId),
+    /// A contact whose erasure nobody has continued for a day. Repairing does not erase contacts.
+    UnfinishedErasure(ContactId),
 }
 
 /// What identifies a token.
@@ -160,7 +162,8 @@ impl fmt::Display for Inconsistency {
             }
             Self::IncompleteAcquaintances(contact)
             | Self::MissingInDirectory(contact)
-            | Self::DirectoryEntryWithoutContact(contact) => write!(f, "{contact}"),
+            | Self::DirectoryEntryWithoutContact(contact)
+            | Self::UnfinishedErasure(contact) => write!(f, "{contact}"),
             Self::UnlistedKey { id, .. }
             | Self::ListedInvalidKey(id)
             | Self::AccountWithoutKey(id) => write!(f, "{id}"),

@@ -1,6 +1,7 @@
 //! The inconsistencies in a snapshot.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::Report;
 use super::inconsistency::{Inconsistency, InconsistentToken};
@@ -10,6 +11,9 @@ use crate::store::items::acquaintance::MAX_CONVERSATIONS;
 use crate::store::items::conversation::ConversationItem;
 use crate::store::items::membership::ConversationList;
 use crate::store::items::token::TokenItem;
+
+/// An erasure without progress for so long has been abandoned.
+const ERASURE_CONTINUED_WITHIN: Duration = Duration::from_hours(24);
 
 impl Snapshot {
     pub fn report(self) -> Report {
@@ -83,6 +87,7 @@ impl Snapshot {
             ),
             ("tokens without contact", self.tokens_without_contact()),
             ("tokens without issuing token", self.tokens_without_issuer()),
+            ("unfinished erasures", self.unfinished_erasures()),
         ];
         kinds.extend(self.inconsistencies_of_attachments());
         kinds.extend(self.inconsistencies_of_pins());
@@ -331,6 +336,15 @@ impl Snapshot {
             })
             .filter(|token| self.usernames.contains_key(&token.contact_id))
             .map(|token| Inconsistency::TokenWithoutIssuer(token.into()))
+            .collect()
+    }
+
+    fn unfinished_erasures(&self) -> Vec<Inconsistency> {
+        let day_ago = self.settled.before(ERASURE_CONTINUED_WITHIN);
+        let erasures = self.erasures.iter();
+        erasures
+            .filter(|&(_, &progress)| progress <= day_ago)
+            .map(|(&contact, _)| Inconsistency::UnfinishedErasure(contact))
             .collect()
     }
 

@@ -79,6 +79,8 @@ pub struct Snapshot {
     pub unfinished_leaves: BTreeSet<MembershipKey>,
     /// Only the inconsistent reads.
     pub reads_without_conversation: Vec<Inconsistency>,
+    /// The contacts whose erasure has not ended, and its latest progress.
+    pub erasures: HashMap<ContactId, Micros>,
 }
 
 /// The username in a contact, and the same in lower case.
@@ -122,6 +124,7 @@ impl Snapshot {
             entries: Vec::new(),
             unfinished_leaves: BTreeSet::new(),
             reads_without_conversation: Vec::new(),
+            erasures: HashMap::new(),
         }
     }
 
@@ -132,9 +135,12 @@ impl Snapshot {
                 let folded = username.folded().to_owned();
                 self.owners.insert(folded, username.contact_id);
             }
-            ContactTableItem::Username(_)
-            | ContactTableItem::ErasedUsername
-            | ContactTableItem::Erasure => {}
+            ContactTableItem::Username(_) | ContactTableItem::ErasedUsername => {}
+            ContactTableItem::Erasure(erasure) => {
+                if let Some(contact) = erasure.contact() {
+                    self.erasures.insert(contact, erasure.latest_progress());
+                }
+            }
             ContactTableItem::ExternalId(external) => {
                 let external_id = external.external_id().to_owned();
                 if let Some(suspended_at) = external.suspended_at {
