@@ -9,6 +9,9 @@ use crate::time::Seconds;
 /// The longest reason and the longest resolution, in characters.
 const MAX_REMARK: usize = 500;
 
+/// How much of the text of a message a report keeps, in characters.
+pub const MAX_REPORTED: usize = 1_000;
+
 /// A report of a message.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -20,6 +23,8 @@ pub struct Report {
     pub conversation_id: ConversationId,
     /// The author of the message.
     pub contact_id: ContactId,
+    /// The first [`MAX_REPORTED`] characters of the text, as it was when it was reported.
+    pub message: String,
     /// The participant who reported it.
     pub reported_by: ContactId,
     /// Why.

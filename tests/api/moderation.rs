@@ -218,6 +218,12 @@ async fn a_message_is_reported_once_per_contact_and_resolved() {
     let path = format!("/v1/messages/{message}/report");
     let again = world.kate.posts(&path, "reason=Other").await.is(200);
     assert_eq!(again.json(), report);
+    // What was reported stays as it was.
+    world
+        .kevin
+        .updates_message(&message, "message=kind")
+        .await
+        .is(200);
     let without_reason = world.linnie.posts(&path, ()).await.is(201).json();
     assert_eq!(without_reason["reason"], Value::Null);
     let id = report["id"].as_str().unwrap();
@@ -237,11 +243,12 @@ async fn a_message_is_reported_once_per_contact_and_resolved() {
         }
     }
     assert_eq!(open[0]["reported_by"], json!(world.linnie.id));
+    assert_eq!(open[0]["message"], "kind");
     assert_eq!(
         open[1],
         json!({
             "id": id, "message_id": message, "conversation_id": world.conversation,
-            "contact_id": world.kevin.id, "reported_by": world.kate.id, "reason": "Threats",
+            "contact_id": world.kevin.id, "message": "insult", "reported_by": world.kate.id, "reason": "Threats",
             "created_at": report["created_at"], "resolved_at": null, "resolution": null,
         })
     );

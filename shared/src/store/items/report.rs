@@ -34,6 +34,9 @@ pub struct ReportItem {
     pub message_id: MessageId,
     /// The author.
     pub contact_id: ContactId,
+    /// The beginning of the text, as it was reported.
+    #[serde(default)]
+    pub message: String,
     pub reported_by: ContactId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -51,6 +54,7 @@ impl ReportItem {
             message_id: self.message_id,
             conversation_id: self.message_id.conversation(),
             contact_id: self.contact_id,
+            message: self.message,
             reported_by: self.reported_by,
             reason: self.reason,
             created_at: self.created_at.into(),

@@ -1,7 +1,7 @@
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::id::{MessageId, ReportId};
-use crate::report::{Remark, ReportReceipt};
+use crate::report::{MAX_REPORTED, Remark, ReportReceipt};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::transaction::put_new;
@@ -38,6 +38,7 @@ impl Store {
             id: ReportId::new(created_at),
             message_id: id,
             contact_id: message.contact_id,
+            message: message.message.chars().take(MAX_REPORTED).collect(),
             reported_by: context.participation.caller,
             reason: reason.map(Into::into),
             created_at,

@@ -3,13 +3,13 @@ use crate::error::Result;
 use crate::id::ReportId;
 use crate::key::Scope;
 use crate::page::{Cursor, Limit, Page};
-use crate::report::Report;
+use crate::report::{MAX_REPORTED, Report};
 use crate::store::Store;
 use crate::store::dynamodb::partition::{Order, Partition};
 use crate::store::items::report::{ReportItem, ReportList};
 
 /// The most bytes that a report takes in a response; a page of reports is never too large.
-const MAX_JSON_LEN: usize = 8 * 1024;
+const MAX_JSON_LEN: usize = 8 * 1024 + MAX_REPORTED * 8;
 
 impl Store {
     /// Returns a page of the open or the resolved reports, newest first. Two round trips: key; reports.
