@@ -548,6 +548,12 @@ async fn leave_as_the_last(
     }});
     let reads = serde_json::from_value(reads).unwrap();
     stack.engine.database().put_item(reads).unwrap();
+    let edit = json!({"TableName": "EditsTable", "Item": {
+        "conversation_id": {"S": if temporary.is_empty() { "none" } else { &temporary }},
+        "id": {"S": "00000000100"},
+    }});
+    let edit = serde_json::from_value(edit).unwrap();
+    stack.engine.database().put_item(edit).unwrap();
     let attachment = json!({"TableName": "AttachmentsTable", "Item": {
         "conversation_id": {"S": if temporary.is_empty() { "none" } else { &temporary }},
         "created_at": {"N": "1"},
@@ -599,6 +605,7 @@ async fn call_everything(document: Value) -> Gateway {
     let signing_key = SigningKey::es256("key");
     let issuer = Issuer::start(&[&signing_key]).await;
     let store = store.with_identity_provider(Some(issuer.provider(true)));
+    let store = store.with_edit_history(true);
     let all = Gateway::new(&template, functions::all(), &store).unwrap();
     let gateway = &all;
     let [kevin, kate, buzz] = ["kevin", "kate", "buzz"].map(|name| Caller {
@@ -627,6 +634,9 @@ async fn call_everything(document: Value) -> Gateway {
     let change = "message=edited&reactions[heart][]=KevinMcCallister";
     kevin
         .calls(&format!("PUT /v1/messages/{message}"), change)
+        .await;
+    kevin
+        .calls(&format!("GET /v1/messages/{message}/edits"), "")
         .await;
 
     let file = kevin.uploads(conversation).await;
@@ -726,10 +736,15 @@ async fn call_everything(document: Value) -> Gateway {
         .await);
     let hello = format!("conversation_id={left}&message=hello");
     let sent = id(&kate.calls("POST /v1/messages", &hello).await);
-    kate.calls(&format!("PUT /v1/messages/{sent}"), "is_pinned=true")
+    let change = "is_pinned=true&message=edited";
+    kate.calls(&format!("PUT /v1/messages/{sent}"), change)
         .await;
     kate.calls(&format!("DELETE /v1/conversations/{left}"), "")
         .await;
+    // With their inbox entries, its edit does not fit into the transaction.
+    let participants: Vec<_> = (0..98).map(|_| ContactId::random()).collect();
+    let participants = json!({ "SS": participants });
+    set_in_conversation(&stack, &left, "participants", &participants);
     kate.calls(&format!("DELETE /v1/messages/{sent}"), "").await;
 
     // Listing the inbox deletes entries of conversations that no longer exist.
@@ -840,6 +855,7 @@ async fn call_as_server(gateway: &Gateway) {
         "GET /v1/audit",
         &format!("GET /v1/messages?conversation_id={conversation}"),
         &format!("GET /v1/messages/{message}"),
+        &format!("GET /v1/messages/{message}/edits"),
         &format!("GET /v1/attachments/{message}"),
         &format!("GET /v1/attachments/{message}/file"),
         &format!("GET /v1/conversations/{conversation}"),
@@ -854,6 +870,7 @@ async fn call_as_server(gateway: &Gateway) {
         &message,
         "POST /v1/messages",
         "PUT /v1/messages/x",
+        "GET /v1/messages/x/edits",
         "POST /v1/messages/x/report",
         "POST /v1/attachments",
         "POST /v1/conversations",
@@ -896,6 +913,11 @@ async fn erase_kevin(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
         let report = format!("POST /v1/messages/{}/report", id(message));
         kevin.calls(&report, "").await;
     }
+    let hello = format!("conversation_id={demo}&message=hello");
+    let own = id(&kevin.calls("POST /v1/messages", &hello).await);
+    kevin
+        .calls(&format!("PUT /v1/messages/{own}"), "message=edited")
+        .await;
     // A conversation of which he is the last participant, with a message of Kate.
     let form = "participants[]=Kate&name=Last";
     let alone = id(&kevin.calls("POST /v1/conversations", form).await);

@@ -43,12 +43,26 @@ pub struct Message {
     pub read_at: Option<Seconds>,
     /// When it was sent.
     pub created_at: Seconds,
+    /// When its text was last edited.
+    pub edited_at: Option<Seconds>,
     /// When it was last changed.
     pub updated_at: Option<Seconds>,
     /// Its version, which is part of its `ETag`.
     #[serde(skip)]
     pub version: Version,
 }
+
+/// A recorded edit of a message.
+#[derive(Debug, Serialize)]
+pub struct Edit {
+    /// The text until then.
+    pub message: String,
+    /// When it was edited.
+    pub edited_at: Seconds,
+}
+
+/// The most edits of a message that are kept.
+pub const MAX_EDITS: u64 = 20;
 
 /// What a reply shows of the message that it replies to.
 #[derive(Debug, Serialize)]

@@ -62,6 +62,7 @@ mod reads;
 mod reports;
 mod spending;
 mod tokens;
+mod vars;
 mod viewer;
 
 use std::env;
@@ -90,6 +91,7 @@ pub use items::membership::ConversationList;
 pub use limits::{Budget, Limits};
 pub use messages::{CreatedMessage, MessageFilter, MessageUpdate, NewMessage};
 pub use reports::CreatedReport;
+pub use vars::flag;
 
 use access_cache::AccessCache;
 use activity::ActivityCache;
@@ -114,6 +116,7 @@ pub struct Store {
     who_may_begin: WhoMayBegin,
     username_rules: Arc<UsernameRules>,
     limits: Limits,
+    records_edits: bool,
     identity_provider: Option<IdentityProvider>,
     access_cache: Arc<AccessCache>,
     activity_cache: Arc<ActivityCache>,
@@ -137,6 +140,7 @@ pub struct Tables {
     reads: String,
     reports: String,
     audit: String,
+    edits: String,
 }
 
 impl Tables {
@@ -163,6 +167,7 @@ impl Tables {
             reads: name("READS_TABLE")?,
             reports: name("REPORTS_TABLE")?,
             audit: name("AUDIT_TABLE")?,
+            edits: name("EDITS_TABLE")?,
         })
     }
 }
@@ -184,6 +189,7 @@ impl Store {
         let store = Self::new(&config, tables)
             .with_limits(limits)
             .with_username_rules(rules)
+            .with_edit_history(vars::flag(var, "EDIT_HISTORY")?)
             .with_identity_provider(IdentityProvider::from_vars(var)?);
         let store = match var("WHO_MAY_BEGIN") {
             Some(text) => store.with_who_may_begin(text.parse()?),
@@ -211,11 +217,21 @@ impl Store {
             who_may_begin: WhoMayBegin::default(),
             username_rules: Arc::default(),
             limits: Limits::default(),
+            records_edits: false,
             identity_provider: None,
             access_cache: Arc::default(),
             activity_cache: Arc::default(),
             spending: Arc::default(),
             participant_cache: Arc::default(),
+        }
+    }
+
+    /// The same store, which records what messages said before they were edited if `records_edits`.
+    #[must_use]
+    pub fn with_edit_history(self, records_edits: bool) -> Self {
+        Self {
+            records_edits,
+            ..self
         }
     }
 

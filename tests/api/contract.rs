@@ -13,7 +13,7 @@ use shared::attachment::{AttachmentIds, FileSize, FileType, Filename};
 use shared::contact::{AvatarUrl, ExternalId, Mention, PhoneNumber, Username};
 use shared::conversation::{MAX_UNREAD, Name, Participants};
 use shared::id::AttachmentId;
-use shared::message::Text;
+use shared::message::{MAX_EDITS, Text};
 use shared::metadata::MetadataUpdate;
 use shared::page::Limit;
 use shared::report::Remark;
@@ -135,7 +135,7 @@ fn unknown_keywords(schema: &Value) -> Vec<String> {
             | (
                 "$ref" | "const" | "default" | "description" | "enum" | "examples" | "format"
                 | "maxItems" | "maxLength" | "maxProperties" | "maximum" | "minItems" | "minLength"
-                | "minProperties" | "minimum" | "pattern" | "required" | "type",
+                | "minProperties" | "minimum" | "pattern" | "required" | "type" | "x-section",
                 _,
             ) => {}
             _ => unknown.push(format!("{keyword} in {schema}")),
@@ -338,6 +338,7 @@ fn accepts(name: &str, size: u64) -> Option<bool> {
     };
     Some(match name {
         "Limit" | "data" => Limit::try_from(size).is_ok(),
+        "Edits" => size <= MAX_EDITS,
         "TimeBound" => TimeBound::try_from(size).is_ok(),
         "expires_in" => Lifetime::try_from(size).is_ok(),
         "unread_count" => length <= MAX_UNREAD,

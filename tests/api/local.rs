@@ -14,6 +14,7 @@ mod contract;
 mod cost;
 mod demo_data;
 mod dynamodb_errors;
+mod edits;
 mod erase_contact;
 mod gateway;
 mod jwt;

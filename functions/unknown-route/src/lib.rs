@@ -7,7 +7,7 @@ use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
 /// The paths of the endpoints and the methods of each; a segment like `:id` matches any segment.
-pub const ROUTES: [(&str, &str); 21] = [
+pub const ROUTES: [(&str, &str); 22] = [
     ("/v1/attachments", "GET, POST"),
     ("/v1/attachments/:id", "GET, DELETE"),
     ("/v1/attachments/:id/file", "GET"),
@@ -24,6 +24,7 @@ pub const ROUTES: [(&str, &str); 21] = [
     ("/v1/me", "GET, PUT"),
     ("/v1/messages", "GET, POST"),
     ("/v1/messages/:id", "GET, PUT, DELETE"),
+    ("/v1/messages/:id/edits", "GET"),
     ("/v1/messages/:id/report", "POST"),
     ("/v1/reports", "GET"),
     ("/v1/reports/:id", "PUT"),

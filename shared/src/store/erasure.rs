@@ -256,6 +256,10 @@ impl Store {
                 let keys = self.delete_found(erasure.stage, items);
                 erased.add(Kind::Tokens, keys.await?);
             }
+            Stage::Edits => {
+                let keys = self.delete_found(erasure.stage, items);
+                erased.add(Kind::Edits, keys.await?);
+            }
             Stage::Messages => self.erase_messages(contact, items, erased).await?,
             Stage::Attachments => self.erase_attachments(items, erased).await?,
             Stage::IdempotencyKeys => {

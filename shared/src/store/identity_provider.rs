@@ -23,6 +23,7 @@ use serde_json::{Number, Value};
 use keys::Keys;
 
 use super::Store;
+use super::vars::flag;
 use crate::caller::{Caller, Claims};
 use crate::contact::ExternalId;
 use crate::error::{Cause, Error, Result, TokenProblem, Unauthenticated};
@@ -79,13 +80,7 @@ impl IdentityProvider {
             return Err(format!("JWT_ISSUER is not an https URL: {issuer}").into());
         }
         let audience = set("JWT_AUDIENCE").ok_or("JWT_ISSUER needs JWT_AUDIENCE")?;
-        let creates_contacts = match set("JWT_CREATES_CONTACTS").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(other) => {
-                return Err(format!("JWT_CREATES_CONTACTS is not true or false: {other}").into());
-            }
-        };
+        let creates_contacts = flag(&var, "JWT_CREATES_CONTACTS")?;
         verifier::install();
         Ok(Some(Self {
             keys: Arc::new(Keys::new(&issuer)),

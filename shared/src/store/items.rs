@@ -8,6 +8,7 @@ pub mod attachment;
 pub mod audit_entry;
 pub mod contact;
 pub mod conversation;
+pub mod edit;
 pub mod erasure;
 pub mod idempotency_record;
 pub mod inbox_entry;

@@ -6,6 +6,7 @@ mod delete;
 mod filter;
 mod get;
 mod list;
+mod list_edits;
 mod list_inbox;
 mod pinned;
 mod update;

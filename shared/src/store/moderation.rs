@@ -21,9 +21,9 @@ use crate::id::{ConversationId, MessageId};
 use crate::key::Scope;
 
 /// A message as a moderator works with it.
-struct ModeratedMessage {
+pub(super) struct ModeratedMessage {
     /// None if it does not exist.
-    message: Option<MessageItem>,
+    pub message: Option<MessageItem>,
     conversation: ConversationItem,
 }
 
@@ -68,7 +68,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::load_as_moderator`]; [`Error::MessageNotFound`] without the conversation.
-    async fn load_message_as_moderator(
+    pub(super) async fn load_message_as_moderator(
         &self,
         caller: &Caller,
         id: MessageId,

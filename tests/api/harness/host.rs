@@ -29,6 +29,7 @@ pub struct Host<'a> {
     timeouts: Timeouts,
     clock: Clock,
     limits: Limits,
+    records_edits: bool,
     files_url: String,
     identity_provider: Option<IdentityProvider>,
 }
@@ -42,6 +43,7 @@ impl<'a> Host<'a> {
             timeouts: LONG_TIMEOUTS,
             clock: Clock::system(),
             limits: Limits::default(),
+            records_edits: false,
             files_url: stack.bucket.url(),
             identity_provider: None,
         }
@@ -76,6 +78,14 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// Records what messages said before they were edited.
+    pub fn records_edits(self) -> Self {
+        Self {
+            records_edits: true,
+            ..self
+        }
+    }
+
     /// Uses this clock.
     pub fn clock(self, now: impl Fn() -> Micros + Send + Sync + 'static) -> Self {
         let clock = Clock::new(now);
@@ -103,6 +113,7 @@ impl<'a> Host<'a> {
         // Before the clock, which the bucket shares.
         let store = with_s3(store, &self.files_url)
             .with_limits(self.limits)
+            .with_edit_history(self.records_edits)
             .with_timeouts(self.timeouts)
             .with_identity_provider(self.identity_provider)
             .with_clock(self.clock);

@@ -82,6 +82,7 @@ async fn exchanges() -> Vec<Exchange> {
         Box::pin(common_errors::send_as_server(&world, &contract)).await;
         Box::pin(requests::manage_contacts(&world)).await;
         Box::pin(requests::moderate(&world)).await;
+        Box::pin(requests::record_edits(&world)).await;
         Box::pin(requests::read_the_audit_trail(&world)).await;
         Box::pin(requests::exceed_quotas(&world)).await;
         Box::pin(common_errors::send_to_unknown_routes(&world)).await;

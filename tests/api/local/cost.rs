@@ -459,12 +459,12 @@ async fn each_operation_of_a_server_key_has_the_documented_cost() {
     // key; contact; audit; contact, external id: 2 each; list, twice
     let suspended = server.puts(&path, "suspended=true").await.is(200);
     assert_eq!(suspended.cost(), cost(6, 6, 2.0 + 1.0 + 4.0 + 2.0));
-    // key; audit; erasure, twice; contact; twelve stages, twice, all of which read one page; what they find
+    // key; audit; erasure, twice; contact; thirteen stages, twice, all of which read one page; what they find
     let erased = server.deletes(&path).await.is(200);
-    assert_eq!(erased.cost(), cost(39, 39, 58.0));
-    // key; audit; erasure: 2 more to begin it and to end it; contact; twelve stages
+    assert_eq!(erased.cost(), cost(41, 41, 60.0));
+    // key; audit; erasure: 2 more to begin it and to end it; contact; thirteen stages
     let again = server.deletes(&path).await.is(200);
-    assert_eq!(again.cost(), cost(19, 19, 21.0));
+    assert_eq!(again.cost(), cost(20, 20, 22.0));
     // On behalf of a contact, two round trips come first: key; contact. What the contact has blocked is read last,
     // because it was not known whom the key acts for when the batch was made.
     let id = world.kevin.sends("hello").await;
@@ -632,6 +632,39 @@ async fn pins_and_lists_with_a_filter_cost_as_documented() {
     let units = list.cost().capacity_units;
     assert_eq!((list.cost().calls, list.cost().round_trips), (8, 8));
     assert!((45.0..=55.0).contains(&units), "{units}");
+}
+
+#[tokio::test]
+async fn recording_edits_costs_as_documented() {
+    let world = World::active().await;
+    let url = world.host().records_edits().start().await;
+    let kevin = world.kevin.at(&url);
+    kevin.lists_messages("").await.is(200);
+    let id = kevin.sends("one").await;
+    let edit = async |person: &Person, text: &str| {
+        let form = format!("message={text}");
+        person.updates_message(&id, form).await.is(200).cost()
+    };
+    // token, message, conversation, contact
+    edit(&world.kevin, "two").await;
+    let plain = edit(&world.kevin, "three").await;
+    assert_eq!(plain, cost(3, 2, 4.0 + 1.0));
+    // the same; the message is read again; message and edit in a transaction: 2 each
+    edit(&kevin, "four").await;
+    let recorded = edit(&kevin, "five").await;
+    assert_eq!(recorded, cost(4, 3, 5.0 + 4.0));
+    // token, message, conversation; edits
+    let path = format!("/v1/messages/{id}/edits");
+    kevin.gets(&path).await.is(200);
+    let list = kevin.gets(&path).await.is(200);
+    assert_eq!(list.cost(), cost(2, 2, 3.0 + 1.0));
+    // Two units for each edit.
+    kevin.sends_and_deletes().await;
+    let plain = kevin.sends("plain").await;
+    let plain = kevin.deletes_message(&plain).await.is(204).cost();
+    let deleted = kevin.deletes_message(&id).await.is(204).cost();
+    let units = plain.capacity_units + 2.0 * 2.0;
+    assert_eq!(deleted, cost(plain.calls, plain.round_trips, units));
 }
 
 /// The dearest page of replies: each to another of the longest messages.

@@ -72,6 +72,7 @@ fn remaining(world: &World) -> Vec<Value> {
         "IdempotencyTable",
         "ReadsTable",
         "ReportsTable",
+        "EditsTable",
     ];
     let items = tables.iter().flat_map(|table| world.items(table));
     let named = items.map(|mut item| {

@@ -357,6 +357,7 @@ fn assert_nothing_is_left(world: &World, conversation: ConversationId) {
         ("MessagesTable", "conversation_id"),
         ("InboxTable", "message_id"),
         ("ReadsTable", "conversation_id"),
+        ("EditsTable", "conversation_id"),
         ("ConversationsTable", "id"),
     ] {
         assert_eq!(count_items(world, table, name, &id), 0, "{table}");

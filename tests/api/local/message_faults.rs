@@ -193,10 +193,15 @@ struct Counts {
 async fn run_seed(seed: u64, split_transactions: bool) -> Outcome<Counts> {
     let world = World::new().await;
     let chaos = Chaos::start(world.engine(), seed, split_transactions).await;
-    let hosts = [
-        world.host().proxy(chaos.url()).start().await,
-        world.host().proxy(chaos.url()).start().await,
-    ];
+    let host = || {
+        let host = world.host().proxy(chaos.url());
+        if records_edits(seed) {
+            host.records_edits()
+        } else {
+            host
+        }
+    };
+    let hosts = [host().start().await, host().start().await];
     let people = [&world.kevin, &world.kate, &world.linnie];
     let runs = (0..5).map(|number| {
         let person = people[number % 3].at(&hosts[number % 2]);
@@ -209,16 +214,62 @@ async fn run_seed(seed: u64, split_transactions: bool) -> Outcome<Counts> {
     for person in people {
         inboxes.push((person.username.clone(), all_messages(person, true).await));
     }
+    let mut violations = find_violations(&clients, &messages, &inboxes);
+    if records_edits(seed) {
+        let mut listed = 0;
+        for message in &messages {
+            let texts = texts_of(&world.kevin, message).await;
+            listed += texts.len() - 1;
+            violations.extend(find_violation_of_edits(&clients, &texts));
+        }
+        let stored = world.items("EditsTable").len();
+        if stored != listed {
+            violations.push(format!("{stored} edits are stored, {listed} are listed"));
+        }
+    }
     let sent = clients.iter().flat_map(|client| &client.sent);
     let counts = Counts {
         acknowledged: sent.filter(|send| send.acknowledged.is_some()).count(),
         replayed: clients.iter().map(|client| client.replayed).sum(),
         refused: clients.iter().map(|client| client.refused).sum(),
     };
-    Outcome {
-        violations: find_violations(&clients, &messages, &inboxes),
-        counts,
+    Outcome { violations, counts }
+}
+
+/// Whether the hosts record edits.
+fn records_edits(seed: u64) -> bool {
+    seed % 2 == 1
+}
+
+/// What a message has said, oldest first, and says now.
+async fn texts_of(person: &Person, message: &Value) -> Vec<String> {
+    let path = format!("/v1/messages/{}/edits", message["id"].as_str().unwrap());
+    let page = person.gets(&path).await.is(200).json();
+    let edits = page["data"].as_array().unwrap().iter().rev();
+    let texts = edits.chain([message]).map(|edit| &edit["message"]);
+    texts
+        .map(|text| text.as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What a message has said must be what was sent, then every acknowledged edit, in order. An edit that was not
+/// acknowledged may have been made.
+fn find_violation_of_edits(clients: &[Client], texts: &[String]) -> Option<String> {
+    let mut sent = clients.iter().flat_map(|client| &client.sent);
+    let send = sent.find(|send| texts.first() == Some(&send.text));
+    let Some(send) = send else {
+        return Some(format!("{texts:?} begins with no text that was sent"));
+    };
+    let mut recorded = texts[1..].iter().peekable();
+    for (text, is_acknowledged) in &send.edits {
+        let is_recorded = recorded.next_if_eq(&text).is_some();
+        if *is_acknowledged && !is_recorded {
+            return Some(format!("{texts:?} lacks the edit {text}"));
+        }
     }
+    recorded
+        .next()
+        .map(|text| format!("{texts:?} has {text}, which is no edit, or out of order"))
 }
 
 /// Lists all messages of the conversation, or of the whole inbox, newest first.

@@ -95,6 +95,7 @@ async fn a_message_has_every_field_of_the_reference() {
         }],
         "read_at": 705_103_200,
         "created_at": 692_233_200,
+        "edited_at": null,
         "updated_at": 705_103_200,
     });
     assert_eq!(kate.gets_message(&id).await.is(200).json(), expected);

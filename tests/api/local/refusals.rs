@@ -32,7 +32,7 @@ const fn request(
     }
 }
 
-static REQUESTS: [Request; 41] = [
+static REQUESTS: [Request; 42] = [
     request(Method::GET, "/v1/messages", "", false),
     request(
         Method::GET,
@@ -60,6 +60,7 @@ static REQUESTS: [Request; 41] = [
         true,
     ),
     request(Method::DELETE, "/v1/messages/{message}", "", true),
+    request(Method::GET, "/v1/messages/{message}/edits", "", true),
     request(Method::POST, "/v1/messages/{message}/report", "", true),
     request(Method::GET, "/v1/audit", "", false),
     request(Method::GET, "/v1/reports", "", false),
@@ -269,6 +270,7 @@ fn scope_of(request: &Request) -> Option<Scope> {
         }
         "/v1/reports"
         | "/v1/reports/{token}"
+        | "/v1/messages/{message}/edits"
         | "/v1/conversations/{conversation}/participants/{contact}" => Some(Scope::Moderate),
         "/v1/messages/{message}" => (method != "PUT").then_some(Scope::Moderate),
         "/v1/messages" => {

@@ -123,6 +123,11 @@ pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
             &format!("/v1/messages/{message}"),
             &[("id", message)],
         ),
+        "list-edits" => event(
+            "GET",
+            &format!("/v1/messages/{message}/edits"),
+            &[("id", message)],
+        ),
         "leave-conversation" => {
             let id = fixture.create_conversation(false).await?;
             event("DELETE", &format!("/v1/conversations/{id}"), &[("id", &id)])

@@ -52,6 +52,7 @@ pub fn all() -> BTreeMap<&'static str, Handler> {
         mount("list-blocks", list_blocks::handle),
         mount("list-contacts", list_contacts::handle),
         mount("list-conversations", list_conversations::handle),
+        mount("list-edits", list_edits::handle),
         mount("list-messages", list_messages::handle),
         mount("list-reports", list_reports::handle),
         mount("list-tokens", list_tokens::handle),

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use shared::Store;
-use shared::store::{Files, IdentityProvider, Limits, Tables};
+use shared::store::{Files, IdentityProvider, Limits, Tables, flag};
 use shared::username_rules::UsernameRules;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -158,6 +158,7 @@ fn store(template: &Template, url: &str, files_url: &str) -> Result<Store, Error
     let store = Store::new(&config_at(url)?, tables)
         .with_limits(Limits::from_vars(variable)?)
         .with_username_rules(UsernameRules::from_vars(variable)?)
+        .with_edit_history(flag(variable, "EDIT_HISTORY")?)
         .with_identity_provider(IdentityProvider::from_vars(variable)?)
         .with_files(Files::new(files_url, "local", credentials()));
     Ok(match variable("WHO_MAY_BEGIN") {

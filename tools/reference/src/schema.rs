@@ -78,7 +78,7 @@ pub fn limits(schema: Node) -> Option<String> {
     None
 }
 
-/// Whether it is an object of the API: these have an id.
+/// Whether it is an object of the API that has a section: those with an id, and those marked `x-section`.
 pub fn is_object(schema: Node) -> bool {
-    schema.get("properties").get("id").exists()
+    schema.get("properties").get("id").exists() || schema.get("x-section").exists()
 }

@@ -82,6 +82,8 @@ impl Admin {
         }
         self.scan(&tables.inbox, |item| snapshot.add_inbox_entry(item))
             .await?;
+        self.scan(&tables.edits, |item| snapshot.add_edit(item))
+            .await?;
         self.scan(&tables.reads, |item| snapshot.add_reads(item))
             .await?;
         Ok(snapshot.report())

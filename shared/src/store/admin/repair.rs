@@ -17,7 +17,7 @@ use crate::store::cleanup::Progress;
 use crate::store::dynamodb::item::string_attr;
 use crate::store::dynamodb::transaction::{condition_check, delete};
 use crate::store::items::token::{hash_key, listing_key};
-use crate::store::items::{contact, conversation, inbox_entry, message, read_log};
+use crate::store::items::{contact, conversation, edit, inbox_entry, message, read_log};
 
 impl Admin {
     /// Repairs an inconsistency if it still exists. Returns whether it did.
@@ -72,6 +72,9 @@ impl Admin {
             }
             &Inconsistency::ListedUnpinnedMessage(message) => {
                 self.unlist_unpinned_message(message).await
+            }
+            Inconsistency::EditWithoutMessage { message, id } => {
+                self.delete_edit_without_message(*message, id).await
             }
             Inconsistency::ReadsWithoutConversation {
                 conversation,
@@ -177,6 +180,17 @@ impl Admin {
         let items = vec![
             condition_check(&tables.conversations, conversation, absent, &[])?,
             delete(&tables.messages, message::key(id))?,
+        ];
+        self.store.transact(items).await
+    }
+
+    async fn delete_edit_without_message(&self, message: MessageId, id: &str) -> Result<bool> {
+        let absent = "attribute_not_exists(contact_id)";
+        let tables = &self.store.tables;
+        let edit = edit::key(message.conversation(), id);
+        let items = vec![
+            condition_check(&tables.messages, message::key(message), absent, &[])?,
+            delete(&tables.edits, edit)?,
         ];
         self.store.transact(items).await
     }

@@ -243,15 +243,15 @@ impl Store {
         Ok(Progress::Finished)
     }
 
-    /// Deletes a conversation that `contact` has closed, with its messages, attachments and reads.
+    /// Deletes a conversation that `contact` has closed, with its messages, their edits, attachments and reads.
     pub(in crate::store) async fn delete_closed_conversation(
         &self,
         id: ConversationId,
         contact: ContactId,
         limit: CleanupLimit,
     ) -> Result<Progress> {
-        let all_deleted = self.delete_messages_of_closed(id, contact, limit).await?
-            == Progress::Finished
+        let all_deleted = self.delete_edits_of_closed(id, limit).await? == Progress::Finished
+            && self.delete_messages_of_closed(id, contact, limit).await? == Progress::Finished
             && self.delete_attachments_of_closed(id, limit).await? == Progress::Finished
             && self.delete_reads(id, limit).await? == Progress::Finished;
         if !all_deleted {
@@ -261,6 +261,20 @@ impl Store {
         let delete = delete_if(table, key(id), "closed_by", string_attr(contact))?;
         self.transact(vec![delete]).await?;
         Ok(Progress::Finished)
+    }
+
+    async fn delete_edits_of_closed(
+        &self,
+        conversation: ConversationId,
+        limit: CleanupLimit,
+    ) -> Result<Progress> {
+        let table = &self.tables.edits;
+        let query = self.db.query().table_name(table).consistent_read(true);
+        let keys = query
+            .key_condition_expression("conversation_id = :conversation")
+            .projection_expression("conversation_id, id")
+            .expression_attribute_values(":conversation", string_attr(conversation));
+        self.delete_queried(table, &keys, limit).await
     }
 
     async fn delete_messages_of_closed(

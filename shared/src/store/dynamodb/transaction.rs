@@ -9,6 +9,10 @@ use super::item::{Item, to_item};
 use super::retry::Backoff;
 use crate::error::{Error, Result};
 
+/// The most items of a transaction.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+pub const MAX_TRANSACTION_ITEMS: usize = 100;
+
 /// What came of a transaction.
 pub enum Transaction {
     /// Everything was written.

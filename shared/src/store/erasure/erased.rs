@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
     Tokens,
+    Edits,
     Messages,
     Attachments,
     Files,
@@ -28,8 +29,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Tokens,
+        Self::Edits,
         Self::Messages,
         Self::Attachments,
         Self::Files,
@@ -53,6 +55,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
+            Self::Edits => "edits",
             Self::Messages => "messages",
             Self::Attachments => "attachments",
             Self::Files => "files",

@@ -16,6 +16,8 @@ pub enum Stage {
     Tokens,
     /// Those that are not.
     UnlistedTokens,
+    /// What its messages said before they were edited.
+    Edits,
     /// Messages, with their attachments, and reactions.
     Messages,
     /// Attachments without a message.
@@ -50,7 +52,8 @@ impl Stage {
     pub fn next(self) -> Self {
         match self {
             Self::Tokens => Self::UnlistedTokens,
-            Self::UnlistedTokens => Self::Messages,
+            Self::UnlistedTokens => Self::Edits,
+            Self::Edits => Self::Messages,
             Self::Messages => Self::Attachments,
             Self::Attachments => Self::IdempotencyKeys,
             Self::IdempotencyKeys => Self::InboxEntries,
@@ -69,6 +72,7 @@ impl Stage {
         let (table, key, is_partition): (&str, &'static [&'static str], bool) = match self {
             Self::Tokens => (&tables.token_ids, &["contact_id", "id"], true),
             Self::UnlistedTokens => (&tables.tokens, &["token_hash"], false),
+            Self::Edits => (&tables.edits, &["conversation_id", "id"], false),
             Self::Messages => (&tables.messages, &["conversation_id", "created_at"], false),
             Self::Attachments => (
                 &tables.attachments,
@@ -127,7 +131,7 @@ impl Stage {
         };
         match self {
             Self::Tokens | Self::IdempotencyKeys | Self::InboxEntries => true,
-            Self::UnlistedTokens | Self::Attachments => is("contact_id"),
+            Self::UnlistedTokens | Self::Edits | Self::Attachments => is("contact_id"),
             Self::Messages => {
                 let mut attributes = item.keys();
                 is("contact_id")

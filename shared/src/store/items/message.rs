@@ -48,6 +48,12 @@ pub struct MessageItem {
     pub read_at: Option<Micros>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Micros>,
+    /// When its text was last edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Micros>,
+    /// How many edits have been recorded; absent if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edits: Option<u64>,
     pub version: Version,
     /// Whether it is pinned. Then the conversation lists it as well.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -166,11 +172,19 @@ impl MessageItem {
 
     /// The condition that deleting it has to delete the same other items as when it was loaded.
     pub fn has_same_related_items(&self) -> Condition {
-        let (condition, values) = self.has_same_attachments();
-        (
-            format!("{condition} AND {}", self.is_still_pinned_or_not()),
-            values,
-        )
+        let (attachments, mut values) = self.has_same_attachments();
+        let pin = self.is_still_pinned_or_not();
+        let (edits, count) = self.has_same_edits();
+        values.extend(count);
+        (format!("{attachments} AND {pin} AND {edits}"), values)
+    }
+
+    /// The condition that no edit has been recorded since.
+    pub fn has_same_edits(&self) -> (&'static str, Option<(&'static str, AttributeValue)>) {
+        match self.edits {
+            None => ("attribute_not_exists(edits)", None),
+            Some(count) => ("edits = :edits", Some((":edits", number_attr(count)))),
+        }
     }
 
     /// The condition that it has been neither pinned nor unpinned.
@@ -266,6 +280,7 @@ impl MessageItem {
             is_pinned: self.is_pinned,
             read_at: self.read_at.map(Into::into),
             created_at: self.created_at.into(),
+            edited_at: self.edited_at.map(Into::into),
             updated_at: self.updated_at.map(Into::into),
             version: self.version,
         }

@@ -394,6 +394,8 @@ mod tests {
             reply_to: None,
             read_at: None,
             updated_at: None,
+            edited_at: None,
+            edits: None,
             version: Version(1),
             is_pinned: false,
             attachments_version: None,

@@ -172,6 +172,8 @@ impl Store {
             reply_to: message.reply_to.map(|id| id.created_at()),
             read_at: None,
             updated_at: None,
+            edited_at: None,
+            edits: None,
             version: Version(1),
             is_pinned: false,
             attachments_version: None,

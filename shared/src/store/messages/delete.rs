@@ -1,4 +1,5 @@
-//! Deleting a message: one transaction deletes the message, its inbox entries and its attachments.
+//! Deleting a message: one transaction deletes the message, its inbox entries, its attachments and its recorded edits.
+//! If these are too many for a transaction, the edits are deleted before.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::Deserialize;
@@ -8,12 +9,13 @@ use crate::caller::Caller;
 use crate::error::{AuthorOnly, Error, Result};
 use crate::id::{ContactId, MessageId};
 use crate::store::Store;
-use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::batch::{BatchGet, delete_all};
 use crate::store::dynamodb::item::from_item;
 use crate::store::dynamodb::query::query_items;
 use crate::store::dynamodb::retry::Backoff;
-use crate::store::dynamodb::transaction::delete_on;
+use crate::store::dynamodb::transaction::{MAX_TRANSACTION_ITEMS, delete_on};
 use crate::store::items::conversation::{self, ConversationItem};
+use crate::store::items::edit;
 use crate::store::items::message::{self, Condition, MessageItem};
 use crate::version::Expected;
 
@@ -130,13 +132,20 @@ impl Store {
             _ => message.has_same_related_items(),
         };
         let mut items = vec![self.message_delete(message.id(), condition)?];
+        items.extend(self.attachment_deletes(&message.attachment_ids())?);
         if let Some(conversation) = conversation {
             items.extend(self.inbox_deletes(message.id(), &conversation.participants)?);
             if message.is_pinned {
                 items.push(self.unpin_in_conversation(message.id())?);
             }
         }
-        items.extend(self.attachment_deletes(&message.attachment_ids())?);
+        let edits = self.edit_deletes(message)?;
+        if items.len() + edits.len() <= MAX_TRANSACTION_ITEMS {
+            items.extend(edits);
+        } else {
+            let keys = edit::keys(message).map(|key| (self.tables.edits.as_str(), key));
+            delete_all(&self.db, keys.collect()).await?;
+        }
         self.transact(items).await
     }
 

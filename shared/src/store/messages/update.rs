@@ -96,6 +96,12 @@ impl Store {
             // been lost between client and server, or between server and DynamoDB.
             // https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
             let expression = UpdateExpression::new(update, &message, caller, now)?;
+            let records_edit = self.records_edits && update.new_text(&message).is_some();
+            let expression = if records_edit {
+                expression.record_edit(&message)
+            } else {
+                expression
+            };
             let changes = expression.has_changes || !new.is_empty();
             let pin = update.is_pinned.filter(|&pin| pin != message.is_pinned);
             if changes {
@@ -127,7 +133,10 @@ impl Store {
             let mut needed = message.displayed_contacts();
             needed.insert(caller);
             let write = async {
-                let others = self.written_with_message(id, &new, pin, caller)?;
+                let mut others = self.written_with_message(id, &new, pin, caller)?;
+                if records_edit {
+                    others.push(self.record_edit(&message, now)?);
+                }
                 if others.is_empty() {
                     return self.write_update(id, expression).await;
                 }
@@ -255,6 +264,12 @@ impl MessageUpdate {
             || has_attachments
             || self.is_pinned == Some(true)
             || reactions.any(|usernames| !usernames.is_empty())
+    }
+
+    /// The text, if it is another one.
+    fn new_text(&self, message: &MessageItem) -> Option<&Text> {
+        let text = self.message.as_ref();
+        text.filter(|text| text.as_str() != message.message)
     }
 
     /// Those attachments that the message does not have yet.
@@ -393,12 +408,27 @@ impl UpdateExpression {
         Ok(self)
     }
 
+    /// Counts an edit that is recorded, if the text is still the one that is recorded.
+    fn record_edit(mut self, message: &MessageItem) -> Self {
+        self.add.push("edits :one".to_owned());
+        let (has_same_edits, count) = message.has_same_edits();
+        self.condition = format!(
+            "{} AND {has_same_edits} AND #message = :replaced",
+            self.condition
+        );
+        let count = count.map(|(name, value)| (name.to_owned(), value));
+        self.values.extend(count);
+        let replaced = string_attr(&message.message);
+        self.values.push((":replaced".to_owned(), replaced));
+        self
+    }
+
     fn set_text(&mut self, update: &MessageUpdate, message: &MessageItem) -> usize {
-        let text = update.message.as_ref();
-        let Some(text) = text.filter(|text| text.as_str() != message.message) else {
+        let Some(text) = update.new_text(message) else {
             return 0;
         };
         self.set.push("#message = :message".to_owned());
+        self.set.push("edited_at = :now".to_owned());
         self.names
             .insert("#message".to_owned(), "message".to_owned());
         self.values

@@ -627,6 +627,21 @@ pub async fn manage_contacts(world: &World) {
     server.deletes(path).await.is(404);
 }
 
+/// Edits a message as often as it keeps edits, where they are recorded.
+pub async fn record_edits(world: &World) {
+    let url = world.host().records_edits().start().await;
+    let kevin = world.kevin.at(&url);
+    let id = kevin.sends("0").await;
+    let path = format!("/v1/messages/{id}/edits");
+    kevin.gets(&path).await.is(200);
+    for number in 1..=20 {
+        let form = format!("message={number}");
+        kevin.updates_message(&id, form).await.is(200);
+    }
+    kevin.gets(&path).await.is(200);
+    world.buzz.gets(&path).await.is(404);
+}
+
 /// As the operator's moderator.
 pub async fn moderate(world: &World) {
     let server = world.new_server(&[Scope::Moderate]).await;

@@ -295,7 +295,7 @@ impl World {
     }
 }
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "MessagesTable",
     "AttachmentsTable",
     "InboxTable",
@@ -308,6 +308,7 @@ const TABLES: [&str; 12] = [
     "ReadsTable",
     "ReportsTable",
     "AuditTable",
+    "EditsTable",
 ];
 
 /// A string as a DynamoDB attribute.

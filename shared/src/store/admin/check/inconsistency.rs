@@ -41,6 +41,13 @@ pub enum Inconsistency {
     UnlistedPinnedMessage(MessageId),
     /// A message that its conversation lists as pinned, and that is not pinned or does not exist.
     ListedUnpinnedMessage(MessageId),
+    /// A recorded edit without its message.
+    EditWithoutMessage {
+        /// The message.
+        message: MessageId,
+        /// Its sort key.
+        id: String,
+    },
     /// Reads without their conversation.
     ReadsWithoutConversation {
         /// The conversation that the reads refer to.
@@ -183,6 +190,7 @@ impl fmt::Display for Inconsistency {
             Self::MessageWithoutConversation(message)
             | Self::UnlistedPinnedMessage(message)
             | Self::ListedUnpinnedMessage(message) => write!(f, "{message}"),
+            Self::EditWithoutMessage { message, id } => write!(f, "{message} {id}"),
             Self::AttachmentWithoutMessage(attachment, message) => {
                 write!(f, "{attachment} {message}")
             }

@@ -41,6 +41,7 @@ impl Snapshot {
                 "reads without conversation",
                 self.reads_without_conversation.clone(),
             ),
+            ("edits without message", self.edits_without_message.clone()),
             ("conversations partly deleted", self.unfinished_closes()),
             (
                 "former participants with inbox entries",
@@ -106,6 +107,7 @@ impl Snapshot {
             "tokens",
             "token_ids",
             "reads",
+            "edits",
         ];
         let count = |table| (table, self.tables.get(table).copied().unwrap_or_default());
         Report {

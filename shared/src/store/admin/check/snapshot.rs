@@ -12,6 +12,7 @@ use crate::store::dynamodb::item::{Item, from_item};
 use crate::store::items::acquaintance::{self, Acquaintance, DirectoryEntry};
 use crate::store::items::contact::ContactTableItem;
 use crate::store::items::conversation::{ConversationItem, ConversationTableItem};
+use crate::store::items::edit::EditItem;
 use crate::store::items::inbox_entry::InboxEntry;
 use crate::store::items::membership::{EndedMembership, Membership, MembershipTableItem};
 use crate::store::items::message;
@@ -79,6 +80,8 @@ pub struct Snapshot {
     pub unfinished_leaves: BTreeSet<MembershipKey>,
     /// Only the inconsistent reads.
     pub reads_without_conversation: Vec<Inconsistency>,
+    /// Only the inconsistent edits.
+    pub edits_without_message: Vec<Inconsistency>,
     /// The contacts whose erasure has not ended, and its latest progress.
     pub erasures: HashMap<ContactId, Micros>,
 }
@@ -124,6 +127,7 @@ impl Snapshot {
             entries: Vec::new(),
             unfinished_leaves: BTreeSet::new(),
             reads_without_conversation: Vec::new(),
+            edits_without_message: Vec::new(),
             erasures: HashMap::new(),
         }
     }
@@ -348,6 +352,19 @@ impl Snapshot {
                 up_to,
             };
             self.reads_without_conversation.push(found);
+        }
+        Ok(())
+    }
+
+    /// Checks an edit at once. The messages must have been added before.
+    pub fn add_edit(&mut self, item: Item) -> Result<()> {
+        self.count("edits");
+        let edit: EditItem = from_item(item)?;
+        let message = edit.message_id()?;
+        if !self.messages.contains(&message) {
+            let id = edit.id;
+            let found = Inconsistency::EditWithoutMessage { message, id };
+            self.edits_without_message.push(found);
         }
         Ok(())
     }

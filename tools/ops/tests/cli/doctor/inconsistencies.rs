@@ -13,7 +13,7 @@ use crate::harness::string;
 pub type Modification = fn(&Fixture);
 
 /// The name that `doctor` prints, and a modification that causes one inconsistency of this kind.
-pub const INCONSISTENCIES: [(&str, Modification); 41] = [
+pub const INCONSISTENCIES: [(&str, Modification); 42] = [
     ("inbox entries without message", |fixture| {
         let message = MessageId::new(fixture.first.created_at(), fixture.pair);
         fixture
@@ -92,6 +92,16 @@ pub const INCONSISTENCIES: [(&str, Modification); 41] = [
         let key = json!({ "id": string(fixture.world.house) });
         let (table, expression) = ("ConversationsTable", "ADD pinned_messages :messages");
         fixture.world.update_item(table, &key, expression, &listed);
+    }),
+    ("edits without message", |fixture| {
+        let item = json!({
+            "conversation_id": string(fixture.world.house),
+            "id": string("00000000100"),
+            "contact_id": string(fixture.world.id("ann")),
+            "message": string("lost"),
+            "edited_at": { "N": "2" },
+        });
+        fixture.world.put_item("EditsTable", &item);
     }),
     ("reads without conversation", |fixture| {
         let item = json!({
