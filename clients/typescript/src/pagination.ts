@@ -41,14 +41,14 @@ export async function* paginate<Path extends ListPath>(
     }
     if (!page.has_more) return;
     // A list with a filter may continue after more than the last item of the page, which can be empty.
-    const next = nextCursor((await request).response);
+    const link = nextLink((await request).response);
+    const next = link === undefined ? page.data.at(-1)?.id : link.searchParams.get("starting_after");
     if (next) cursor = { starting_after: next };
   }
 }
 
-/** The `starting_after` of the next page; null if the same request continues. */
-function nextCursor(response: Response): string | null {
-  const links = response.headers.get("link") ?? "";
-  const next = /<([^>]*)>; rel="next"/.exec(links)?.[1];
-  return next === undefined ? null : new URL(next, response.url).searchParams.get("starting_after");
+/** The URL of the next page, of which only path and query are known. */
+function nextLink(response: Response): URL | undefined {
+  const target = /<([^>]*)>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
+  return target === undefined ? undefined : new URL(target, "http://localhost");
 }

@@ -71,15 +71,19 @@ class _Pages:
         self.seen.update(item.id for item in items)
         self.has_more = page.has_more
         # A list with a filter may continue after more than the last item of the page, which can be empty.
-        if cursor := _next_cursor(response.headers):
+        if link := _next_link(response.headers):
+            cursor = link.params.get("starting_after")
+        else:
+            cursor = page.data[-1].id if page.data else None
+        if cursor:
             self.arguments["starting_after"] = cursor
         return items
 
 
-def _next_cursor(headers: httpx.Headers) -> str | None:
-    """The `starting_after` of the next page; none if the same request continues."""
+def _next_link(headers: httpx.Headers) -> httpx.URL | None:
+    """The URL of the next page, of which only path and query are known."""
     for link in headers.get("link", "").split(", "):
         target, _, relation = link.partition("; ")
         if relation == 'rel="next"':
-            return httpx.URL(target.strip("<>")).params.get("starting_after")
+            return httpx.URL(target.strip("<>"))
     return None
