@@ -350,6 +350,32 @@ async fn a_message_that_is_stored_after_the_last_participant_has_left_is_not_ack
     assert_nothing_is_left(&world, conversation);
 }
 
+#[tokio::test]
+async fn an_edit_while_the_last_participant_leaves_leaves_no_text_behind() {
+    let world = World::new().await;
+    let conversation = world.new_conversation(&[&world.kevin]).await;
+    let kevin = world.kevin.within(conversation);
+    let id = kevin.sends("one").await;
+    let [edits, leaves] = [(), ()].map(|()| Proxy::start(world.engine()));
+    let (edits, leaves) = (edits.await, leaves.await);
+    let editing = world.host().records_edits().proxy(edits.url());
+    let editing = kevin.at(&editing.start().await);
+    let leaving = kevin.at(&world.host().proxy(leaves.url()).start().await);
+    // The edit is made after the conversation has been closed, and before its first items are deleted.
+    let mut edit = edits.hold("TransactWriteItems");
+    let edited = tokio::spawn(async move { editing.updates_message(&id, "message=two").await });
+    edit.arrives().await;
+    let mut deletion = leaves.hold("BatchWriteItem");
+    let left = tokio::spawn(async move { leaving.leaves_conversation().await });
+    deletion.arrives().await;
+    edit.release();
+    edited.await.unwrap().is(200);
+    deletion.release();
+    left.await.unwrap().is(204);
+    assert_nothing_is_left(&world, conversation);
+    assert_eq!(world.inconsistencies().await, []);
+}
+
 /// Checks that no table has an item of a conversation that its last participant has left.
 fn assert_nothing_is_left(world: &World, conversation: ConversationId) {
     let id = conversation.to_string();

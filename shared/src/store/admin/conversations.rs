@@ -96,7 +96,7 @@ impl Admin {
         self.scan(table, |item| {
             let item = ConversationTableItem::from_item(item)?;
             if let ConversationTableItem::Conversation(conversation) = item {
-                visit(conversation.into());
+                visit((*conversation).into());
             }
             Ok(())
         })

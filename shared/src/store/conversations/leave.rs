@@ -250,8 +250,10 @@ impl Store {
         contact: ContactId,
         limit: CleanupLimit,
     ) -> Result<Progress> {
-        let all_deleted = self.delete_edits_of_closed(id, limit).await? == Progress::Finished
-            && self.delete_messages_of_closed(id, contact, limit).await? == Progress::Finished
+        // Messages before their edits: a message that is gone cannot be edited any more.
+        let all_deleted = self.delete_messages_of_closed(id, contact, limit).await?
+            == Progress::Finished
+            && self.delete_edits_of_closed(id, limit).await? == Progress::Finished
             && self.delete_attachments_of_closed(id, limit).await? == Progress::Finished
             && self.delete_reads(id, limit).await? == Progress::Finished;
         if !all_deleted {

@@ -158,7 +158,7 @@ pub struct PairItem {
 
 /// An item of the table.
 pub enum ConversationTableItem {
-    Conversation(ConversationItem),
+    Conversation(Box<ConversationItem>),
     Pair(PairItem),
 }
 
@@ -167,7 +167,7 @@ impl ConversationTableItem {
         if item.contains_key("conversation_id") {
             from_item(item).map(Self::Pair)
         } else {
-            from_item(item).map(Self::Conversation)
+            from_item(item).map(Box::new).map(Self::Conversation)
         }
     }
 }

@@ -207,7 +207,7 @@ impl Snapshot {
                 self.pairs.insert(pair.id, pair.conversation_id);
             }
             ConversationTableItem::Conversation(conversation) => {
-                self.conversations.insert(conversation.id, conversation);
+                self.conversations.insert(conversation.id, *conversation);
             }
         }
         Ok(())
@@ -361,7 +361,9 @@ impl Snapshot {
         self.count("edits");
         let edit: EditItem = from_item(item)?;
         let message = edit.message_id()?;
-        if !self.messages.contains(&message) {
+        let conversation = self.conversations.get(&edit.conversation_id);
+        let is_being_deleted = conversation.is_some_and(|it| it.closed_by.is_some());
+        if !self.messages.contains(&message) && !is_being_deleted {
             let id = edit.id;
             let found = Inconsistency::EditWithoutMessage { message, id };
             self.edits_without_message.push(found);
