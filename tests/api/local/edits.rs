@@ -1,10 +1,12 @@
 //! `GET /v1/messages/:id/edits`, in a deployment that records edits.
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use shared::key::Scope;
+use shared::time::Micros;
 
-use crate::harness::{Person, World};
+use crate::harness::{Person, Proxy, World};
 
 impl Person {
     /// The texts of the recorded edits of a message, newest first.
@@ -90,7 +92,7 @@ async fn a_message_keeps_its_last_twenty_edits() {
 }
 
 #[tokio::test]
-async fn concurrent_edits_are_all_recorded_in_their_order() {
+async fn concurrent_edits_are_all_recorded_once() {
     let world = World::new().await;
     let kevin = recorded_kevin(&world).await;
     let id = kevin.sends("0").await;
@@ -109,6 +111,7 @@ async fn concurrent_edits_are_all_recorded_in_their_order() {
     assert_eq!(texts.last().map(String::as_str), Some("0"));
     let current = kevin.gets_message(&id).await.is(200).json()["message"].clone();
     texts.push(current.as_str().unwrap().to_owned());
+    // Their order is that in which they were made, which only DynamoDB knows.
     texts.sort_by_key(|text| text.parse::<u64>().unwrap());
     let all: Vec<_> = (0..=15).map(|number: u64| number.to_string()).collect();
     assert_eq!(texts, all);
@@ -214,14 +217,69 @@ async fn a_message_to_ninety_with_all_that_a_message_can_have_is_deleted_with_it
     }
     let sent = sender.tries_to_send_files("0", &ids).await.is(201);
     let id = sent.json()["id"].as_str().unwrap().to_owned();
-    // With the message, its pin, attachments and inbox entries, 102 items: more than a transaction takes.
+    // With the message, its pin and attachments, and 90 inbox entries, 102 items: more than a transaction takes.
     for number in 1..=2 {
         let form = format!("message={number}&is_pinned=true");
         sender.updates_message(&id, form).await.is(200);
     }
     assert_eq!(world.items("EditsTable").len(), 2);
+    // Refused, and nothing is lost.
+    let path = format!("/v1/messages/{id}");
+    let old = [("if-match", "\"1-0000000000000000\"")];
+    let refused = sender.requests(Method::DELETE, &path, &old, ()).await;
+    refused.fails(412, "precondition_failed", "If-Match");
+    assert_eq!(sender.lists_edits(&id).await, ["1", "0"]);
     sender.deletes_message(&id).await.is(204);
-    assert_eq!(world.items("EditsTable"), Vec::<Value>::new());
+    for table in ["EditsTable", "InboxTable", "MessagesTable"] {
+        assert_eq!(world.items(table), Vec::<Value>::new(), "{table}");
+    }
     world.settles().await;
     assert!(world.files().is_empty());
+}
+
+#[tokio::test]
+async fn a_deletion_that_fails_because_the_message_changes_meanwhile_keeps_its_edits() {
+    let world = World::new().await;
+    let crowd = world.crowd(90).await;
+    let url = world.host().records_edits().start().await;
+    let sender = crowd[0].at(&url);
+    let sent = sender.tries_to_send("0").await.is(201);
+    let id = sent.json()["id"].as_str().unwrap().to_owned();
+    for number in 1..=10 {
+        let form = format!("message={number}");
+        sender.updates_message(&id, form).await.is(200);
+    }
+    let tag = sender.gets_message(&id).await.is(200);
+    let tag = tag.header("etag").to_owned();
+    let proxy = Proxy::start(world.engine()).await;
+    let deleting = crowd[0].at(&world.host().proxy(proxy.url()).start().await);
+    let mut transaction = proxy.hold("TransactWriteItems");
+    let path = format!("/v1/messages/{id}");
+    let deletion = tokio::spawn(async move {
+        let if_match = [("if-match", tag.as_str())];
+        deleting
+            .requests(Method::DELETE, &path, &if_match, ())
+            .await
+    });
+    transaction.arrives().await;
+    crowd[1].reacts(&id, "heart").await.is(200);
+    transaction.release();
+    let refused = deletion.await.unwrap();
+    refused.fails(412, "precondition_failed", "If-Match");
+    assert_eq!(sender.lists_edits(&id).await.len(), 10);
+}
+
+#[tokio::test]
+async fn edits_of_the_same_moment_are_listed_in_their_order() {
+    let world = World::new().await;
+    let host = || world.host().records_edits();
+    let now = Micros(5_000_000_000_000_000);
+    let kevin = world.kevin.at(&host().clock(move || now).start().await);
+    let id = kevin.sends("0").await;
+    for number in 1..=23 {
+        let form = format!("message={number}");
+        kevin.updates_message(&id, form).await.is(200);
+    }
+    let last: Vec<_> = (3..23).rev().map(|number| number.to_string()).collect();
+    assert_eq!(kevin.lists_edits(&id).await, last);
 }

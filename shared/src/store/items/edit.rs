@@ -25,6 +25,12 @@ pub struct EditItem {
 }
 
 impl EditItem {
+    /// How many edits of the message have been recorded since, given how many have been recorded in all.
+    pub fn age(&self, count: u64) -> u64 {
+        let number = self.id.get(9..).and_then(|number| number.parse().ok());
+        (count + MAX_EDITS - 1 - number.unwrap_or(0) % MAX_EDITS) % MAX_EDITS
+    }
+
     /// The message that was edited.
     pub fn message_id(&self) -> Result<MessageId> {
         let created_at = self.id.get(..9).and_then(MessageId::moment);

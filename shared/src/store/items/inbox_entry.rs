@@ -42,12 +42,12 @@ impl Store {
     }
 
     /// Deletes the entries of a message, whether they exist or not.
-    pub(in crate::store) fn inbox_deletes(
+    pub(in crate::store) fn inbox_deletes<'a>(
         &self,
         id: MessageId,
-        participants: &BTreeSet<ContactId>,
+        participants: impl IntoIterator<Item = &'a ContactId>,
     ) -> Result<Vec<TransactWriteItem>> {
         let delete = |&contact| delete(&self.tables.inbox, key(contact, id));
-        participants.iter().map(delete).collect()
+        participants.into_iter().map(delete).collect()
     }
 }

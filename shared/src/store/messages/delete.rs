@@ -1,5 +1,5 @@
-//! Deleting a message: one transaction deletes the message, its inbox entries, its attachments and its recorded edits.
-//! If these are too many for a transaction, the edits are deleted before.
+//! Deleting a message: one transaction deletes the message, its attachments, its recorded edits and its inbox entries.
+//! Entries that are too many for a transaction are deleted after it: without the message, readers skip them.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::Deserialize;
@@ -15,14 +15,14 @@ use crate::store::dynamodb::query::query_items;
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::transaction::{MAX_TRANSACTION_ITEMS, delete_on};
 use crate::store::items::conversation::{self, ConversationItem};
-use crate::store::items::edit;
+use crate::store::items::inbox_entry;
 use crate::store::items::message::{self, Condition, MessageItem};
 use crate::version::Expected;
 
 impl Store {
     /// Deletes a message of the caller, or any for a moderator, if it is in one of the expected versions. Deleting a message that
     /// does not exist, in a conversation of the caller, succeeds. Two round trips; for a former participant
-    /// two more.
+    /// two more; and one if it has recorded edits and more than 70 participants.
     ///
     /// # Errors
     ///
@@ -131,22 +131,27 @@ impl Store {
             Some(Expected::OneOf(_)) => message.is_in_same_version(),
             _ => message.has_same_related_items(),
         };
-        let mut items = vec![self.message_delete(message.id(), condition)?];
+        let id = message.id();
+        let mut items = vec![self.message_delete(id, condition)?];
         items.extend(self.attachment_deletes(&message.attachment_ids())?);
-        if let Some(conversation) = conversation {
-            items.extend(self.inbox_deletes(message.id(), &conversation.participants)?);
-            if message.is_pinned {
-                items.push(self.unpin_in_conversation(message.id())?);
-            }
+        items.extend(self.edit_deletes(message)?);
+        if message.is_pinned && conversation.is_some() {
+            items.push(self.unpin_in_conversation(id)?);
         }
-        let edits = self.edit_deletes(message)?;
-        if items.len() + edits.len() <= MAX_TRANSACTION_ITEMS {
-            items.extend(edits);
-        } else {
-            let keys = edit::keys(message).map(|key| (self.tables.edits.as_str(), key));
-            delete_all(&self.db, keys.collect()).await?;
+        let participants = conversation.map(|conversation| &conversation.participants);
+        let participants: Vec<_> = participants.into_iter().flatten().copied().collect();
+        let room = participants.len().min(MAX_TRANSACTION_ITEMS - items.len());
+        let (fitting, others) = participants.split_at(room);
+        items.extend(self.inbox_deletes(id, fitting)?);
+        if !self.transact(items).await? {
+            return Ok(false);
         }
-        self.transact(items).await
+        let table = self.tables.inbox.as_str();
+        let others = others
+            .iter()
+            .map(|&contact| (table, inbox_entry::key(contact, id)));
+        delete_all(&self.db, others.collect()).await?;
+        Ok(true)
     }
 
     pub(super) fn message_delete(

@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use super::MessageContext;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -8,10 +10,11 @@ use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::{from_item, string_attr};
 use crate::store::dynamodb::query::{NO_LIMIT, query_items};
 use crate::store::items::edit::{EditItem, prefix};
+use crate::store::items::message::MessageItem;
 
 impl Store {
-    /// The recorded edits of a message, newest first. One round trip, and one more if there are any; three and one
-    /// more for a moderator.
+    /// The recorded edits of a message, newest first. One round trip, three for a moderator; and
+    /// one more if there are any.
     ///
     /// # Errors
     ///
@@ -26,9 +29,16 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        if message.ok_or(Error::MessageNotFound)?.edits.is_none() {
+        let message = message.ok_or(Error::MessageNotFound)?;
+        self.load_edits(&message).await
+    }
+
+    /// The recorded edits of a message, newest first. One round trip if there are any.
+    pub(in crate::store) async fn load_edits(&self, message: &MessageItem) -> Result<Vec<Edit>> {
+        let Some(count) = message.edits else {
             return Ok(Vec::new());
-        }
+        };
+        let id = message.id();
         let query = self
             .db
             .query()
@@ -41,7 +51,8 @@ impl Store {
             .expression_attribute_values(":message", string_attr(prefix(id)));
         let edits = query_items(query, NO_LIMIT).await?.into_iter();
         let mut edits: Vec<EditItem> = edits.map(from_item).collect::<Result<_>>()?;
-        edits.sort_by_key(|edit| std::cmp::Reverse(edit.edited_at));
+        // Of the same moment, the one that was recorded later.
+        edits.sort_by_cached_key(|edit| (Reverse(edit.edited_at), edit.age(count)));
         Ok(edits.into_iter().map(Edit::from).collect())
     }
 }
