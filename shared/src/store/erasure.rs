@@ -142,7 +142,7 @@ impl Store {
         }
         erasure.revision = Some(0);
         erasure.began_at = self.clock.now();
-        let put = put_new(table, "id", &erasure.to_item())?;
+        let put = put_new(table, "id", &erasure.to_item(self.clock.now()))?;
         Ok(self.transact(vec![put]).await?.then_some(erasure))
     }
 
@@ -335,7 +335,7 @@ impl Store {
         };
         erasure.revision = Some(revision + 1);
         let values = [(":revision", number_attr(revision))];
-        let item = erasure.to_item();
+        let item = erasure.to_item(self.clock.now());
         let put = put_if(
             &self.tables.contacts,
             &item,
@@ -358,7 +358,7 @@ impl Erasure {
             || (external_id.is_some() && external_id == known.external_id.as_deref())
     }
 
-    fn to_item(&self) -> ErasureItem {
+    fn to_item(&self, now: Micros) -> ErasureItem {
         ErasureItem {
             id: erasure::id(self.contact),
             revision: self.revision.unwrap_or_default(),
@@ -369,6 +369,7 @@ impl Erasure {
             found_at: self.found_at,
             known: self.known.clone(),
             erased: self.erased.clone(),
+            saved_at: Some(now),
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct ErasureItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<KnownContact>,
     pub erased: Erased,
+    /// When this was written; absent in items of before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saved_at: Option<Micros>,
 }
 
 impl ErasureItem {
@@ -41,10 +44,9 @@ impl ErasureItem {
         self.id.strip_prefix(PREFIX)?.parse().ok()
     }
 
-    /// When a pass began or found something last.
+    /// When a request continued the erasure last.
     pub fn latest_progress(&self) -> Micros {
-        let found_at = self.found_at.unwrap_or(self.began_at);
-        found_at.max(self.began_at)
+        self.saved_at.unwrap_or(self.began_at)
     }
 }
 
