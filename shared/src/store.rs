@@ -74,7 +74,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Intercept;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-pub use admin::{Admin, ConversationRecord, Inconsistency, Report, UsernameStatus};
+pub use admin::{
+    Admin, ConversationRecord, ExportedMessage, Inconsistency, Report, UsernameStatus,
+};
 pub use attachments::{AttachmentWithDownload, CreatedAttachment};
 pub use cleanup::Progress;
 pub use consent::WhoMayBegin;

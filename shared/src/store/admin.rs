@@ -12,6 +12,7 @@ mod usernames;
 
 pub use check::{Inconsistency, Report};
 pub use conversations::ConversationRecord;
+pub use export::ExportedMessage;
 pub use usernames::UsernameStatus;
 
 use super::Store;

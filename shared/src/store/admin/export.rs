@@ -1,11 +1,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_smithy_types::byte_stream::ByteStream;
+use serde::Serialize;
 
 use super::Admin;
 use crate::error::Result;
 use crate::id::{AttachmentId, ConversationId};
-use crate::message::Message;
+use crate::message::{Edit, Message};
 use crate::store::dynamodb::query::query_items;
 use crate::store::items::message::MessageItem;
 use crate::store::viewer::Viewer;
@@ -13,6 +14,16 @@ use crate::time::Micros;
 
 /// The number of messages per step.
 const STEP: usize = 500;
+
+/// A message with its recorded edits, newest first.
+#[derive(Debug, Serialize)]
+pub struct ExportedMessage {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Message,
+    /// What it said before.
+    pub edits: Vec<Edit>,
+}
 
 impl Admin {
     /// The content of the file of an attachment; none if there is no file, or if it may not be read.
@@ -30,7 +41,7 @@ impl Admin {
         &self,
         conversation: ConversationId,
         from: Micros,
-    ) -> Result<Vec<Message>> {
+    ) -> Result<Vec<ExportedMessage>> {
         let query = self.store.messages_between(conversation, from, Micros::MAX);
         let items = query_items(query, STEP).await?.into_iter();
         let messages: Vec<_> = items.map(MessageItem::from_item).collect::<Result<_>>()?;
@@ -46,11 +57,14 @@ impl Admin {
             .store
             .load_reads(conversation, &recent, messages.iter());
         let read_log = read_log.await?;
-        let rendered = messages.into_iter().map(|mut message| {
+        let mut exported = Vec::with_capacity(messages.len());
+        for mut message in messages {
+            let edits = self.store.load_edits(&message).await?;
             read_log.apply(&mut message);
-            message.render(Viewer::Operator, &displayed)
-        });
-        Ok(rendered.collect())
+            let message = message.render(Viewer::Operator, &displayed);
+            exported.push(ExportedMessage { message, edits });
+        }
+        Ok(exported)
     }
 
     /// When the newest message of a conversation was sent, if there is one.

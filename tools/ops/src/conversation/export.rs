@@ -8,8 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use local_stack::Error;
 use shared::error::chain;
-use shared::message::Message;
-use shared::store::Admin;
+use shared::store::{Admin, ExportedMessage};
 use shared::time::Micros;
 
 use super::get;
@@ -44,8 +43,8 @@ impl Export {
             let Some(last) = messages.last() else {
                 break;
             };
-            let first = *first.get_or_insert(messages[0].id.created_at().0);
-            from = Micros(last.id.created_at().0 + 1);
+            let first = *first.get_or_insert(messages[0].message.id.created_at().0);
+            from = Micros(last.message.id.created_at().0 + 1);
             match write(&mut output, &messages) {
                 Ok(()) => {}
                 // The reader, for example `head`, has closed the pipe.
@@ -77,11 +76,12 @@ impl Export {
 
 /// Downloads the files of messages. A file that has been downloaded before is replaced.
 async fn download_files(
-    messages: &[Message],
+    messages: &[ExportedMessage],
     directory: &Path,
     admin: &Admin,
 ) -> Result<(), Error> {
-    for attachment in messages.iter().flat_map(|message| &message.attachments) {
+    let exported = messages.iter();
+    for attachment in exported.flat_map(|exported| &exported.message.attachments) {
         let content = admin.export_file(attachment.id).await;
         let content = content.map_err(|error| format!("{}: {}", attachment.id, chain(&error)))?;
         let Some(mut content) = content else {
@@ -107,7 +107,7 @@ fn progress_bar() -> Result<ProgressBar, Error> {
     Ok(ProgressBar::new(0).with_style(style))
 }
 
-fn write(output: &mut impl Write, messages: &[Message]) -> io::Result<()> {
+fn write(output: &mut impl Write, messages: &[ExportedMessage]) -> io::Result<()> {
     for message in messages {
         serde_json::to_writer(&mut *output, message)?;
         output.write_all(b"\n")?;
