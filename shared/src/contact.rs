@@ -204,7 +204,7 @@ pub enum ContactRef {
 
 /// The text names no contact.
 #[derive(Debug, thiserror::Error)]
-#[error("must be the id of a contact, or external: and its external id")]
+#[error("must be the id of a contact; a server key can also send external: and its external id")]
 pub struct InvalidContactRef;
 
 impl FromStr for ContactRef {

@@ -61,7 +61,7 @@ pub struct Edit {
     pub edited_at: Seconds,
 }
 
-/// The most edits of a message that are kept.
+/// The most edits of a message that are kept: all of them, with the longest texts, fit into one response.
 pub const MAX_EDITS: u64 = 20;
 
 /// What a reply shows of the message that it replies to.

@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 5 * 1024 * 1024;
 /// One page of a list, newest first.
 #[derive(Debug, Serialize)]
 pub struct Page<T> {
-    /// Whether there is one more item in the direction of the request.
+    /// Whether there is one more item in the direction of the request; with `examined_to`, whether there may be.
     pub has_more: bool,
     /// The items.
     pub data: Vec<T>,
@@ -197,7 +197,7 @@ impl Window {
         Cursor::direction(self.cursor.as_ref())
     }
 
-    /// The first and the last moment; none if it is empty. The items of a list whose ids have one moment each.
+    /// The range of `created_at` that it covers, both ends included; none if it is empty.
     #[must_use]
     pub fn moments(&self) -> Option<(Micros, Micros)> {
         let after = self.newer_than().map(|id| id.created_at().0 + 1);

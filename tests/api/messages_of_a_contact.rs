@@ -144,6 +144,35 @@ async fn following_the_links_finds_every_message_once() {
 }
 
 #[tokio::test]
+async fn pages_towards_newer_messages_and_times_find_the_same_messages() {
+    let world = World::new().await;
+    let (kevin, kate) = (&world.kevin, &world.kate);
+    let by_kevin = imports(&world, 6_400, 701, kevin, kate);
+    let oldest = by_kevin.last().unwrap();
+    let mut target = Some(format!(
+        "/v1/messages?conversation_id={}&contact_id={}&limit=3&ending_before={oldest}",
+        kate.conversation, kevin.id
+    ));
+    let mut found = vec![oldest.clone()];
+    while let Some(next) = target {
+        let page = kate.gets(&next).await.is(200);
+        found.extend(page.ids().into_iter().rev());
+        target = link(&page, "prev").filter(|_| page.json()["has_more"] == true);
+    }
+    found.reverse();
+    assert_eq!(found, by_kevin);
+
+    // Of these messages, 1,402, 2,103 and 2,804 are of these two seconds.
+    let query = "created_at[gte]=1000000001&created_at[lt]=1000000003";
+    let page = kate.lists_sent_by(kevin, query).await;
+    let oldest = by_kevin.len() - 1;
+    assert_eq!(page.ids(), by_kevin[oldest - 4..oldest - 1]);
+    assert_eq!(page.json()["has_more"], false);
+    let later = kate.lists_sent_by(kevin, "created_at[gte]=1000000007");
+    assert_eq!(later.await.ids(), [""; 0]);
+}
+
+#[tokio::test]
 async fn only_participants_and_moderators_can_filter() {
     let world = World::new().await;
     let kevin = &world.kevin;
@@ -180,11 +209,16 @@ async fn a_server_key_names_the_contact_by_its_external_id_as_well() {
     let moderator = server.within(world.conversation);
     for person in [&as_kate, &moderator] {
         let page = person.lists_messages(&query).await.is(200);
-        assert_eq!(page.ids(), [id.clone()]);
+        assert_eq!(page.ids(), [id.as_str()]);
     }
-    // To a contact, external ids are unknown.
-    let page = world.kate.lists_messages(&query).await.is(200);
+    let unknown = "contact_id=external:nobody";
+    let page = moderator.lists_messages(unknown).await.is(200);
     assert_eq!(page.json()["data"], Value::Array(Vec::new()));
+    world
+        .kate
+        .lists_messages(&query)
+        .await
+        .fails(400, "parameter_invalid", "contact_id");
 }
 
 #[tokio::test]

@@ -167,6 +167,7 @@ async fn nobody_writes_to_a_closed_conversation_until_it_is_opened() {
             .tries_to_create_attachment("filename=a&file_size=1")
             .await,
         kevin.adds_participant(&world.buzz).await,
+        kate.updates_message(&message, "is_pinned=true").await,
         kevin.updates_conversation("name=Else").await,
     ] {
         refused.fails(403, "conversation_closed", ());

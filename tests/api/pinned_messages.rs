@@ -74,7 +74,7 @@ async fn a_pin_and_other_changes_are_made_together_or_not_at_all() {
     kate.updates_message(&id, form)
         .await
         .fails(403, "not_the_author", "message");
-    assert_eq!(kate.lists_pinned("").await.ids(), [id.clone()]);
+    assert_eq!(kate.lists_pinned("").await.ids(), [id.as_str()]);
     let tag = "\"1-0000000000000000\"";
     kate.updates_message_if_match(&id, tag, "is_pinned=false")
         .await

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 use serde_json::Value;
+use shared::store::Inconsistency;
 
 use super::seeds::{Outcome, assert_violated, run_seeds};
 use crate::harness::{Chaos, Person, Response, World};
@@ -158,7 +159,7 @@ impl Client {
         self.sent[index].deleted = Some(outcome.is_some());
     }
 
-    /// Reacts to the newest message.
+    /// Pins or unpins the newest message, and reacts to it.
     async fn react(&mut self) {
         let list = self
             .retry(&[200], || self.person.lists_messages("limit=1"))
@@ -166,6 +167,10 @@ impl Client {
         let Some(id) = list.and_then(|list| list.ids().pop()) else {
             return;
         };
+        let is_pinned = self.random.bool();
+        let form = format!("is_pinned={is_pinned}");
+        let pin = || self.person.updates_message(&id, form.as_str());
+        self.retry(&[200, 404], pin).await;
         let emoji = format!("e{}", self.number);
         // 404 if it was deleted in the meantime.
         let react = || self.person.reacts(&id, &emoji);
@@ -227,6 +232,13 @@ async fn run_seed(seed: u64, split_transactions: bool) -> Outcome<Counts> {
             violations.push(format!("{stored} edits are stored, {listed} are listed"));
         }
     }
+    for found in world.inconsistencies().await {
+        if let Inconsistency::UnlistedPinnedMessage(_) | Inconsistency::ListedUnpinnedMessage(_) =
+            found
+        {
+            violations.push(format!("{found:?}"));
+        }
+    }
     let sent = clients.iter().flat_map(|client| &client.sent);
     let counts = Counts {
         acknowledged: sent.filter(|send| send.acknowledged.is_some()).count(),
@@ -255,9 +267,8 @@ async fn texts_of(person: &Person, message: &Value) -> Vec<String> {
 /// What a message has said must be what was sent, then every acknowledged edit, in order. An edit that was not
 /// acknowledged may have been made.
 fn find_violation_of_edits(clients: &[Client], texts: &[String]) -> Option<String> {
-    let mut sent = clients.iter().flat_map(|client| &client.sent);
-    let send = sent.find(|send| texts.first() == Some(&send.text));
-    let Some(send) = send else {
+    let mut all = clients.iter().flat_map(|client| &client.sent);
+    let Some(send) = all.find(|send| texts.first() == Some(&send.text)) else {
         return Some(format!("{texts:?} begins with no text that was sent"));
     };
     let mut recorded = texts[1..].iter().peekable();

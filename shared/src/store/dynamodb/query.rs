@@ -43,6 +43,7 @@ pub struct FilteredQuery {
     query: QueryFluentBuilder,
     remaining: usize,
     page_size: usize,
+    max_page_size: usize,
     position: Position,
 }
 
@@ -64,13 +65,23 @@ impl FilteredQuery {
             query,
             remaining: limit,
             page_size: limit,
+            max_page_size: limit,
             position: Position::Start,
         }
     }
 
     /// Reads at most this number of items in a page.
     pub fn with_page_size(self, page_size: usize) -> Self {
-        Self { page_size, ..self }
+        self.with_growing_pages(page_size, page_size)
+    }
+
+    /// Reads this number of items in the first page, and four times as many in each further one, up to a number.
+    pub fn with_growing_pages(self, page_size: usize, max_page_size: usize) -> Self {
+        Self {
+            page_size,
+            max_page_size,
+            ..self
+        }
     }
 
     /// The key of the last item that was read, if more follow.
@@ -92,6 +103,7 @@ impl FilteredQuery {
             return Ok(None);
         }
         let limit = i32::try_from(self.remaining.min(self.page_size)).map_err(Error::internal)?;
+        self.page_size = (self.page_size * 4).min(self.max_page_size);
         let query = self.query.clone().limit(limit);
         let page = query.set_exclusive_start_key(start).send().await?;
         let scanned = usize::try_from(page.scanned_count).unwrap_or_default();

@@ -173,7 +173,7 @@ impl MessageItem {
     /// The condition that deleting it has to delete the same other items as when it was loaded.
     pub fn has_same_related_items(&self) -> Condition {
         let (attachments, mut values) = self.has_same_attachments();
-        let pin = self.is_still_pinned_or_not();
+        let pin = self.has_same_pin();
         let (edits, count) = self.has_same_edits();
         values.extend(count);
         (format!("{attachments} AND {pin} AND {edits}"), values)
@@ -188,7 +188,7 @@ impl MessageItem {
     }
 
     /// The condition that it has been neither pinned nor unpinned.
-    pub fn is_still_pinned_or_not(&self) -> &'static str {
+    pub fn has_same_pin(&self) -> &'static str {
         if self.is_pinned {
             "attribute_exists(is_pinned)"
         } else {

@@ -8,7 +8,7 @@ use super::pinned::pinned_in;
 use super::{SortKey, page};
 use crate::caller::Caller;
 use crate::contact::ContactRef;
-use crate::error::{Error, Result};
+use crate::error::{Error, Invalid, Result};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::message::Message;
 use crate::page::{Direction, Limit, Page, Window};
@@ -16,14 +16,14 @@ use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::item::{from_item, string_attr};
 use crate::store::dynamodb::query::FilteredQuery;
-use crate::store::items::message;
+use crate::store::items::message::{self, MessageItem};
 use crate::store::viewer::Viewer;
 
 /// The most entries of the index that one request examines: about 380 KB, 47 read units.
 const MAX_EXAMINED: usize = 5_000;
 
-/// How many of them it examines at once.
-const STEP: usize = 1_000;
+/// The most of them that it examines at once.
+const MAX_STEP: usize = 1_000;
 
 /// Which messages of a conversation a list contains.
 #[derive(Clone, Debug)]
@@ -35,6 +35,7 @@ pub enum MessageFilter {
 }
 
 /// Messages that match a filter, in the direction of the window: one more than its limit if there are more.
+#[derive(Default)]
 pub(super) struct Candidates {
     ids: Vec<MessageId>,
     /// The last message that was examined, if more may follow.
@@ -42,8 +43,8 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    /// The first ones of all messages that match.
-    pub(super) fn of_all(mut ids: Vec<MessageId>, limit: Limit) -> Self {
+    /// The first ones, given all messages that match.
+    pub(super) fn first_of(mut ids: Vec<MessageId>, limit: Limit) -> Self {
         let has_more = ids.len() > limit.get() + 1;
         ids.truncate(limit.get() + 1);
         Self {
@@ -55,15 +56,16 @@ impl Candidates {
 
 impl Store {
     /// Returns a page of those messages of a conversation that match the filter. Three round trips: token and
-    /// conversation; messages; contacts and quoted messages ‖ older reads. For the messages of a contact, one more per
-    /// 1,000 examined messages, at most five, and one for an external id.
+    /// conversation; messages; contacts and quoted messages ‖ older reads. For the messages of a contact, at most seven
+    /// more, which examine more messages each, and one for an external id.
+    /// For a moderator two more, of which one is the audit trail.
     ///
     /// A page of a contact's messages examines at most 5,000 messages: it may be short or empty although there are
     /// more. It reads the index, which may lack the newest messages for a moment.
     ///
     /// # Errors
     ///
-    /// As [`Store::list_messages`].
+    /// As [`Store::list_messages`]; [`Invalid::Value`] if a contact names another by an external id.
     pub async fn list_filtered_messages(
         &self,
         caller: &Caller,
@@ -84,19 +86,31 @@ impl Store {
             },
             None => Viewer::Operator,
         };
+        let mut author = None;
         let candidates = match filter {
             MessageFilter::Pinned => pinned_in(&conversation, window),
-            MessageFilter::SentBy(contact) => match self.resolve(caller, contact).await? {
-                Some(contact) => self.sent_by(contact, id, window).await?,
-                None => Candidates::of_all(Vec::new(), window.limit),
-            },
+            MessageFilter::SentBy(ContactRef::External(_)) if !caller.is_server() => {
+                let problem = "must be the id of a contact: external ids are for server keys";
+                return Err(Invalid::value("contact_id", problem).into());
+            }
+            MessageFilter::SentBy(contact) => {
+                author = self.resolve(caller, contact).await?;
+                match author {
+                    Some(author) => self.sent_by(author, id, window).await?,
+                    None => Candidates::default(),
+                }
+            }
         };
         let keys = candidates.ids.iter().map(|&id| message::key(id));
         let batch = BatchGet::default().keys(&self.tables.messages, keys);
         let mut found = self.take_messages(&mut batch.send(&self.db).await?)?;
-        // Without those that have been deleted meanwhile.
-        let ids = candidates.ids.iter();
-        let messages: Vec<_> = ids.filter_map(|id| found.remove(id)).collect();
+        // Without those that have been deleted or unpinned meanwhile.
+        let still_matches = |message: &MessageItem| match author {
+            Some(author) => message.contact_id == author,
+            None => message.is_pinned,
+        };
+        let found = candidates.ids.iter().filter_map(|id| found.remove(id));
+        let messages: Vec<_> = found.filter(still_matches).collect();
         let number = messages.len();
         let mut page = page(messages, window);
         if page.data.len() == number {
@@ -107,14 +121,14 @@ impl Store {
             .await
     }
 
-    /// The messages of a contact, by the index. One round trip per 1,000 examined messages.
+    /// The messages of a contact, by the index. At most seven round trips.
     async fn sent_by(
         &self,
         contact: ContactId,
         conversation: ConversationId,
         window: &Window,
     ) -> Result<Candidates> {
-        let mut candidates = Candidates::of_all(Vec::new(), window.limit);
+        let mut candidates = Candidates::default();
         let Some((first, last)) = window.moments() else {
             return Ok(candidates);
         };
@@ -131,7 +145,9 @@ impl Store {
             Ok(MessageId::new(created_at, conversation))
         };
         let wanted = window.limit.get() + 1;
-        let mut query = FilteredQuery::new(query, MAX_EXAMINED).with_page_size(STEP);
+        // If the contact sent one of eight, the first step suffices.
+        let first = (wanted * 8).min(MAX_STEP);
+        let mut query = FilteredQuery::new(query, MAX_EXAMINED).with_growing_pages(first, MAX_STEP);
         while let Some(page) = query.next_page().await? {
             let ids = page.items.into_iter().map(id_of);
             candidates.ids.extend(ids.collect::<Result<Vec<_>>>()?);

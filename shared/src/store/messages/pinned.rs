@@ -62,5 +62,5 @@ pub(super) fn pinned_in(conversation: &ConversationItem, window: &Window) -> Can
     if window.direction() == Direction::Older {
         ids.reverse();
     }
-    Candidates::of_all(ids, window.limit)
+    Candidates::first_of(ids, window.limit)
 }

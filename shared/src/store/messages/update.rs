@@ -1,4 +1,5 @@
-//! Updating a message: one conditional update, or one transaction if it gets attachments. Either is atomic.
+//! Updating a message: one conditional update, or one transaction if other items change with it: attachments, pins and
+//! recorded edits. Either is atomic.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -57,8 +58,8 @@ enum Outcome {
 }
 
 impl Store {
-    /// Updates a message. Two round trips, three if it is older than the recent reads. One more to pin or unpin it:
-    /// the message as it is then. With new attachments also whether their files are uploaded.
+    /// Updates a message. Two round trips, three if it is older than the recent reads. One more if other
+    /// items change with it: the message as it is then. With new attachments also whether their files are uploaded.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl Store {
                 expression
             };
             let changes = expression.has_changes || !new.is_empty();
-            let pin = update.is_pinned.filter(|&pin| pin != message.is_pinned);
+            let pin = update.new_pin(&message);
             if changes {
                 check_version(update.expected.as_ref(), &message)?;
                 if update.says_something() {
@@ -211,9 +212,12 @@ impl Store {
     ) -> Result<Vec<TransactWriteItem>> {
         let attached = new_attachments.iter();
         let attached = attached.map(|&attachment| self.attach(attachment, id, caller));
-        let listed = pin.map(|pin| match pin {
-            true => self.pin_in_conversation(id, caller),
-            false => self.unpin_in_conversation(id),
+        let listed = pin.map(|pin| {
+            if pin {
+                self.pin_in_conversation(id, caller)
+            } else {
+                self.unpin_in_conversation(id)
+            }
         });
         attached.chain(listed).collect()
     }
@@ -270,6 +274,11 @@ impl MessageUpdate {
     fn new_text(&self, message: &MessageItem) -> Option<&Text> {
         let text = self.message.as_ref();
         text.filter(|text| text.as_str() != message.message)
+    }
+
+    /// Whether it is to be pinned or unpinned, if it is not yet.
+    fn new_pin(&self, message: &MessageItem) -> Option<bool> {
+        self.is_pinned.filter(|&pin| pin != message.is_pinned)
     }
 
     /// Those attachments that the message does not have yet.
@@ -450,7 +459,7 @@ impl UpdateExpression {
     }
 
     fn set_pinned(&mut self, update: &MessageUpdate, message: &MessageItem) -> usize {
-        let Some(pin) = update.is_pinned.filter(|&pin| pin != message.is_pinned) else {
+        let Some(pin) = update.new_pin(message) else {
             return 0;
         };
         if pin {
@@ -460,11 +469,7 @@ impl UpdateExpression {
         } else {
             self.remove.push("is_pinned".to_owned());
         }
-        self.condition = format!(
-            "{} AND {}",
-            self.condition,
-            message.is_still_pinned_or_not()
-        );
+        self.condition = format!("{} AND {}", self.condition, message.has_same_pin());
         1
     }
 
