@@ -323,7 +323,8 @@ class AsyncClientTest(unittest.IsolatedAsyncioTestCase):
             inject_fault("POST", "/v1/messages", lose_response=True, kill=True)
             sends = (CreateMessage(conversation, str(number)) for number in range(20))
             sent = await asyncio.gather(*(create_message.asyncio(client=client, body=body) for body in sends))
-            listed = paginate_async(list_messages.asyncio_detailed, client=client, conversation_id=conversation, limit=7)
+            list_all = list_messages.asyncio_detailed
+            listed = paginate_async(list_all, client=client, conversation_id=conversation, limit=7)
             self.assertEqual({message.id async for message in listed}, {message.id for message in sent})
             self.assertEqual(len({message.id for message in sent}), 20)
 

@@ -1,11 +1,9 @@
 """Iterates over lists."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import httpx
-
-from .types import Response
 
 P = ParamSpec("P")
 
@@ -26,8 +24,15 @@ class Page(Protocol[T_co]):
     def data(self) -> Sequence[T_co]: ...
 
 
-def paginate(operation: Callable[P, Response[Page[T]]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-    """Returns the items of all pages of a list, each once: `paginate(list_messages.sync_detailed, client=client, …)`."""
+class PageResponse(Protocol[T_co]):
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def parsed(self) -> Page[T_co]: ...
+
+
+def paginate(operation: Callable[P, PageResponse[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    """Returns the items of all pages of a list, each once: `paginate(list_messages.sync_detailed, client=…, …)`."""
     pages = _Pages(kwargs)
 
     def items() -> Iterator[T]:
@@ -38,7 +43,7 @@ def paginate(operation: Callable[P, Response[Page[T]]], *args: P.args, **kwargs:
 
 
 def paginate_async(
-    operation: Callable[P, Awaitable[Response[Page[T]]]], *args: P.args, **kwargs: P.kwargs
+    operation: Callable[P, Awaitable[PageResponse[T]]], *args: P.args, **kwargs: P.kwargs
 ) -> AsyncIterator[T]:
     """Like `paginate`: `paginate_async(list_messages.asyncio_detailed, client=client, …)`."""
     pages = _Pages(kwargs)
@@ -64,7 +69,7 @@ class _Pages:
         self.has_more = True
         self.seen: set[str] = set()
 
-    def new_items(self, response: Response[Page[T]]) -> list[T]:
+    def new_items(self, response: PageResponse[T]) -> list[T]:
         page = response.parsed
         # A conversation that moves to the top of the list while it is the cursor makes the list start again.
         items = [item for item in page.data if item.id not in self.seen]
@@ -80,7 +85,7 @@ class _Pages:
         return items
 
 
-def _next_link(headers: httpx.Headers) -> httpx.URL | None:
+def _next_link(headers: Mapping[str, str]) -> httpx.URL | None:
     """The URL of the next page, of which only path and query are known."""
     for link in headers.get("link", "").split(", "):
         target, _, relation = link.partition("; ")
