@@ -23,6 +23,7 @@ mod leaving;
 mod log;
 mod membership_faults;
 mod message_faults;
+mod messages_of_a_contact;
 mod model;
 mod paging;
 mod presigned_urls;

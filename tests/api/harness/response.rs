@@ -40,6 +40,14 @@ impl Response {
             .map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The target of the `Link` with this relation.
+    pub fn link(&self, rel: &str) -> Option<String> {
+        let suffix = format!(">; rel=\"{rel}\"");
+        let mut links = self.header("link").split(", ");
+        let target = links.find_map(|link| link.strip_suffix(&suffix));
+        target.map(|link| link[1..].to_owned())
+    }
+
     /// The ids of the items of a page, in order.
     pub fn ids(&self) -> Vec<String> {
         let data = self.json()["data"].clone();
