@@ -53,12 +53,15 @@ impl Response {
             Some(Cursor::EndingBefore(_)) => page.has_more,
         };
         let direction = Cursor::direction(cursor);
-        let examined_to = |of| page.examined_to.filter(|_| direction == of);
-        let examined_to = |of| examined_to(of).map(|id| id.to_string());
-        let last = page.data.last().map(|last| id(last).to_string());
-        let first = page.data.first().map(|first| id(first).to_string());
-        let next = examined_to(Direction::Older).or(last.filter(|_| more_after));
-        let prev = examined_to(Direction::Newer).or(first.filter(|_| more_before));
+        let examined_to = page.examined_to.map(|id| id.to_string());
+        let (older, newer) = match direction {
+            Direction::Older => (examined_to, None),
+            Direction::Newer => (None, examined_to),
+        };
+        let last = page.data.last().filter(|_| more_after);
+        let next = older.or_else(|| last.map(|last| id(last).to_string()));
+        let first = page.data.first().filter(|_| more_before);
+        let prev = newer.or_else(|| first.map(|first| id(first).to_string()));
         let link = |id: String, param, rel| {
             let target = request.with_cursor(param, &id);
             format!("<{target}>; rel=\"{rel}\"")

@@ -27,7 +27,7 @@ pub use update::MessageUpdate;
 use super::Store;
 use super::conversations::Participation;
 use super::dynamodb::batch::{BatchGet, BatchItems};
-use super::dynamodb::item::{from_item, number_attr, string_attr};
+use super::dynamodb::item::{Item, from_item, number_attr, string_attr};
 use super::dynamodb::query::{query_items, query_page};
 use super::items::conversation::ConversationItem;
 use super::items::message::{self, MessageItem};
@@ -45,6 +45,12 @@ use crate::version::Expected;
 #[derive(Deserialize)]
 struct SortKey {
     created_at: Micros,
+}
+
+/// The id of a message of this conversation, from the sort key among these attributes.
+fn id_from(conversation: ConversationId, item: Item) -> Result<MessageId> {
+    let SortKey { created_at } = from_item(item)?;
+    Ok(MessageId::new(created_at, conversation))
 }
 
 /// What an operation on one message needs to know.
@@ -165,10 +171,7 @@ impl Store {
         let query = self.messages_between(conversation, first, last);
         let query = query.projection_expression("created_at");
         let (items, has_more) = query_page(query, limit).await?;
-        let ids = items.into_iter().map(|item| {
-            let SortKey { created_at } = from_item(item)?;
-            Ok(MessageId::new(created_at, conversation))
-        });
+        let ids = items.into_iter().map(|item| id_from(conversation, item));
         Ok((ids.collect::<Result<_>>()?, has_more))
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::future::ready;
 
 use super::pinned::pinned_in;
-use super::{SortKey, page};
+use super::{id_from, page};
 use crate::caller::Caller;
 use crate::contact::ContactRef;
 use crate::error::{Error, Invalid, Result};
@@ -14,7 +14,7 @@ use crate::message::Message;
 use crate::page::{Direction, Limit, Page, Window};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
-use crate::store::dynamodb::item::{from_item, string_attr};
+use crate::store::dynamodb::item::string_attr;
 use crate::store::dynamodb::query::FilteredQuery;
 use crate::store::items::message::{self, MessageItem};
 use crate::store::viewer::Viewer;
@@ -140,10 +140,7 @@ impl Store {
             .projection_expression("created_at")
             .filter_expression("contact_id = :contact")
             .expression_attribute_values(":contact", string_attr(contact));
-        let id_of = |item| {
-            let SortKey { created_at } = from_item(item)?;
-            Ok(MessageId::new(created_at, conversation))
-        };
+        let id_of = |item| id_from(conversation, item);
         let wanted = window.limit.get() + 1;
         // If the contact sent one of eight, the first step suffices.
         let first = (wanted * 8).min(MAX_STEP);
