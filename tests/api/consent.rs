@@ -482,7 +482,7 @@ async fn accepted_false_and_both_lists_at_once_are_invalid() {
 }
 
 #[tokio::test]
-async fn a_block_by_one_who_has_left_keeps_nobody_from_writing() {
+async fn a_block_by_a_former_participant_does_not_stop_the_last_one_from_writing() {
     let world = World::new().await;
     let (kevin, buzz) = (&world.kevin, &world.buzz);
     let two = kevin.creates_conversation(&[buzz], "").await;

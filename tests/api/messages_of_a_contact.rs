@@ -42,8 +42,8 @@ async fn the_list_has_only_what_the_contact_sent() {
     kevin.deletes_message(&by_kevin[0]).await.is(204);
     assert_eq!(kate.lists_sent_by(kevin, "").await.ids(), by_kevin[1..]);
     // One who has sent nothing, and one who does not exist.
-    let nobody = kate.with_id(ContactId::random());
-    for other in [&world.linnie, &nobody] {
+    let unknown = kate.with_id(ContactId::random());
+    for other in [&world.linnie, &unknown] {
         let page = kate.lists_sent_by(other, "").await;
         assert_eq!(page.json(), json!({"has_more": false, "data": []}));
     }

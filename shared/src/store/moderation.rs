@@ -43,7 +43,7 @@ impl Store {
         self.load_any_conversation(id).await
     }
 
-    /// A conversation, whoever asks. One round trip.
+    /// A conversation, without authorization. One round trip.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Store {
         self.load_any_message(id).await
     }
 
-    /// A message and its conversation, whoever asks. One round trip.
+    /// A message and its conversation, without authorization. One round trip.
     ///
     /// # Errors
     ///

@@ -234,7 +234,7 @@ async fn begin_to_erase_bob(world: &World, age: Duration) {
 }
 
 #[tokio::test]
-async fn an_erasure_that_nobody_continues_for_a_day_is_reported_with_how_to_continue_it() {
+async fn an_erasure_without_progress_for_a_day_is_reported_with_the_command_that_continues_it() {
     const HOUR: Duration = Duration::from_hours(1);
     let world = World::new().await;
     begin_to_erase_bob(&world, 23 * HOUR).await;

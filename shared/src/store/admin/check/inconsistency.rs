@@ -132,7 +132,7 @@ pub enum Inconsistency {
     MissingInDirectory(ContactId),
     /// An entry of the list of all contacts without its contact.
     DirectoryEntryWithoutContact(ContactId),
-    /// A contact whose erasure nobody has continued for a day. Repairing does not erase contacts.
+    /// A contact whose erasure has made no progress for a day. Repairing does not continue it.
     UnfinishedErasure(ContactId),
 }
 
