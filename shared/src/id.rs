@@ -6,10 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base62::{self, ALPHABET};
 use crate::time::Micros;
-
-/// In ASCII order, so that ids sort as text in the order of their numbers.
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The length of a random id (95 bits).
 const RANDOM_LEN: usize = 16;
@@ -118,7 +116,7 @@ impl TokenId {
     /// When the token was issued.
     #[must_use]
     pub fn issued_at(&self) -> Micros {
-        Micros(micros(&self.0[..MICROS_LEN]).unwrap_or_default())
+        Micros(base62::decode(&self.0[..MICROS_LEN]).unwrap_or_default())
     }
 }
 
@@ -183,7 +181,7 @@ macro_rules! key_id {
                 let Ok(conversation) = conversation.parse() else {
                     return Err(invalid);
                 };
-                match micros(time.as_bytes()) {
+                match base62::decode(time.as_bytes()) {
                     Some(created_at) => Ok(Self {
                         created_at,
                         conversation,
@@ -238,29 +236,15 @@ impl MessageId {
     /// A text that sorts before all ids of this moment or later, and after all earlier ids.
     #[must_use]
     pub fn prefix(moment: Micros) -> String {
-        let mut number = moment.0.min(Micros::MAX.0);
-        let mut digits = ['0'; MICROS_LEN];
-        for digit in digits.iter_mut().rev() {
-            *digit = char::from(ALPHABET[usize::try_from(number % 62).unwrap_or_default()]);
-            number /= 62;
-        }
-        digits.iter().collect()
+        base62::encode::<MICROS_LEN>(moment.0.min(Micros::MAX.0))
     }
 
     /// The moment of a [`MessageId::prefix`].
     #[must_use]
     pub fn moment(prefix: &str) -> Option<Micros> {
         let digits: [u8; MICROS_LEN] = prefix.as_bytes().try_into().ok()?;
-        micros(&digits).map(Micros)
+        base62::decode(&digits).map(Micros)
     }
-}
-
-/// Parses base-62 digits.
-fn micros(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |number, byte| {
-        let digit = ALPHABET.binary_search(byte).ok()?;
-        Some(number * 62 + u64::try_from(digit).ok()?)
-    })
 }
 
 fn parse(text: &str) -> Result<[u8; RANDOM_LEN], InvalidId> {

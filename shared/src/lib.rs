@@ -3,6 +3,7 @@
 //! Values that are valid by construction, and that know nothing of HTTP or DynamoDB:
 //!
 //! - [`caller`]: the caller of a request, before and after authentication.
+//! - `base62`: numbers as text, for ids and cursors.
 //! - `characters`: which characters texts, names and labels may consist of.
 //! - [`attachment`]: a file that is attached to a message.
 //! - [`message`]: a message, its text and its reactions.
@@ -33,6 +34,7 @@
 
 pub mod attachment;
 pub mod audit;
+mod base62;
 pub mod caller;
 mod characters;
 pub mod contact;
