@@ -11,7 +11,7 @@ mod list_inbox;
 mod pinned;
 mod update;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::ready;
 use std::iter;
 
@@ -29,7 +29,7 @@ use super::conversations::Participation;
 use super::dynamodb::batch::{BatchGet, BatchItems};
 use super::dynamodb::item::{Item, from_item, number_attr, string_attr};
 use super::dynamodb::query::{query_items, query_page};
-use super::items::conversation::ConversationItem;
+use super::items::conversation::{self, ConversationItem};
 use super::items::message::{self, MessageItem};
 use super::items::read_log::ReadLog;
 use super::viewer::Viewer;
@@ -52,6 +52,9 @@ fn id_from(conversation: ConversationId, item: Item) -> Result<MessageId> {
     let SortKey { created_at } = from_item(item)?;
     Ok(MessageId::new(created_at, conversation))
 }
+
+/// Conversations that are loaded.
+pub(super) type Conversations = HashMap<ConversationId, ConversationItem>;
 
 /// What an operation on one message needs to know.
 pub(super) struct MessageContext {
@@ -211,6 +214,55 @@ impl Store {
         .await?;
         read_log.apply(&mut message);
         Ok(message.render(participation.viewer(), &displayed))
+    }
+
+    /// Loads the conversations of these messages, except for those that are loaded already. One round trip.
+    pub(super) async fn load_unknown_conversations(
+        &self,
+        messages: &[MessageId],
+        conversations: &mut Conversations,
+    ) -> Result<()> {
+        let ids: HashSet<_> = messages.iter().map(MessageId::conversation).collect();
+        let unknown = ids.into_iter();
+        let unknown = unknown.filter(|id| !conversations.contains_key(id));
+        let keys: Vec<_> = unknown.map(conversation::key).collect();
+        let batch = BatchGet::default().keys(&self.tables.conversations, keys);
+        let mut items = batch.send(&self.db).await?;
+        for conversation in self.take_conversations(&mut items)? {
+            conversations.insert(conversation.id, conversation);
+        }
+        Ok(())
+    }
+
+    /// Renders messages of several conversations, which are loaded, for a participant of all of them. One round trip:
+    /// contacts and quoted messages ‖ older reads.
+    pub(super) async fn render_messages(
+        &self,
+        caller: ContactId,
+        messages: Vec<MessageItem>,
+        conversations: &Conversations,
+    ) -> Result<Vec<Message>> {
+        if messages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let needed = messages.iter().flat_map(MessageItem::displayed_contacts);
+        let needed = needed.chain([caller]).collect();
+        let (displayed, read_logs) = try_join(
+            self.load_displayed(HashMap::new(), &needed, &messages),
+            self.load_reads_of(conversations, &messages),
+        )
+        .await?;
+        let rendered = messages.into_iter().map(|mut message| {
+            if let Some(read_log) = read_logs.get(&message.conversation_id) {
+                read_log.apply(&mut message);
+            }
+            let viewer = Viewer::Participant {
+                caller,
+                conversation: &conversations[&message.conversation_id],
+            };
+            message.render(viewer, &displayed)
+        });
+        Ok(rendered.collect())
     }
 
     /// The reads of a message. No round trip, or one if it is older than the recent reads.

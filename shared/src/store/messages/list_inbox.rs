@@ -1,21 +1,16 @@
-use std::collections::{HashMap, HashSet};
-
-use futures_util::future::try_join;
-
 use crate::caller::Caller;
 use crate::error::{Result, chain};
-use crate::id::{ContactId, ConversationId, MessageId};
+use crate::id::{ContactId, MessageId};
 use crate::message::Message;
 use crate::page::{Direction, Page, Window};
 use crate::store::Store;
 use crate::store::dynamodb::batch::{BatchGet, delete_all};
 use crate::store::dynamodb::item::{from_item, string_attr};
 use crate::store::dynamodb::query::query_items;
-use crate::store::items::conversation::{self, ConversationItem};
 use crate::store::items::inbox_entry::{self, InboxEntry};
 use crate::store::items::message::{self, MessageItem};
 use crate::store::key_range::KeyRange;
-use crate::store::viewer::Viewer;
+use crate::store::messages::Conversations;
 use crate::time::MAX_IN_FLIGHT;
 
 /// The most entries that one request examines. A page of 100 messages needs 101.
@@ -32,9 +27,6 @@ struct InboxMessages {
     /// Whether one of the caller's conversations lacks the message of an entry.
     lacks_messages: bool,
 }
-
-/// The conversations loaded so far.
-type Conversations = HashMap<ConversationId, ConversationItem>;
 
 impl Store {
     /// Returns a page of all messages of all the caller's conversations. Five round trips: token; inbox;
@@ -96,25 +88,14 @@ impl Store {
         if messages.is_empty() && !is_complete {
             deletion?;
         }
-        let mut page = super::page(messages, window);
-        page.has_more |= !is_complete;
-        let needed = page.data.iter().flat_map(MessageItem::displayed_contacts);
-        let needed = needed.chain([caller]).collect();
-        let (displayed, read_logs) = try_join(
-            self.load_displayed(HashMap::new(), &needed, &page.data),
-            self.load_reads_of(&conversations, &page.data),
-        )
-        .await?;
-        Ok(page.map(|mut message| {
-            if let Some(read_log) = read_logs.get(&message.conversation_id) {
-                read_log.apply(&mut message);
-            }
-            let viewer = Viewer::Participant {
-                caller,
-                conversation: &conversations[&message.conversation_id],
-            };
-            message.render(viewer, &displayed)
-        }))
+        let page = super::page(messages, window);
+        Ok(Page {
+            has_more: page.has_more || !is_complete,
+            data: self
+                .render_messages(caller, page.data, &conversations)
+                .await?,
+            examined_to: page.examined_to,
+        })
     }
 
     /// Up to `limit` entries in the direction of the range; fewer only at its end.
@@ -190,23 +171,6 @@ impl Store {
             }
         }
         Ok(found)
-    }
-
-    async fn load_unknown_conversations(
-        &self,
-        entries: &[MessageId],
-        conversations: &mut Conversations,
-    ) -> Result<()> {
-        let ids: HashSet<_> = entries.iter().map(MessageId::conversation).collect();
-        let unknown = ids.into_iter();
-        let unknown = unknown.filter(|id| !conversations.contains_key(id));
-        let keys: Vec<_> = unknown.map(conversation::key).collect();
-        let batch = BatchGet::default().keys(&self.tables.conversations, keys);
-        let mut items = batch.send(&self.db).await?;
-        for conversation in self.take_conversations(&mut items)? {
-            conversations.insert(conversation.id, conversation);
-        }
-        Ok(())
     }
 
     /// Deletes the entries of these messages from a contact's inbox.
