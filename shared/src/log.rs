@@ -3,7 +3,7 @@
 use std::io;
 use std::panic;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lambda_http::http::StatusCode;
 use tracing::{Level, Metadata};
@@ -174,19 +174,42 @@ impl Meter {
     }
 }
 
-/// Writes the log line of a batch of removals from a table: how many, and what failed. Lambda repeats those.
-pub(crate) fn removals(
-    operation: &'static str,
-    count: usize,
-    errors: &[String],
-    duration: Duration,
-) {
-    let duration_ms = duration.as_secs_f64() * 1000.0;
-    let failed = errors.len();
-    if let Some(error) = errors.first() {
-        tracing::error!(operation, count, failed, duration_ms, error, "removals");
-    } else {
-        tracing::info!(operation, count, failed, duration_ms, "removals");
+/// The log line of a batch of records of a table's stream. Lambda repeats those that failed.
+pub(crate) struct Records<'a> {
+    pub request_id: &'a str,
+    pub operation: &'static str,
+    pub count: usize,
+    pub failed: usize,
+    /// The first one.
+    pub error: Option<String>,
+}
+
+impl Records<'_> {
+    pub(crate) fn write(&self, meter: &Meter) {
+        let cost = meter.cost.lock().map(|cost| *cost).unwrap_or_default();
+        let duration_ms = meter.started.elapsed().as_secs_f64() * 1000.0;
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    request_id = self.request_id,
+                    operation = self.operation,
+                    count = self.count,
+                    failed = self.failed,
+                    duration_ms,
+                    dynamodb_calls = cost.calls,
+                    round_trips = cost.round_trips,
+                    read_units = cost.units.read,
+                    write_units = cost.units.written,
+                    error = self.error.as_deref(),
+                    "records"
+                )
+            };
+        }
+        if self.error.is_some() {
+            line!(error);
+        } else {
+            line!(info);
+        }
     }
 }
 

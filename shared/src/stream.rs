@@ -2,8 +2,6 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>
 
-use std::time::Instant;
-
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
@@ -11,12 +9,12 @@ use lambda_http::service_fn;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
-use crate::id::AttachmentId;
+use crate::id::{AttachmentId, ConversationId};
 use crate::log::{self, Meter};
 use crate::store::{Files, Store};
 use crate::time::Micros;
 
-/// How many records are handled at once.
+/// How many removals are handled at once.
 const MAX_CONCURRENT: usize = 16;
 
 /// What Lambda passes: some records of a stream of attachments, with their keys only.
@@ -72,22 +70,26 @@ struct Failure {
 }
 
 impl Outcome {
-    /// Whether all records were handled.
+    /// The sequence number of the first record that failed.
     #[must_use]
-    pub fn is_success(&self) -> bool {
-        self.batch_item_failures.is_empty()
+    pub fn first_failure(&self) -> Option<&str> {
+        let first = self.batch_item_failures.first()?;
+        Some(&first.item_identifier)
     }
 }
 
-impl Change {
+impl Record {
     fn attachment(&self) -> Result<AttachmentId> {
-        let Keys {
-            conversation_id,
-            created_at,
-        } = &self.keys;
-        let conversation = conversation_id.s.parse().map_err(Error::internal)?;
-        let created_at = created_at.n.parse().map_err(Error::internal)?;
-        Ok(AttachmentId::new(Micros(created_at), conversation))
+        let (created_at, conversation) = self.dynamodb.keys.parse()?;
+        Ok(AttachmentId::new(created_at, conversation))
+    }
+}
+
+impl Keys {
+    fn parse(&self) -> Result<(Micros, ConversationId)> {
+        let created_at = self.created_at.n.parse().map_err(Error::internal)?;
+        let conversation = self.conversation_id.s.parse().map_err(Error::internal)?;
+        Ok((Micros(created_at), conversation))
     }
 }
 
@@ -109,7 +111,7 @@ where
     let (store, _) = Store::from_env()?;
     let store = store.with_files(Files::from_env()?);
     let service = service_fn(move |event: LambdaEvent<Event>| {
-        let removals = respond_to_removals(operation, store.clone(), event.payload, handle);
+        let removals = respond_to_removals(operation, store.clone(), event, handle);
         removals.map(Ok::<_, lambda_http::Error>).boxed()
     });
     lambda_runtime::run(service).await
@@ -119,37 +121,64 @@ where
 pub async fn respond_to_removals<H, F>(
     operation: &'static str,
     store: Store,
-    event: Event,
+    event: LambdaEvent<Event>,
     handle: H,
 ) -> Outcome
 where
     H: Fn(Store, AttachmentId) -> F + Copy,
     F: Future<Output = Result<()>>,
 {
-    let started = Instant::now();
-    let meter = Meter::start();
-    let mut outcome = Outcome::default();
-    let mut errors = Vec::new();
     // The event source passes only removals, but a function cannot rely on a filter.
-    let removals = event.records.into_iter();
-    let removals: Vec<_> = removals
-        .filter(|record| record.event_name == "REMOVE")
-        .map(|record| record.dynamodb)
-        .collect();
-    for changes in removals.chunks(MAX_CONCURRENT) {
-        let handled = changes
+    let batch = Batch::start(operation, event.context.request_id);
+    let mut removals = event.payload.records;
+    removals.retain(|record| record.event_name == "REMOVE");
+    let mut outcomes = Vec::new();
+    for records in removals.chunks(MAX_CONCURRENT) {
+        let handled = records
             .iter()
-            .map(async |change| handle(store.clone(), change.attachment()?).await);
-        let handled = meter.measure(join_all(handled)).await;
-        for (change, handled) in changes.iter().zip(handled) {
-            if let Err(error) = handled {
-                errors.push(chain(&error));
+            .map(async |record| handle(store.clone(), record.attachment()?).await);
+        let handled = batch.meter.measure(join_all(handled)).await.into_iter();
+        outcomes.extend(handled.map(|handled| handled.err().map(|error| chain(&error))));
+    }
+    batch.end(&removals, outcomes)
+}
+
+/// A batch of records that is being handled.
+struct Batch {
+    operation: &'static str,
+    request_id: String,
+    meter: Meter,
+}
+
+impl Batch {
+    fn start(operation: &'static str, request_id: String) -> Self {
+        Self {
+            operation,
+            request_id,
+            meter: Meter::start(),
+        }
+    }
+
+    /// Writes the log line of the records with the error of each that failed.
+    fn end(self, records: &[Record], errors: Vec<Option<String>>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut first_error = None;
+        for (record, error) in records.iter().zip(errors) {
+            if let Some(error) = error {
+                first_error.get_or_insert(error);
                 outcome.batch_item_failures.push(Failure {
-                    item_identifier: change.sequence_number.clone(),
+                    item_identifier: record.dynamodb.sequence_number.clone(),
                 });
             }
         }
+        log::Records {
+            request_id: &self.request_id,
+            operation: self.operation,
+            count: records.len(),
+            failed: outcome.batch_item_failures.len(),
+            error: first_error,
+        }
+        .write(&self.meter);
+        outcome
     }
-    log::removals(operation, removals.len(), &errors, started.elapsed());
-    outcome
 }

@@ -10,6 +10,7 @@ use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::store::Pool;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use crate::Error;
 use crate::bucket::KEY;
@@ -31,10 +32,14 @@ impl Engine {
     ///
     /// If the file cannot be opened, or contains a table whose keys differ from those of the template.
     pub async fn start(template: &Template, data: Option<&Path>) -> Result<Self, Error> {
-        let database = match data {
-            None => Database::memory()?,
-            Some(path) => open(path)?,
+        // The name of a database in memory that other connections of this process can open.
+        let in_memory = format!("file:{}?mode=memory&cache=shared", Uuid::new_v4());
+        let (name, positions) = match data {
+            None => (in_memory.as_str(), Positions::default()),
+            Some(path) => (name_of(path)?, Positions::beside(path)?),
         };
+        let database = open(name)?;
+        positions.prepare(name)?;
         create_tables(&database, template)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -42,7 +47,7 @@ impl Engine {
         Ok(Self {
             database,
             address,
-            positions: Arc::default(),
+            positions: Arc::new(positions),
         })
     }
 
@@ -98,11 +103,13 @@ pub fn credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(credentials)
 }
 
-fn open(path: &Path) -> Result<Database, Error> {
-    let text = path
-        .to_str()
-        .ok_or("the path of the data file is not valid UTF-8")?;
-    Database::new(text).map_err(|error| format!("cannot open {text}: {error}").into())
+fn name_of(path: &Path) -> Result<&str, Error> {
+    let text = path.to_str();
+    Ok(text.ok_or("the path of the data file is not valid UTF-8")?)
+}
+
+fn open(name: &str) -> Result<Database, Error> {
+    Database::new(name).map_err(|error| format!("cannot open {name}: {error}").into())
 }
 
 /// Creates missing tables and global indexes, and fails if an existing table has keys other than those of the
@@ -122,6 +129,7 @@ fn create_tables(database: &Database, template: &Template) -> Result<(), Error> 
                 .into());
             }
             add_global_indexes(database, name, table, &found["Table"])?;
+            add_stream(database, name, table, &found["Table"])?;
             continue;
         }
         let mut request = json!({
@@ -136,9 +144,8 @@ fn create_tables(database: &Database, template: &Template) -> Result<(), Error> 
         if let Some(indexes) = &table.global_secondary_indexes {
             request["GlobalSecondaryIndexes"] = indexes.clone();
         }
-        if let Some(stream) = &table.stream_specification {
-            request["StreamSpecification"] = stream.clone();
-            request["StreamSpecification"]["StreamEnabled"] = json!(true);
+        if let Some(stream) = stream(table) {
+            request["StreamSpecification"] = stream;
         }
         database.create_table(serde_json::from_value(request)?)?;
         if let Some(specification) = &table.time_to_live_specification {
@@ -147,6 +154,25 @@ fn create_tables(database: &Database, template: &Template) -> Result<(), Error> 
                 "TimeToLiveSpecification": specification,
             }))?)?;
         }
+    }
+    Ok(())
+}
+
+/// The stream of a table as requests name it.
+fn stream(table: &Table) -> Option<Value> {
+    let mut stream = table.stream_specification.clone()?;
+    stream["StreamEnabled"] = json!(true);
+    Some(stream)
+}
+
+/// Adds the stream that an existing table lacks, as a deployment does. It begins with the next change.
+fn add_stream(database: &Database, name: &str, table: &Table, found: &Value) -> Result<(), Error> {
+    let is_on = found["StreamSpecification"]["StreamEnabled"] == true;
+    if let Some(stream) = stream(table).filter(|_| !is_on) {
+        database.update_table(serde_json::from_value(json!({
+            "TableName": name,
+            "StreamSpecification": stream,
+        }))?)?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lambda_http::lambda_runtime::LambdaEvent;
 use lambda_http::{Body, Request, Response};
 use shared::Store;
 use shared::stream::{self, Outcome};
@@ -14,7 +15,7 @@ pub type Handler = Arc<dyn Fn(Store, Request) -> BoxFuture<'static, Response<Bod
 
 /// A handler of a stream as the Lambda runtime calls it: takes an event and returns which records failed.
 pub type StreamHandler =
-    Arc<dyn Fn(Store, stream::Event) -> BoxFuture<'static, Outcome> + Send + Sync>;
+    Arc<dyn Fn(Store, LambdaEvent<stream::Event>) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
 /// Returns the handlers of streams, one per function.
 #[must_use]

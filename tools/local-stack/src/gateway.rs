@@ -91,12 +91,13 @@ impl Gateway {
             let files = files.map(|files| files.with_observer(permissions.of_files()));
             let store = store.with_files(files);
             granted.push(permissions);
-            if let Some(stream) = &function.stream {
-                triggers.push(Trigger {
+            if !function.streams.is_empty() {
+                let handler = stream_handlers.remove(binary).ok_or_else(missing)?;
+                triggers.extend(function.streams.iter().map(|stream| Trigger {
                     stream: stream.clone(),
-                    handler: stream_handlers.remove(binary).ok_or_else(missing)?,
-                    store,
-                });
+                    handler: handler.clone(),
+                    store: store.clone(),
+                }));
                 continue;
             }
             let handler = handlers.remove(binary).ok_or_else(missing)?;
@@ -142,10 +143,12 @@ impl Gateway {
     ///
     /// If a function fails. The next call repeats its records.
     pub async fn handle_changes(&self, engine: &Engine) -> Result<(), Error> {
+        // A function that fails does not stop the others.
+        let mut outcome = Ok(());
         for trigger in &self.triggers {
-            trigger.handle_changes(engine).await?;
+            outcome = outcome.and(trigger.handle_changes(engine).await);
         }
-        Ok(())
+        outcome
     }
 
     /// Responds to a request like the deployed API.

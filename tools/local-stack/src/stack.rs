@@ -24,7 +24,7 @@ use crate::gateway::Gateway;
 use crate::template::Template;
 
 /// How often the streams of tables are read.
-const POLL_INTERVAL: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How often expired items are deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);

@@ -61,8 +61,8 @@ pub struct Function {
     pub binary: String,
     /// `GET /v1/messages/{id}`, or `$default` for every request that matches no other route.
     pub routes: Vec<String>,
-    /// The stream that invokes it.
-    pub stream: Option<Stream>,
+    /// The streams that invoke it.
+    pub streams: Vec<Stream>,
     /// Whether it has the URL of the bucket.
     pub has_files: bool,
     /// The environment variables that other functions do not have.
@@ -78,8 +78,8 @@ pub struct Function {
 pub struct Stream {
     /// The logical id of the table.
     pub table: String,
-    /// The names of the events: `REMOVE`, …
-    pub event_names: Vec<String>,
+    /// The names of the events: `REMOVE`, …; none for all.
+    pub event_names: Option<Vec<String>>,
 }
 
 /// An environment variable whose value is a parameter of the template.
@@ -131,7 +131,7 @@ struct Resource {
     r#type: String,
     #[serde(default)]
     properties: Value,
-    metadata: Option<Metadata>,
+    metadata: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +161,8 @@ struct FunctionProperties {
     /// Required: without it, a change of a function's memory or environment publishes no new version.
     #[serde(rename = "AutoPublishAliasAllProperties")]
     _publish: Value,
+    #[serde(rename = "Timeout")]
+    _timeout: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -299,7 +301,7 @@ struct Route {
 #[serde(rename_all = "PascalCase")]
 struct StreamProperties {
     stream: StreamArn,
-    filter_criteria: FilterCriteria,
+    filter_criteria: Option<FilterCriteria>,
 }
 
 #[derive(Deserialize)]
@@ -326,13 +328,17 @@ impl StreamProperties {
     fn stream(self) -> Result<Stream, Error> {
         let StreamArn::Attribute(attribute) = self.stream;
         let table = attribute.strip_suffix(".StreamArn");
-        let [Filter { pattern }] = self.filter_criteria.filters;
-        let pattern: Pattern = serde_json::from_str(&pattern)?;
+        let event_names = match self.filter_criteria.map(|criteria| criteria.filters) {
+            None => None,
+            Some([Filter { pattern }]) => {
+                Some(serde_json::from_str::<Pattern>(&pattern)?.event_name)
+            }
+        };
         Ok(Stream {
             table: table
                 .ok_or_else(|| format!("{attribute} is not a stream"))?
                 .to_owned(),
-            event_names: pattern.event_name,
+            event_names,
         })
     }
 }
@@ -477,6 +483,8 @@ impl Function {
         let metadata = resource
             .metadata
             .ok_or(format!("template.yaml: {name} has no Metadata"))?;
+        let metadata: Metadata = serde_json::from_value(metadata)
+            .map_err(|error| format!("template.yaml: {name}: {error}"))?;
         let properties: FunctionProperties = serde_json::from_value(resource.properties)
             .map_err(|error| format!("template.yaml: {name}: {error}"))?;
         let binary = metadata.build_properties.binary;
@@ -484,7 +492,7 @@ impl Function {
             let folder = properties.code_uri;
             return Err(format!("template.yaml: {name} builds {binary} from {folder}").into());
         }
-        let (mut routes, mut stream) = (Vec::new(), None);
+        let (mut routes, mut streams) = (Vec::new(), Vec::new());
         for event in properties.events.into_values() {
             match event {
                 Event::HttpApi(Route {
@@ -503,7 +511,7 @@ impl Function {
                 }
                 Event::Stream(properties) => {
                     let wrong = |error| format!("template.yaml: {name}: {error}");
-                    stream = Some(properties.stream().map_err(wrong)?);
+                    streams.push(properties.stream().map_err(wrong)?);
                 }
             }
         }
@@ -551,7 +559,7 @@ impl Function {
             name: name.to_owned(),
             binary,
             routes,
-            stream,
+            streams,
             has_files: files_url.is_some(),
             variables,
             permissions,
