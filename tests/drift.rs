@@ -662,6 +662,8 @@ async fn call_everything(document: Value) -> Gateway {
     // Fails if a narrowed policy prevents the removal.
     let _ = stack.handle_changes(gateway).await;
 
+    follow_changes(&stack, &kevin, &kate).await;
+
     // Kevin does not know Buzz, who accepts one by request, one by sending, and one by reacting.
     let mut groups = Vec::new();
     for form in ["name=A", "name=B", "name=C"] {
@@ -821,6 +823,30 @@ async fn call_everything(document: Value) -> Gateway {
     all
 }
 
+/// Two contacts begin to follow their feeds; one sends, and the other reads what it gets, of which some reads are old.
+async fn follow_changes(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
+    kevin.calls("GET /v1/events", "").await;
+    let begun = kate.calls("GET /v1/events", "").await;
+    // A segment that has expired.
+    let update = json!({
+        "TableName": "ListenersTable",
+        "Key": {"contact_id": {"S": demo::CONTACTS[1].id}},
+        "UpdateExpression": "SET segment_number = :old",
+        "ExpressionAttributeValues": {":old": {"N": "0"}},
+    });
+    let update = serde_json::from_value(update).unwrap();
+    stack.engine.database().update_item(update).unwrap();
+    let news = format!("conversation_id={}&message=news", demo::CONVERSATION_ID);
+    kevin.calls("POST /v1/messages", &news).await;
+    // Fails if a narrowed policy prevents it.
+    let _ = stack.handle_changes(kevin.gateway).await;
+    let next_years = Clock::system().now().0 + 2 * 31_536_000_000_000;
+    set_recent_reads(stack, demo::CONVERSATION_ID, next_years);
+    let cursor = begun["cursor"].as_str().unwrap_or_default();
+    kate.calls(&format!("GET /v1/events?after={cursor}"), "")
+        .await;
+}
+
 /// Calls the endpoints for server keys, and others on behalf of a contact, which reads that contact.
 async fn call_as_server(gateway: &Gateway) {
     let mut server = Caller {
@@ -870,6 +896,7 @@ async fn call_as_server(gateway: &Gateway) {
         &message,
         "POST /v1/messages",
         "PUT /v1/messages/x",
+        "GET /v1/events",
         "GET /v1/messages/x/edits",
         "POST /v1/messages/x/report",
         "POST /v1/attachments",
@@ -1091,7 +1118,7 @@ impl Mentions {
                     omit(format!("no {metric} alarm in template.yaml lists {id}"));
                 }
             }
-            if function.routes.is_empty() && function.stream.is_none() {
+            if function.routes.is_empty() && function.streams.is_empty() {
                 omit("it has no route and no stream in template.yaml".to_owned());
             }
             for route in function.routes.iter().filter(|route| *route != "$default") {

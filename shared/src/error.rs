@@ -140,6 +140,16 @@ pub enum Error {
     /// The cursor is not one of the caller's conversations.
     #[error("must be the id of one of your conversations")]
     CursorNotFound(Direction),
+    /// The cursor is one of another contact's feed.
+    #[error(
+        "must be a cursor of your feed; this one is of another contact: request one without after"
+    )]
+    ForeignFeedCursor,
+    /// The feed may lack events since the cursor.
+    #[error(
+        "this cursor has expired: request a new one without after, discard what you have stored, and load it again"
+    )]
+    FeedCursorExpired,
     /// The username belongs to another contact.
     #[error("this username is taken")]
     UsernameTaken,
@@ -461,6 +471,8 @@ impl Error {
             | Self::TooManyTokens
             | Self::LifetimeTooLong { .. }
             | Self::CursorNotFound(_)
+            | Self::ForeignFeedCursor
+            | Self::FeedCursorExpired
             | Self::UsernameTaken
             | Self::UsernameReserved
             | Self::UsernameLikeId

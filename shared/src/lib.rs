@@ -19,6 +19,7 @@
 //! - [`version`]: versions of a message, for conditional requests.
 //! - [`idempotency`]: idempotency keys.
 //! - [`page`]: pages of a list, and cursors.
+//! - [`event`]: events of a contact's feed, and the cursors between them.
 //! - [`time`]: timestamps, and the clock.
 //!
 //! Around them:
@@ -40,6 +41,7 @@ mod characters;
 pub mod contact;
 pub mod conversation;
 pub mod error;
+pub mod event;
 pub mod http;
 pub mod id;
 pub mod idempotency;

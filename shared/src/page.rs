@@ -10,7 +10,7 @@ use crate::time::Micros;
 
 /// The most bytes of all items of a page: Lambda limits a response to 6 MB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const MAX_BYTES: usize = 5 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 5 * 1024 * 1024;
 
 /// One page of a list, newest first.
 #[derive(Debug, Serialize)]
@@ -104,6 +104,9 @@ impl<T: Copy + Ord> Page<T> {
 pub struct Limit(u8);
 
 impl Limit {
+    /// The largest limit.
+    pub const MAX: Self = Self(100);
+
     /// The limit as a number.
     #[must_use]
     pub fn get(self) -> usize {

@@ -1,7 +1,7 @@
 //! The store: DynamoDB, and the bucket. Each operation of the API is one method, or two where a list has two forms, in a
 //! file of its own.
 //!
-//! - `messages/`, `attachments/`, `conversations/`, `contacts/`, `tokens/`, `reports/`: the operations.
+//! - `messages/`, `attachments/`, `conversations/`, `contacts/`, `tokens/`, `reports/`, `events/`: the operations.
 //! - `audit/`: the audit trail of server keys.
 //! - `moderation/`: what server keys can do in all conversations.
 //! - `memberships`, `idempotency_records`, `activity`, `spending`, `quotas`, `participant_cache`, `key_range`,
@@ -46,6 +46,7 @@ mod conversations;
 mod displayed;
 mod dynamodb;
 mod erasure;
+mod events;
 mod files;
 mod idempotency_records;
 mod identity_provider;
@@ -87,6 +88,7 @@ pub use contacts::{
 pub use conversations::{ConversationUpdate, CreatedConversation, NewConversation};
 pub use dynamodb::connection::{Pool, Timeouts};
 pub use erasure::Erased;
+pub use events::{MessageChange, Unpublished};
 pub use files::{FileAction, FileObserver, Files, Upload};
 pub use identity_provider::IdentityProvider;
 pub use items::membership::ConversationList;
@@ -104,6 +106,7 @@ use participant_cache::ParticipantCache;
 use spending::Spending;
 
 use crate::error::{Cause, Result};
+use crate::event::FeedEpoch;
 use crate::time::Clock;
 use crate::username_rules::UsernameRules;
 
@@ -120,6 +123,7 @@ pub struct Store {
     limits: Limits,
     records_edits: bool,
     identity_provider: Option<IdentityProvider>,
+    feed_epoch: FeedEpoch,
     access_cache: Arc<AccessCache>,
     activity_cache: Arc<ActivityCache>,
     spending: Arc<Spending>,
@@ -143,6 +147,8 @@ pub struct Tables {
     reports: String,
     audit: String,
     edits: String,
+    feed: String,
+    listeners: String,
 }
 
 impl Tables {
@@ -170,6 +176,8 @@ impl Tables {
             reports: name("REPORTS_TABLE")?,
             audit: name("AUDIT_TABLE")?,
             edits: name("EDITS_TABLE")?,
+            feed: name("FEED_TABLE")?,
+            listeners: name("LISTENERS_TABLE")?,
         })
     }
 }
@@ -197,6 +205,10 @@ impl Store {
             Some(text) => store.with_who_may_begin(text.parse()?),
             None => store,
         };
+        let store = match var("FEED_EPOCH") {
+            Some(text) => store.with_feed_epoch(text.parse()?),
+            None => store,
+        };
         Ok((store, pool))
     }
 
@@ -221,6 +233,7 @@ impl Store {
             limits: Limits::default(),
             records_edits: false,
             identity_provider: None,
+            feed_epoch: FeedEpoch::default(),
             access_cache: Arc::default(),
             activity_cache: Arc::default(),
             spending: Arc::default(),
@@ -308,6 +321,12 @@ impl Store {
             who_may_begin,
             ..self
         }
+    }
+
+    /// The same store of a deployment whose feeds have begun anew.
+    #[must_use]
+    pub fn with_feed_epoch(self, feed_epoch: FeedEpoch) -> Self {
+        Self { feed_epoch, ..self }
     }
 
     /// The same store on a host with another clock, for tests.

@@ -9,15 +9,15 @@ use lambda_http::service_fn;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
-use crate::id::{AttachmentId, ConversationId};
+use crate::id::{AttachmentId, ConversationId, MessageId};
 use crate::log::{self, Meter};
-use crate::store::{Files, Store};
+use crate::store::{Files, MessageChange, Store, Unpublished};
 use crate::time::Micros;
 
 /// How many removals are handled at once.
 const MAX_CONCURRENT: usize = 16;
 
-/// What Lambda passes: some records of a stream of attachments, with their keys only.
+/// What Lambda passes: some records of a stream of messages or attachments, with their keys only.
 #[derive(Debug, Deserialize)]
 pub struct Event {
     #[serde(rename = "Records")]
@@ -83,6 +83,14 @@ impl Record {
         let (created_at, conversation) = self.dynamodb.keys.parse()?;
         Ok(AttachmentId::new(created_at, conversation))
     }
+
+    fn message_change(&self) -> Result<MessageChange> {
+        let (created_at, conversation) = self.dynamodb.keys.parse()?;
+        Ok(MessageChange {
+            id: MessageId::new(created_at, conversation),
+            is_new: self.event_name == "INSERT",
+        })
+    }
 }
 
 impl Keys {
@@ -117,6 +125,28 @@ where
     lambda_runtime::run(service).await
 }
 
+/// Runs `handle` as the Lambda function `operation`, for the changes of messages in each event.
+///
+/// # Errors
+///
+/// The environment lacks a variable that [`Store::from_env`] needs, or the Lambda runtime fails.
+pub async fn serve_changes<H, F>(
+    operation: &'static str,
+    handle: H,
+) -> Result<(), lambda_http::Error>
+where
+    H: Fn(Store, Vec<MessageChange>) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = Result<(), Unpublished>> + Send + 'static,
+{
+    log::init();
+    let (store, _) = Store::from_env()?;
+    let service = service_fn(move |event: LambdaEvent<Event>| {
+        let changes = respond_to_changes(operation, store.clone(), event, handle);
+        changes.map(Ok::<_, lambda_http::Error>).boxed()
+    });
+    lambda_runtime::run(service).await
+}
+
 /// Runs `handle` for each removal of an event, and writes its log line.
 pub async fn respond_to_removals<H, F>(
     operation: &'static str,
@@ -141,6 +171,49 @@ where
         outcomes.extend(handled.map(|handled| handled.err().map(|error| chain(&error))));
     }
     batch.end(&removals, outcomes)
+}
+
+/// Runs `handle` for the changes of an event, and writes its log line.
+pub async fn respond_to_changes<H, F>(
+    operation: &'static str,
+    store: Store,
+    event: LambdaEvent<Event>,
+    handle: H,
+) -> Outcome
+where
+    H: Fn(Store, Vec<MessageChange>) -> F,
+    F: Future<Output = Result<(), Unpublished>>,
+{
+    let batch = Batch::start(operation, event.context.request_id);
+    let (mut records, mut changes) = (Vec::new(), Vec::new());
+    for record in event.payload.records {
+        match record.message_change() {
+            Ok(change) => {
+                records.push(record);
+                changes.push(change);
+            }
+            // Nobody can see such an item. Repeating the record would only block those after it.
+            Err(error) => {
+                let error = chain(&error);
+                let request_id = &batch.request_id;
+                tracing::error!(
+                    request_id,
+                    operation,
+                    error,
+                    "skipped a record that is not a message"
+                );
+            }
+        }
+    }
+    let handled = Box::pin(handle(store, changes.clone()));
+    let handled = batch.meter.measure(handled).await;
+    let outcomes = changes.iter().map(|change| match &handled {
+        Err(failed) if failed.conversations.contains(&change.id.conversation()) => {
+            Some(chain(&failed.error))
+        }
+        _ => None,
+    });
+    batch.end(&records, outcomes.collect())
 }
 
 /// A batch of records that is being handled.

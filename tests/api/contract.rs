@@ -337,7 +337,7 @@ fn accepts(name: &str, size: u64) -> Option<bool> {
         )
     };
     Some(match name {
-        "Limit" | "data" => Limit::try_from(size).is_ok(),
+        "Limit" | "EventLimit" | "data" => Limit::try_from(size).is_ok(),
         "Edits" => size <= MAX_EDITS,
         "TimeBound" => TimeBound::try_from(size).is_ok(),
         "expires_in" => Lifetime::try_from(size).is_ok(),

@@ -164,7 +164,8 @@ impl World {
             .await
     }
 
-    async fn settles_with(&self, store: &Store) -> Result<(), local_stack::Error> {
+    /// Handles all changes with this store.
+    pub async fn settles_with(&self, store: &Store) -> Result<(), local_stack::Error> {
         let stack = self.stack();
         stack.handle_changes(&stack.gateway(store)?).await
     }
@@ -217,6 +218,13 @@ impl World {
         let database = self.engine().database();
         let imported = database.import_items(table, items, ImportOptions::default());
         assert_eq!(imported.unwrap().items_imported, count);
+    }
+
+    /// Puts an item into a table directly, as a change of which the table's stream tells.
+    pub fn put_item(&self, table: &str, item: &Value) {
+        let put = json!({ "TableName": table, "Item": item });
+        let put = serde_json::from_value(put).unwrap();
+        self.engine().database().put_item(put).unwrap();
     }
 
     /// Updates an attachment directly.

@@ -16,6 +16,8 @@ mod demo_data;
 mod dynamodb_errors;
 mod edits;
 mod erase_contact;
+mod event_faults;
+mod events;
 mod gateway;
 mod jwt;
 mod last_release;

@@ -7,7 +7,7 @@ use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
 /// The paths of the endpoints and the methods of each; a segment like `:id` matches any segment.
-pub const ROUTES: [(&str, &str); 22] = [
+pub const ROUTES: [(&str, &str); 23] = [
     ("/v1/attachments", "GET, POST"),
     ("/v1/attachments/:id", "GET, DELETE"),
     ("/v1/attachments/:id/file", "GET"),
@@ -21,6 +21,7 @@ pub const ROUTES: [(&str, &str); 22] = [
     ("/v1/conversations/:id", "GET, PUT, DELETE"),
     ("/v1/conversations/:id/participants", "POST"),
     ("/v1/conversations/:id/participants/:contact_id", "DELETE"),
+    ("/v1/events", "GET"),
     ("/v1/me", "GET, PUT"),
     ("/v1/messages", "GET, POST"),
     ("/v1/messages/:id", "GET, PUT, DELETE"),

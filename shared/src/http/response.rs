@@ -266,7 +266,9 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         | Error::OwnContact
         | Error::UsernameReserved
         | Error::UsernameLikeId
-        | Error::CursorNotFound(_) => (StatusCode::BAD_REQUEST, "parameter_invalid"),
+        | Error::CursorNotFound(_)
+        | Error::ForeignFeedCursor => (StatusCode::BAD_REQUEST, "parameter_invalid"),
+        Error::FeedCursorExpired => (StatusCode::GONE, "cursor_expired"),
         Error::Unauthenticated(Unauthenticated::TokenMissing) => {
             (StatusCode::UNAUTHORIZED, "token_missing")
         }
@@ -362,6 +364,7 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         | Error::InvalidParticipantCount { .. }
         | Error::NotAcceptingMessages { username: Some(_) } => "participants[]".into(),
         Error::CursorNotFound(direction) => cursor_param(*direction).into(),
+        Error::ForeignFeedCursor | Error::FeedCursorExpired => "after".into(),
         Error::LifetimeTooLong { .. } => "expires_in".into(),
         Error::NotTheAuthor(AuthorOnly::Text) => "message".into(),
         Error::NotTheCreator(CreatorOnly::Name) | Error::ConversationOfTwo(CreatorOnly::Name) => {

@@ -256,6 +256,10 @@ impl Store {
                 let keys = self.delete_found(erasure.stage, items);
                 erased.add(Kind::Tokens, keys.await?);
             }
+            Stage::Listener | Stage::Feed => {
+                let deleted = self.delete_found(erasure.stage, items).await?;
+                erased.add(Kind::Feed, deleted);
+            }
             Stage::Edits => {
                 let keys = self.delete_found(erasure.stage, items);
                 erased.add(Kind::Edits, keys.await?);

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use local_stack::client::Reply;
 use reqwest::{Method, Url};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::id::{ContactId, ConversationId};
 
 use super::contract::{self, Exchange};
@@ -204,6 +204,22 @@ impl Person {
     /// Sends a PUT request.
     pub async fn puts(&self, path: &str, body: impl Into<Body>) -> Response {
         self.requests(Method::PUT, path, &[], body).await
+    }
+
+    /// Returns the cursor of now in the feed.
+    pub async fn begins_events(&self) -> String {
+        let page = self.gets("/v1/events").await.is(200).json();
+        assert_eq!(
+            (&page["has_more"], &page["data"]),
+            (&json!(false), &json!([]))
+        );
+        page["cursor"].as_str().unwrap().to_owned()
+    }
+
+    /// Lists the events after a cursor.
+    pub async fn gets_events(&self, after: &str, limit: usize) -> Response {
+        self.gets(&format!("/v1/events?after={after}&limit={limit}"))
+            .await
     }
 
     /// Gets a message.

@@ -118,20 +118,33 @@ impl Response {
     /// The only log line of the request.
     #[track_caller]
     pub fn log_line(&self) -> Value {
-        let mut lines = logs::lines_of(self.header("x-request-id"));
-        assert_eq!(lines.len(), 1, "one line per request: {lines:?}");
-        lines.remove(0)
+        log_line(self.header("x-request-id"))
     }
 
     /// The use of DynamoDB by the request.
     #[track_caller]
     pub fn cost(&self) -> Cost {
-        let line = self.log_line();
-        Cost {
+        Cost::of(self.header("x-request-id"))
+    }
+}
+
+impl Cost {
+    /// The use of DynamoDB by the invocation with this id.
+    #[track_caller]
+    pub fn of(request_id: &str) -> Self {
+        let line = log_line(request_id);
+        Self {
             calls: line["dynamodb_calls"].as_u64().unwrap(),
             round_trips: line["round_trips"].as_u64().unwrap(),
             capacity_units: line["read_units"].as_f64().unwrap()
                 + line["write_units"].as_f64().unwrap(),
         }
     }
+}
+
+#[track_caller]
+fn log_line(request_id: &str) -> Value {
+    let mut lines = logs::lines_of(request_id);
+    assert_eq!(lines.len(), 1, "one line per request: {lines:?}");
+    lines.remove(0)
 }

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use dynoxide::ImportOptions;
 use dynoxide::types::{AttributeValue, Item};
+use local_stack::functions;
+use local_stack::streams::{invocation, records_after};
+use serde_json::{Value, json};
 use shared::id::{ContactId, ConversationId, MessageId};
 use shared::key::Scope;
 use shared::message::Text;
@@ -459,12 +462,12 @@ async fn each_operation_of_a_server_key_has_the_documented_cost() {
     // key; contact; audit; contact, external id: 2 each; list, twice
     let suspended = server.puts(&path, "suspended=true").await.is(200);
     assert_eq!(suspended.cost(), cost(6, 6, 2.0 + 1.0 + 4.0 + 2.0));
-    // key; audit; erasure, twice; contact; thirteen stages, twice, all of which read one page; what they find
+    // key; audit; erasure, twice; contact; fifteen stages, twice, all of which read one page; what they find
     let erased = server.deletes(&path).await.is(200);
-    assert_eq!(erased.cost(), cost(41, 41, 60.0));
-    // key; audit; erasure: 2 more to begin it and to end it; contact; thirteen stages
+    assert_eq!(erased.cost(), cost(45, 45, 64.0));
+    // key; audit; erasure: 2 more to begin it and to end it; contact; fifteen stages
     let again = server.deletes(&path).await.is(200);
-    assert_eq!(again.cost(), cost(20, 20, 22.0));
+    assert_eq!(again.cost(), cost(22, 22, 24.0));
     // On behalf of a contact, two round trips come first: key; contact. What the contact has blocked is read last,
     // because it was not known whom the key acts for when the batch was made.
     let id = world.kevin.sends("hello").await;
@@ -669,6 +672,114 @@ async fn recording_edits_costs_as_documented() {
     let deleted = kevin.deletes_message(&id).await.is(204).cost();
     let units = plain.capacity_units + 2.0 * 2.0;
     assert_eq!(deleted, cost(plain.calls, plain.round_trips, units));
+}
+
+/// What the function `publish-changes` uses for the changes since the last call.
+async fn publishing_costs(world: &World, position: &mut Option<String>) -> Cost {
+    let database = world.engine().database();
+    let records = records_after(database, "MessagesTable", position.as_deref()).unwrap();
+    let last = records.last().expect("something has changed");
+    let number = &last["dynamodb"]["SequenceNumber"];
+    *position = number.as_str().map(str::to_owned);
+    let id = ContactId::random().to_string();
+    let records: Vec<_> = records.iter().collect();
+    let event = invocation(&records, id.clone()).unwrap();
+    let publish = functions::of_streams()["publish-changes"].clone();
+    let outcome = publish(world.store().as_new_instance(), event).await;
+    assert_eq!(outcome.first_failure(), None);
+    Cost::of(&id)
+}
+
+#[tokio::test]
+async fn the_feed_costs_as_documented() {
+    let world = World::active().await;
+    let (kevin, kate, mut position) = (&world.kevin, &world.kate, None);
+    kevin.sends("first").await;
+    let send = kevin.tries_to_send("second").await.is(201).cost();
+    // conversation; three participants, none of whom listens
+    let unheard = publishing_costs(&world, &mut position).await;
+    assert_eq!(unheard, cost(2, 2, 1.0 + 3.0));
+    assert_eq!(world.items("FeedTable"), Vec::<Value>::new());
+    for person in [kevin, kate, &world.linnie] {
+        // token; feed ‖ listener, which do not exist; the feed; the listener
+        let begun = person.gets("/v1/events").await.is(200);
+        assert_eq!(begun.cost(), cost(5, 4, 1.0 + 2.0 + 2.0));
+    }
+    let cursor = kate.begins_events().await;
+    let begun = kate.gets("/v1/events").await.is(200).cost();
+    assert_eq!(begun, cost(3, 2, 1.0 + 2.0));
+    // Sending costs what it did before.
+    let heard = kevin.tries_to_send("third").await.is(201).cost();
+    assert_eq!(heard, send);
+    // conversation; three participants; three feeds
+    let published = publishing_costs(&world, &mut position).await;
+    assert_eq!(published, cost(5, 3, 1.0 + 3.0 + 3.0));
+    // A batch takes one write per feed, up to 16 messages; with 31 entries, the segment still has less than 1 KB.
+    for batch in [14, 16] {
+        for _ in 0..batch {
+            kevin.sends("more").await;
+        }
+        let published = publishing_costs(&world, &mut position).await;
+        assert_eq!(published, cost(5, 3, 1.0 + 3.0 + 3.0));
+    }
+    // The segment is full, which the failed write of each feed tells without reporting units; the new segment; updates
+    // of the old one and of the hint.
+    kevin.sends("next").await;
+    let published = publishing_costs(&world, &mut position).await;
+    assert_eq!(published, cost(14, 6, 1.0 + 3.0 + 3.0 * 3.0));
+
+    // token, listener, feed: three segments at most
+    let page = kate.gets_events(&cursor, 10).await.is(200);
+    assert_eq!(page.json()["has_more"], true);
+    kate.gets_events(&cursor, 10).await.is(200);
+    let page = kate.gets_events(&cursor, 10).await.is(200);
+    // token, listener ‖ feed; conversation; ten messages; two contacts
+    assert_eq!(page.cost(), cost(5, 4, 3.0 + 1.0 + 10.0 + 2.0));
+    let all = kate.gets_events(&cursor, 100).await.is(200).json();
+    let end = all["cursor"].as_str().unwrap();
+    let nothing = kate.gets_events(end, 100).await.is(200);
+    assert_eq!(nothing.cost(), cost(2, 1, 3.0));
+    // A caller that this instance does not know: the token comes first.
+    let fresh = kate.at(&world.host().start().await);
+    fresh.gets("/v1/me").await.is(200);
+    let nothing = fresh.gets_events(end, 100).await.is(200);
+    assert_eq!(nothing.cost().round_trips, 2);
+    // A stranger learns nothing, at the price of a token.
+    let refused = world.buzz.gets_events(end, 100).await.is(400);
+    assert_eq!(refused.cost(), cost(1, 1, 1.0));
+}
+
+/// However much has been in the feed before.
+#[tokio::test]
+async fn reading_a_long_feed_costs_as_much_as_reading_a_short_one() {
+    let world = World::active().await;
+    let mut measured = Vec::new();
+    for segments in [0, 60_000] {
+        let person = world.new_person("reader").await;
+        let person = person.within(world.new_conversation(&[&person]).await);
+        person.begins_events().await;
+        let id = format!("n{}{}", MessageId::prefix(Micros(1)), person.conversation);
+        let full = vec![json!({ "S": id }); 16];
+        // Before the segment that there is.
+        let items = (1..=segments).map(|number| {
+            json!({
+                "contact_id": {"S": person.id}, "segment_number": {"N": number.to_string()},
+                "entries": {"L": full}, "expires_at": {"N": "99999999999"},
+            })
+        });
+        world.import_items("FeedTable", items.collect());
+        let begun = person.gets("/v1/events").await.is(200);
+        let newest = begun.json()["cursor"].as_str().unwrap().to_owned();
+        person.sends("news").await;
+        world.settles().await;
+        person.gets_events(&newest, 100).await.is(200);
+        let page = person.gets_events(&newest, 100).await.is(200);
+        assert_eq!(page.json()["data"].as_array().unwrap().len(), 1);
+        measured.push((begun.cost(), page.cost()));
+    }
+    assert_eq!(measured[0], measured[1]);
+    // token, listener ‖ feed; conversation; message; contact
+    assert_eq!(measured[0].1, cost(5, 4, 3.0 + 1.0 + 1.0 + 1.0));
 }
 
 /// The dearest page of replies: each to another of the longest messages.

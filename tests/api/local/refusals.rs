@@ -32,7 +32,7 @@ const fn request(
     }
 }
 
-static REQUESTS: [Request; 42] = [
+static REQUESTS: [Request; 43] = [
     request(Method::GET, "/v1/messages", "", false),
     request(
         Method::GET,
@@ -62,6 +62,7 @@ static REQUESTS: [Request; 42] = [
     request(Method::DELETE, "/v1/messages/{message}", "", true),
     request(Method::GET, "/v1/messages/{message}/edits", "", true),
     request(Method::POST, "/v1/messages/{message}/report", "", true),
+    request(Method::GET, "/v1/events", "", false),
     request(Method::GET, "/v1/audit", "", false),
     request(Method::GET, "/v1/reports", "", false),
     request(Method::PUT, "/v1/reports/{token}", "resolution=done", false),

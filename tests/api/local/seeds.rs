@@ -49,14 +49,14 @@ where
     (counts.collect(), is_single)
 }
 
-/// Fails if no run of a system whose transactions are not atomic violates a guarantee.
+/// Fails if no run of a system that has a flaw on purpose violates a guarantee.
 pub async fn assert_violated<T, F: Future<Output = Outcome<T>>>(run: impl Fn(u64) -> F) {
     for seed in 0..50 {
         if !run(seed).await.violations.is_empty() {
             return;
         }
     }
-    panic!("no seed detected that transactions are not atomic");
+    panic!("no seed detected the flaw");
 }
 
 /// Returns the number in an environment variable, if it is set.

@@ -23,7 +23,14 @@ pub fn of_streams() -> BTreeMap<&'static str, StreamHandler> {
     let remove_file: StreamHandler = Arc::new(|store, event| {
         stream::respond_to_removals("remove-file", store, event, remove_file::handle).boxed()
     });
-    [("remove-file", remove_file)].into()
+    let publish_changes: StreamHandler = Arc::new(|store, event| {
+        stream::respond_to_changes("publish-changes", store, event, publish_changes::handle).boxed()
+    });
+    [
+        ("publish-changes", publish_changes),
+        ("remove-file", remove_file),
+    ]
+    .into()
 }
 
 /// Returns all handlers of HTTP requests, one per function.
@@ -54,6 +61,7 @@ pub fn all() -> BTreeMap<&'static str, Handler> {
         mount("list-contacts", list_contacts::handle),
         mount("list-conversations", list_conversations::handle),
         mount("list-edits", list_edits::handle),
+        mount("list-events", list_events::handle),
         mount("list-messages", list_messages::handle),
         mount("list-reports", list_reports::handle),
         mount("list-tokens", list_tokens::handle),

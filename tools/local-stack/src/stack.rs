@@ -161,6 +161,10 @@ fn store(template: &Template, url: &str, files_url: &str) -> Result<Store, Error
         .with_edit_history(flag(variable, "EDIT_HISTORY")?)
         .with_identity_provider(IdentityProvider::from_vars(variable)?)
         .with_files(Files::new(files_url, "local", credentials()));
+    let store = match variable("FEED_EPOCH") {
+        Some(text) => store.with_feed_epoch(text.parse()?),
+        None => store,
+    };
     Ok(match variable("WHO_MAY_BEGIN") {
         Some(text) => store.with_who_may_begin(text.parse()?),
         None => store,

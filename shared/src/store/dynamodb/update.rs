@@ -4,11 +4,22 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{self, AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    self, AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 
 use super::item::Item;
 use super::retry::Backoff;
 use crate::error::{Error, Result};
+
+/// What came of an update whose item is of interest.
+pub enum Outcome {
+    /// The item after it.
+    Updated(Item),
+    /// The condition did not hold for this item; none if there is none.
+    Refused(Option<Item>),
+}
 
 /// An update of one item, sent alone or as part of a transaction.
 pub struct Update {
@@ -67,6 +78,27 @@ impl Update {
 
     /// Sends the update alone. Returns whether the condition held.
     pub async fn send(self, db: &Client) -> Result<bool> {
+        let outcome = self.send_with(db, |request| request).await?;
+        Ok(matches!(outcome, Outcome::Updated(_)))
+    }
+
+    /// Sends the update alone. Returns the item.
+    pub async fn send_and_return(self, db: &Client) -> Result<Outcome> {
+        self.send_with(db, |request| {
+            request
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
+        })
+        .await
+    }
+
+    async fn send_with(
+        self,
+        db: &Client,
+        returning: impl Fn(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<Outcome> {
         let mut backoff = Backoff::default();
         loop {
             let request = db
@@ -77,10 +109,12 @@ impl Update {
                 .condition_expression(&self.condition)
                 .set_expression_attribute_names(self.names.clone())
                 .set_expression_attribute_values(non_empty(self.values.clone()));
-            match request.send().await {
-                Ok(_) => return Ok(true),
+            match returning(request).send().await {
+                Ok(updated) => return Ok(Outcome::Updated(updated.attributes.unwrap_or_default())),
                 Err(error) => match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(false),
+                    Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                        return Ok(Outcome::Refused(refused.item.clone()));
+                    }
                     Some(UpdateItemError::TransactionConflictException(_)) => {
                         backoff.wait(error).await?;
                     }

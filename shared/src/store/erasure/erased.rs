@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
     Tokens,
+    Feed,
     Edits,
     Messages,
     Attachments,
@@ -29,8 +30,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Tokens,
+        Self::Feed,
         Self::Edits,
         Self::Messages,
         Self::Attachments,
@@ -55,6 +57,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
+            Self::Feed => "feed",
             Self::Edits => "edits",
             Self::Messages => "messages",
             Self::Attachments => "attachments",

@@ -16,6 +16,9 @@ pub enum Stage {
     Tokens,
     /// Those that are not.
     UnlistedTokens,
+    /// Before the feed, so that it gets no more entries.
+    Listener,
+    Feed,
     /// What its messages said before they were edited.
     Edits,
     /// Messages, with their attachments, and reactions.
@@ -52,7 +55,9 @@ impl Stage {
     pub fn next(self) -> Self {
         match self {
             Self::Tokens => Self::UnlistedTokens,
-            Self::UnlistedTokens => Self::Edits,
+            Self::UnlistedTokens => Self::Listener,
+            Self::Listener => Self::Feed,
+            Self::Feed => Self::Edits,
             Self::Edits => Self::Messages,
             Self::Messages => Self::Attachments,
             Self::Attachments => Self::IdempotencyKeys,
@@ -72,6 +77,8 @@ impl Stage {
         let (table, key, is_partition): (&str, &'static [&'static str], bool) = match self {
             Self::Tokens => (&tables.token_ids, &["contact_id", "id"], true),
             Self::UnlistedTokens => (&tables.tokens, &["token_hash"], false),
+            Self::Listener => (&tables.listeners, &["contact_id"], true),
+            Self::Feed => (&tables.feed, &["contact_id", "segment_number"], true),
             Self::Edits => (&tables.edits, &["conversation_id", "id"], false),
             Self::Messages => (&tables.messages, &["conversation_id", "created_at"], false),
             Self::Attachments => (
@@ -130,7 +137,11 @@ impl Stage {
             pair.is_some_and(|pair| pair.split(':').any(|id| id == contact))
         };
         match self {
-            Self::Tokens | Self::IdempotencyKeys | Self::InboxEntries => true,
+            Self::Tokens
+            | Self::Listener
+            | Self::Feed
+            | Self::IdempotencyKeys
+            | Self::InboxEntries => true,
             Self::UnlistedTokens | Self::Edits | Self::Attachments => is("contact_id"),
             Self::Messages => {
                 let mut attributes = item.keys();

@@ -1,11 +1,14 @@
 //! Requests that get the responses that only one or some operations have.
 
+use std::time::Duration;
+
 use dynoxide::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::id::{ContactId, ConversationId};
 use shared::key::Scope;
 use shared::store::Limits;
+use shared::time::Clock;
 
 use super::examples::form;
 use crate::harness::{Json, Person, World, metadata_with_keys};
@@ -642,6 +645,34 @@ pub async fn record_edits(world: &World) {
     }
     kevin.gets(&path).await.is(200);
     world.buzz.gets(&path).await.is(404);
+}
+
+/// Follows the feed of changes.
+pub async fn follow_events(world: &World) {
+    let (kevin, kate) = (&world.kevin, &world.kate);
+    world.settles().await;
+    let cursor = kate.begins_events().await;
+    let changed = kevin.sends("hello").await;
+    world.settles().await;
+    kevin.updates_message(&changed, "message=hi").await.is(200);
+    kevin.sends_and_deletes().await;
+    world.settles().await;
+    for limit in ["1", "100"] {
+        let query = format!("/v1/events?after={cursor}&limit={limit}");
+        kate.gets(&query).await.is(200);
+    }
+    let second = kate.gets_events(&cursor, 1).await.json();
+    let second = second["cursor"].as_str().unwrap();
+    kate.gets_events(second, 100).await.is(200);
+    for query in ["after=x", "limit=0", "limit=101", "limit=x"] {
+        kate.gets(&format!("/v1/events?{query}")).await.is(400);
+    }
+    kevin.gets_events(&cursor, 1).await.is(400);
+    let lapsed = Clock::system().now().after(Duration::from_hours(40 * 24));
+    let kate = kate.at(&world.host().clock(move || lapsed).start().await);
+    kate.gets_events(&cursor, 1).await.is(410);
+    kate.begins_events().await;
+    kate.gets_events(&cursor, 100).await.is(200);
 }
 
 /// As the operator's moderator.

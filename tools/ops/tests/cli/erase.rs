@@ -104,6 +104,7 @@ async fn erasing_a_contact_deletes_all_its_data() {
     let erased = String::from_utf8(erased.stdout).unwrap();
     let expected = [
         "tokens 1",
+        "feed 0",
         "edits 0",
         "messages 4",
         "attachments 2",

@@ -1,0 +1,201 @@
+//! Events: what has changed for a contact, in the order in which its feed got to know it.
+//!
+//! An event shows an object as it is when the feed is read, so that a client can apply an event twice, or after a later
+//! one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base62;
+use crate::id::{ContactId, ConversationId, MessageId};
+use crate::message::Message;
+
+/// What has changed.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    /// What the client should do.
+    pub r#type: EventType,
+    /// The message; none for [`EventType::Resync`].
+    pub id: Option<MessageId>,
+    /// Its conversation.
+    pub conversation_id: Option<ConversationId>,
+    /// The message as it is now; none if it does not exist for the contact any more.
+    pub object: Option<Message>,
+}
+
+/// What a client should do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub enum EventType {
+    /// Show the message, which has been sent.
+    #[serde(rename = "message.created")]
+    MessageCreated,
+    /// Show the message, which has been edited, reacted to, or otherwise changed.
+    #[serde(rename = "message.updated")]
+    MessageUpdated,
+    /// Remove the message.
+    #[serde(rename = "message.deleted")]
+    MessageDeleted,
+    /// Load everything again.
+    #[serde(rename = "resync")]
+    Resync,
+}
+
+/// Some events, oldest first.
+#[derive(Debug, Serialize)]
+pub struct EventPage {
+    /// Whether there are more events now.
+    pub has_more: bool,
+    /// Where the next page starts.
+    pub cursor: FeedCursor,
+    /// The events.
+    pub data: Vec<Event>,
+}
+
+/// A position in a contact's feed: after so many entries of a segment.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Position {
+    /// The segment.
+    pub segment: u64,
+    /// How many of its entries are before the position.
+    pub index: usize,
+}
+
+/// Which feeds the cursors of a deployment belong to. The operator raises it when feeds have lost entries: then all
+/// cursors have expired.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct FeedEpoch(u64);
+
+impl FeedEpoch {
+    /// The largest one: two digits of a cursor.
+    pub const MAX: u64 = 62 * 62 - 1;
+}
+
+/// The text is not a [`FeedEpoch`].
+#[derive(Debug, thiserror::Error)]
+#[error("must be 0 to {}", FeedEpoch::MAX)]
+pub struct InvalidFeedEpoch;
+
+impl FromStr for FeedEpoch {
+    type Err = InvalidFeedEpoch;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFeedEpoch> {
+        let number = text.parse().map_err(|_| InvalidFeedEpoch)?;
+        Some(Self(number))
+            .filter(|epoch| epoch.0 <= Self::MAX)
+            .ok_or(InvalidFeedEpoch)
+    }
+}
+
+/// A cursor of `GET /v1/events`: 25 characters of `0-9A-Za-z`. Cursors of a contact sort as text.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FeedCursor {
+    /// Whose feed it is.
+    pub contact: ContactId,
+    /// Of which deployment.
+    pub epoch: FeedEpoch,
+    /// Where in the feed.
+    pub position: Position,
+}
+
+/// The widths of the parts of a cursor. Segments are numbered from the Unix time on; six digits are enough for 50
+/// billion.
+const CONTACT: usize = 16;
+const EPOCH: usize = 2;
+const SEGMENT: usize = 6;
+const INDEX: usize = 1;
+
+/// The text is not a cursor.
+#[derive(Debug, thiserror::Error)]
+#[error("must be the cursor of an earlier response: 25 characters of 0-9A-Za-z")]
+pub struct InvalidFeedCursor;
+
+impl fmt::Display for FeedCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let epoch = base62::encode::<EPOCH>(self.epoch.0);
+        let segment = base62::encode::<SEGMENT>(self.position.segment);
+        let index = base62::encode::<INDEX>(self.position.index as u64);
+        write!(f, "{}{epoch}{segment}{index}", self.contact)
+    }
+}
+
+impl From<FeedCursor> for String {
+    fn from(cursor: FeedCursor) -> Self {
+        cursor.to_string()
+    }
+}
+
+impl TryFrom<String> for FeedCursor {
+    type Error = InvalidFeedCursor;
+
+    fn try_from(text: String) -> Result<Self, InvalidFeedCursor> {
+        let parse = || {
+            let (contact, rest) = text.split_at_checked(CONTACT)?;
+            let contact = contact.parse().ok()?;
+            let (epoch, rest) = rest.split_at_checked(EPOCH)?;
+            let (segment, index) = rest.split_at_checked(SEGMENT)?;
+            let index = Some(index).filter(|index| index.len() == INDEX)?;
+            Some(Self {
+                contact,
+                epoch: FeedEpoch(base62::decode(epoch.as_bytes())?),
+                position: Position {
+                    segment: base62::decode(segment.as_bytes())?,
+                    index: usize::try_from(base62::decode(index.as_bytes())?).ok()?,
+                },
+            })
+        };
+        parse().ok_or(InvalidFeedCursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cursor(contact: ContactId) -> impl Strategy<Value = FeedCursor> {
+        (0..=FeedEpoch::MAX, 0..62_u64.pow(6), 0..62_usize).prop_map(
+            move |(epoch, segment, index)| FeedCursor {
+                contact,
+                epoch: FeedEpoch(epoch),
+                position: Position { segment, index },
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_is_parsed_from_its_text(cursor in cursor(ContactId::random())) {
+            let text = cursor.to_string();
+            prop_assert_eq!(text.len(), 25);
+            prop_assert_eq!(FeedCursor::try_from(text).unwrap(), cursor);
+        }
+
+        #[test]
+        fn cursors_of_a_contact_sort_as_text(
+            (a, b) in Just(ContactId::random()).prop_flat_map(|id| (cursor(id), cursor(id)))
+        ) {
+            prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
+        }
+
+        #[test]
+        fn any_text_is_a_cursor_or_rejected(text in ".{0,40}") {
+            if let Ok(cursor) = FeedCursor::try_from(text.clone()) {
+                prop_assert_eq!(cursor.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_epoch_has_two_digits_in_a_cursor() {
+        assert_eq!(
+            "3843".parse::<FeedEpoch>().unwrap(),
+            FeedEpoch(FeedEpoch::MAX)
+        );
+        assert!("3844".parse::<FeedEpoch>().is_err());
+        assert!("-1".parse::<FeedEpoch>().is_err());
+    }
+}

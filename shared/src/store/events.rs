@@ -1,0 +1,64 @@
+//! The feed of a contact: appending to it, and reading it.
+//!
+//! The changes themselves are the events. The stream of the messages table leads to `publish`, which appends a pointer
+//! to each changed message to the feed of every participant that listens. `list` shows what the pointers point to.
+
+mod append;
+mod list;
+mod publish;
+mod start;
+
+pub use publish::{MessageChange, Unpublished};
+
+use super::Store;
+use super::dynamodb::batch::{BatchGet, BatchItems};
+use super::dynamodb::item::{from_item, number_attr, string_attr};
+use super::dynamodb::query::query_items;
+use super::items::feed::Segment;
+use super::items::listener::{self, Listener};
+use crate::error::Result;
+use crate::id::ContactId;
+
+impl Store {
+    /// The newest segment of a contact's feed. One round trip.
+    async fn newest_segment(&self, contact: ContactId) -> Result<Option<Segment>> {
+        let query = self
+            .db
+            .query()
+            .table_name(&self.tables.feed)
+            .consistent_read(true)
+            .key_condition_expression("contact_id = :contact")
+            .expression_attribute_values(":contact", string_attr(contact))
+            .scan_index_forward(false);
+        let newest = query_items(query, 1).await?.pop();
+        newest.map(from_item).transpose()
+    }
+
+    /// The first `limit` segments of a contact's feed from one on. One round trip.
+    async fn segments_from(
+        &self,
+        contact: ContactId,
+        first: u64,
+        limit: usize,
+    ) -> Result<Vec<Segment>> {
+        let query = self
+            .db
+            .query()
+            .table_name(&self.tables.feed)
+            .consistent_read(true)
+            .key_condition_expression("contact_id = :contact AND segment_number >= :first")
+            .expression_attribute_values(":contact", string_attr(contact))
+            .expression_attribute_values(":first", number_attr(first));
+        let items = query_items(query, limit).await?;
+        items.into_iter().map(from_item).collect()
+    }
+
+    fn with_listener(&self, batch: BatchGet, contact: ContactId) -> BatchGet {
+        batch.keys(&self.tables.listeners, [listener::key(contact)])
+    }
+
+    /// The listener from a batch, also if it has not read its feed for long.
+    fn take_listener(&self, items: &mut BatchItems) -> Result<Option<Listener>> {
+        Ok(items.take(&self.tables.listeners)?.pop())
+    }
+}
