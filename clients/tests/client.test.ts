@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ApiError, type components, createMessagesClient, ok, paginate, uploadFile } from "citypay-messages";
+import { ApiError, type components, createMessagesClient, events, ok, paginate, uploadFile } from "citypay-messages";
 
 const url = process.env["API_URL"] ?? assert.fail("API_URL is not set: run this with stack.py");
 const kevin = createMessagesClient({ url, token: "citypay_demo_kevin" });
@@ -330,4 +330,32 @@ test("a request that is cancelled is not repeated", { timeout: 10_000 }, async (
   const signal = AbortSignal.timeout(100);
   await assert.rejects(ok(kevin.GET("/v1/me", { signal })), { name: "TimeoutError" });
   assert.equal((await attempts()).length, 1);
+});
+
+test("who follows the feed gets every change, also of the time in which it did not", async () => {
+  const conversation_id = await newConversation("Feed");
+  const send = async (message: string) => (await ok(kevin.POST("/v1/messages", { body: { conversation_id, message } }))).id;
+  let cursor = "";
+  for await (const page of events(kate)) {
+    assert.deepEqual(page.data, []);
+    cursor = page.cursor;
+    break;
+  }
+  const kept = await send("kept");
+  const deleted = await send("deleted");
+  await kevin.DELETE("/v1/messages/{id}", { params: { path: { id: deleted } } });
+  const known = new Map<string, string>();
+  const following = new AbortController();
+  for await (const page of events(kate, { after: cursor, interval: 50, signal: following.signal })) {
+    for (const { type, id, object } of page.data) {
+      if (object) known.set(object.id, object.message);
+      else known.set(id ?? "", type);
+    }
+    cursor = page.cursor;
+    if (known.has(kept) && known.get(deleted) === "message.deleted") following.abort();
+  }
+  assert.equal(known.get(kept), "kept");
+  await assert.rejects(async () => {
+    for await (const page of events(kevin, { after: cursor })) assert.fail(JSON.stringify(page));
+  }, hasStatus(400, "parameter_invalid"));
 });

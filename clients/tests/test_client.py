@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from citypay_messages import ApiError, MessagesClient, paginate, paginate_async, upload_file, upload_file_async
+from citypay_messages import (
+    ApiError,
+    MessagesClient,
+    events,
+    events_async,
+    paginate,
+    paginate_async,
+    upload_file,
+    upload_file_async,
+)
 from citypay_messages.api.attachments import download_attachment
 from citypay_messages.api.blocks import block_contact, unblock_contact
 from citypay_messages.api.contacts import list_contacts
@@ -21,12 +30,13 @@ from citypay_messages.api.conversations import (
     update_conversation,
 )
 from citypay_messages.api.me import get_me
-from citypay_messages.api.messages import create_message, get_message, list_messages, update_message
+from citypay_messages.api.messages import create_message, delete_message, get_message, list_messages, update_message
 from citypay_messages.api.tokens import create_token, revoke_token
 from citypay_messages.models import (
     CreateConversation,
     CreateMessage,
     CreateToken,
+    EventPage,
     ReactionsUpdate,
     UpdateConversation,
     UpdateMessage,
@@ -313,6 +323,32 @@ class ClientTest(unittest.TestCase):
         self.assert_status(raised.exception, 429)
         self.assertEqual(raised.exception.retry_after, 3600)
         self.assertEqual(len(attempts()), 1)
+
+    def test_who_follows_the_feed_gets_every_change_also_of_the_time_in_which_it_did_not(self) -> None:
+        conversation = new_conversation("Feed")
+        begun = next(events(kate))
+        self.assertEqual(begun.data, [])
+        kept, deleted = (
+            create_message.sync(client=kevin, body=CreateMessage(conversation, text)).id for text in ("kept", "deleted")
+        )
+        delete_message.sync(deleted, client=kevin)
+        known: dict[str | None, str] = {}
+        for page in events(kate, begun.cursor, interval=0.05):
+            known |= {event.id: event.object_.message if event.object_ else event.type_ for event in page.data}
+            if kept in known and known.get(deleted) == "message.deleted":
+                break
+        self.assertEqual(known[kept], "kept")
+
+        async def first() -> EventPage:
+            async with MessagesClient(URL, token="citypay_demo_kate") as client:
+                async for page in events_async(client, begun.cursor):
+                    return page
+            raise AssertionError("it has no end")
+
+        self.assertEqual(asyncio.run(first()).data[0].id, kept)
+        with self.assertRaises(ApiError) as raised:
+            next(events(kevin, begun.cursor))
+        self.assert_status(raised.exception, 400, "parameter_invalid")
 
 
 class AsyncClientTest(unittest.IsolatedAsyncioTestCase):

@@ -6,7 +6,17 @@ the contract of the API.
 
 from .client import MessagesClient
 from .errors import ApiError
+from .events import events, events_async
 from .pagination import paginate, paginate_async
 from .upload import upload_file, upload_file_async
 
-__all__ = ["ApiError", "MessagesClient", "paginate", "paginate_async", "upload_file", "upload_file_async"]
+__all__ = [
+    "ApiError",
+    "MessagesClient",
+    "events",
+    "events_async",
+    "paginate",
+    "paginate_async",
+    "upload_file",
+    "upload_file_async",
+]
