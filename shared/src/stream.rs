@@ -192,7 +192,7 @@ where
                 records.push(record);
                 changes.push(change);
             }
-            // Nobody can see such an item. Repeating the record would only block those after it.
+            // No endpoint returns such an item. A retry would only block the records after it.
             Err(error) => {
                 let error = chain(&error);
                 let request_id = &batch.request_id;

@@ -696,7 +696,7 @@ async fn the_feed_costs_as_documented() {
     let (kevin, kate, mut position) = (&world.kevin, &world.kate, None);
     kevin.sends("first").await;
     let send = kevin.tries_to_send("second").await.is(201).cost();
-    // conversation; three participants, none of whom listens
+    // conversation; listeners among three participants: none
     let unheard = publishing_costs(&world, &mut position).await;
     assert_eq!(unheard, cost(2, 2, 1.0 + 3.0));
     assert_eq!(world.items("FeedTable"), Vec::<Value>::new());

@@ -1,4 +1,4 @@
-//! The feed of changes: what is in it, in which order, for whom and for how long.
+//! The feed of changes: its events, their order, who gets them, and when cursors expire.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -34,7 +34,7 @@ type Entries = BTreeMap<ConversationId, Vec<Entry>>;
 
 impl Store {
     /// Appends an entry for each changed message to the feeds of all participants who listen. Three round trips:
-    /// conversations; listeners; feeds, for up to 16 contacts at once. Two if nobody listens. Can be repeated.
+    /// conversations; listeners; feeds, for up to 16 contacts at once. Two without listeners. Can be repeated.
     ///
     /// # Errors
     ///

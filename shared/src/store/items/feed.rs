@@ -2,7 +2,7 @@
 //!
 //! An entry is appended to the newest segment until that is full, then to a new one. A full segment never changes, so
 //! a reader that has read a segment full can go on to the next one and misses nothing. DynamoDB gives an entry its
-//! position in the write that makes it visible: nothing appears before a position that somebody has read.
+//! position in the write that makes it visible, so no entry is ever inserted before the cursor of a reader.
 
 #[cfg(test)]
 mod protocol;
