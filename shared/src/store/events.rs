@@ -8,6 +8,8 @@ mod list;
 mod publish;
 mod start;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+
 pub use publish::{MessageChange, Unpublished};
 
 use super::Store;
@@ -23,12 +25,8 @@ impl Store {
     /// The newest segment of a contact's feed. One round trip.
     async fn newest_segment(&self, contact: ContactId) -> Result<Option<Segment>> {
         let query = self
-            .db
-            .query()
-            .table_name(&self.tables.feed)
-            .consistent_read(true)
+            .segments_of(contact)
             .key_condition_expression("contact_id = :contact")
-            .expression_attribute_values(":contact", string_attr(contact))
             .scan_index_forward(false);
         let newest = query_items(query, 1).await?.pop();
         newest.map(from_item).transpose()
@@ -42,15 +40,20 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Segment>> {
         let query = self
-            .db
-            .query()
-            .table_name(&self.tables.feed)
-            .consistent_read(true)
+            .segments_of(contact)
             .key_condition_expression("contact_id = :contact AND segment_number >= :first")
-            .expression_attribute_values(":contact", string_attr(contact))
             .expression_attribute_values(":first", number_attr(first));
         let items = query_items(query, limit).await?;
         items.into_iter().map(from_item).collect()
+    }
+
+    /// A query of a contact's feed, without its key condition.
+    fn segments_of(&self, contact: ContactId) -> QueryFluentBuilder {
+        self.db
+            .query()
+            .table_name(&self.tables.feed)
+            .consistent_read(true)
+            .expression_attribute_values(":contact", string_attr(contact))
     }
 
     fn with_listener(&self, batch: BatchGet, contact: ContactId) -> BatchGet {
