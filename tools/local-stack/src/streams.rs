@@ -48,18 +48,15 @@ impl Trigger {
     ///
     /// If it fails. The next call repeats the records from the first one that failed.
     pub async fn handle_changes(&self, engine: &Engine) -> Result<(), Error> {
-        let Stream { table, event_names } = &self.stream;
+        let table = &self.stream.table;
         loop {
             let position = engine.positions().get(table);
             let records = records_after(engine.database(), table, position.as_deref())?;
             let Some(last) = records.last().map(sequence_number) else {
                 return Ok(());
             };
-            let passes = |record: &&Value| {
-                let names = event_names.as_ref();
-                names.is_none_or(|names| names.iter().any(|name| record["eventName"] == **name))
-            };
-            let passing: Vec<_> = records.iter().filter(passes).collect();
+            let passing = records.iter().filter(|record| self.stream.passes(record));
+            let passing: Vec<_> = passing.collect();
             let mut failed = None;
             if !passing.is_empty() {
                 let event = invocation(&passing, Uuid::new_v4().to_string())?;

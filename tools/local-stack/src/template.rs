@@ -78,8 +78,36 @@ pub struct Function {
 pub struct Stream {
     /// The logical id of the table.
     pub table: String,
-    /// The names of the events: `REMOVE`, …; none for all.
-    pub event_names: Option<Vec<String>>,
+    /// The pattern that records have to match; none if all do.
+    pub filter: Option<Value>,
+}
+
+impl Stream {
+    /// Whether a record passes the filter. Only patterns that compare values are supported.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>
+    #[must_use]
+    pub fn passes(&self, record: &Value) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|pattern| matches(pattern, record))
+    }
+}
+
+/// Whether a pattern has no other rules than lists of values.
+fn compares_values(pattern: &Value) -> bool {
+    match pattern {
+        Value::Object(parts) => parts.values().all(compares_values),
+        Value::Array(values) => values.iter().all(|value| !value.is_object()),
+        _ => false,
+    }
+}
+
+/// Whether a value has one of the values of a list, or each attribute of a pattern matches.
+fn matches(pattern: &Value, value: &Value) -> bool {
+    match pattern {
+        Value::Object(parts) => parts.iter().all(|(name, part)| matches(part, &value[name])),
+        pattern => pattern.as_array().is_some_and(|any| any.contains(value)),
+    }
 }
 
 /// An environment variable whose value is a parameter of the template.
@@ -317,28 +345,25 @@ struct Filter {
     pattern: String,
 }
 
-/// Other patterns are not supported.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Pattern {
-    event_name: Vec<String>,
-}
-
 impl StreamProperties {
     fn stream(self) -> Result<Stream, Error> {
         let StreamArn::Attribute(attribute) = self.stream;
         let table = attribute.strip_suffix(".StreamArn");
-        let event_names = match self.filter_criteria.map(|criteria| criteria.filters) {
+        let filter = match self.filter_criteria.map(|criteria| criteria.filters) {
             None => None,
             Some([Filter { pattern }]) => {
-                Some(serde_json::from_str::<Pattern>(&pattern)?.event_name)
+                let filter = serde_json::from_str(&pattern)?;
+                if !compares_values(&filter) {
+                    return Err(format!("{pattern} is not a supported filter").into());
+                }
+                Some(filter)
             }
         };
         Ok(Stream {
             table: table
                 .ok_or_else(|| format!("{attribute} is not a stream"))?
                 .to_owned(),
-            event_names,
+            filter,
         })
     }
 }
