@@ -823,7 +823,8 @@ async fn call_everything(document: Value) -> Gateway {
     all
 }
 
-/// Two contacts begin to follow their feeds; one sends, and the other reads what it gets, of which some reads are old.
+/// Two contacts begin to follow their feeds. One sends, reads and creates a conversation without messages, the other
+/// changes its settings, and reads what it gets, of which some reads are old.
 async fn follow_changes(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
     kevin.calls("GET /v1/events", "").await;
     let begun = kate.calls("GET /v1/events", "").await;
@@ -837,7 +838,12 @@ async fn follow_changes(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
     let update = serde_json::from_value(update).unwrap();
     stack.engine.database().update_item(update).unwrap();
     let news = format!("conversation_id={}&message=news", demo::CONVERSATION_ID);
-    kevin.calls("POST /v1/messages", &news).await;
+    let news = id(&kevin.calls("POST /v1/messages", &news).await);
+    let update = format!("PUT /v1/conversations/{}", demo::CONVERSATION_ID);
+    kevin.calls(&update, &format!("read_up_to={news}")).await;
+    kate.calls(&update, "is_muted=true").await;
+    let band = format!("participants[]={}&name=Band", demo::CONTACTS[1].id);
+    kevin.calls("POST /v1/conversations", &band).await;
     // Fails if a narrowed policy prevents it.
     let _ = stack.handle_changes(kevin.gateway).await;
     let next_years = Clock::system().now().0 + 2 * 31_536_000_000_000;

@@ -347,9 +347,9 @@ test("who follows the feed gets every change, also of the time in which it did n
   const known = new Map<string, string>();
   const following = new AbortController();
   for await (const page of events(kate, { after: cursor, interval: 50, signal: following.signal })) {
-    for (const { type, id, object } of page.data) {
-      if (object) known.set(object.id, object.message);
-      else known.set(id ?? "", type);
+    for (const { type, message_id, message } of page.data) {
+      if (message) known.set(message.id, message.message);
+      else known.set(message_id ?? "", type);
     }
     cursor = page.cursor;
     if (known.has(kept) && known.get(deleted) === "message.deleted") following.abort();

@@ -334,7 +334,7 @@ class ClientTest(unittest.TestCase):
         delete_message.sync(deleted, client=kevin)
         known: dict[str | None, str] = {}
         for page in events(kate, begun.cursor, interval=0.05):
-            known |= {event.id: event.object_.message if event.object_ else event.type_ for event in page.data}
+            known |= {event.message_id: event.message.message if event.message else event.type_ for event in page.data}
             if kept in known and known.get(deleted) == "message.deleted":
                 break
         self.assertEqual(known[kept], "kept")
@@ -345,7 +345,7 @@ class ClientTest(unittest.TestCase):
                     return page
             raise AssertionError("it has no end")
 
-        self.assertEqual(asyncio.run(first()).data[0].id, kept)
+        self.assertEqual(asyncio.run(first()).data[0].message_id, kept)
         with self.assertRaises(ApiError) as raised:
             next(events(kevin, begun.cursor))
         self.assert_status(raised.exception, 400, "parameter_invalid")

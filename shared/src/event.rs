@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::base62;
+use crate::conversation::Conversation;
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::message::Message;
 
@@ -17,12 +18,28 @@ use crate::message::Message;
 pub struct Event {
     /// What the client should do.
     pub r#type: EventType,
-    /// The message; none for [`EventType::Resync`].
-    pub id: Option<MessageId>,
-    /// Its conversation.
+    /// The message, in an event of a message.
+    pub message_id: Option<MessageId>,
+    /// The conversation, or that of the message. None in a [`EventType::Resync`] of everything.
     pub conversation_id: Option<ConversationId>,
-    /// The message as it is now; none if it does not exist for the contact any more.
-    pub object: Option<Message>,
+    /// The message as it is now, unless it does not exist for the contact any more.
+    pub message: Option<Message>,
+    /// The conversation as it is now, in an event of a conversation, unless the contact has left it.
+    pub conversation: Option<Conversation>,
+}
+
+impl Event {
+    /// An event without content.
+    #[must_use]
+    pub fn new(r#type: EventType) -> Self {
+        Self {
+            r#type,
+            message_id: None,
+            conversation_id: None,
+            message: None,
+            conversation: None,
+        }
+    }
 }
 
 /// What a client should do.
@@ -37,7 +54,16 @@ pub enum EventType {
     /// Remove the message.
     #[serde(rename = "message.deleted")]
     MessageDeleted,
-    /// Load everything again.
+    /// Show the conversation, in which the contact participates now, and load its messages.
+    #[serde(rename = "conversation.created")]
+    ConversationCreated,
+    /// Show the conversation, which has changed.
+    #[serde(rename = "conversation.updated")]
+    ConversationUpdated,
+    /// Remove the conversation and its messages: the contact does not participate any more.
+    #[serde(rename = "conversation.deleted")]
+    ConversationDeleted,
+    /// Load everything again; or one conversation with its messages, if it is named.
     #[serde(rename = "resync")]
     Resync,
 }

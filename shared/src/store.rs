@@ -88,7 +88,7 @@ pub use contacts::{
 pub use conversations::{ConversationUpdate, CreatedConversation, NewConversation};
 pub use dynamodb::connection::{Pool, Timeouts};
 pub use erasure::Erased;
-pub use events::{MessageChange, Unpublished};
+pub use events::{Change, ConversationChange, Unpublished};
 pub use files::{FileAction, FileObserver, Files, Upload};
 pub use identity_provider::IdentityProvider;
 pub use items::membership::ConversationList;

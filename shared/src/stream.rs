@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>
 
+use std::str::FromStr;
+
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
@@ -9,15 +11,15 @@ use lambda_http::service_fn;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
-use crate::id::{AttachmentId, ConversationId, MessageId};
+use crate::id::{AttachmentId, MessageId};
 use crate::log::{self, Meter};
-use crate::store::{Files, MessageChange, Store, Unpublished};
+use crate::store::{Change, ConversationChange, Files, Store, Unpublished};
 use crate::time::Micros;
 
 /// How many removals are handled at once.
 const MAX_CONCURRENT: usize = 16;
 
-/// What Lambda passes: some records of a stream of messages or attachments, with their keys only.
+/// What Lambda passes: some records of the stream of a table.
 #[derive(Debug, Deserialize)]
 pub struct Event {
     #[serde(rename = "Records")]
@@ -28,20 +30,35 @@ pub struct Event {
 struct Record {
     #[serde(rename = "eventName")]
     event_name: String,
-    dynamodb: Change,
+    dynamodb: StreamRecord,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Change {
+struct StreamRecord {
     keys: Keys,
+    /// The item before and after the change, if the stream has it.
+    old_image: Option<serde_dynamo::Item>,
+    new_image: Option<serde_dynamo::Item>,
     sequence_number: String,
 }
 
+/// The key of an item, which tells its table.
 #[derive(Debug, Deserialize)]
-struct Keys {
-    conversation_id: Text,
-    created_at: Number,
+#[serde(untagged)]
+enum Keys {
+    /// Of a message or an attachment.
+    InConversation {
+        conversation_id: Text,
+        created_at: Number,
+    },
+    OfMembership {
+        contact_id: Text,
+        conversation_id: Text,
+    },
+    OfConversation {
+        id: Text,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,26 +97,62 @@ impl Outcome {
 
 impl Record {
     fn attachment(&self) -> Result<AttachmentId> {
-        let (created_at, conversation) = self.dynamodb.keys.parse()?;
-        Ok(AttachmentId::new(created_at, conversation))
+        match &self.dynamodb.keys {
+            Keys::InConversation {
+                conversation_id,
+                created_at,
+            } => Ok(AttachmentId::new(
+                created_at.parse()?,
+                conversation_id.parse()?,
+            )),
+            keys => Err(Error::internal(NotTheTable(format!("{keys:?}")))),
+        }
     }
 
-    fn message_change(&self) -> Result<MessageChange> {
-        let (created_at, conversation) = self.dynamodb.keys.parse()?;
-        Ok(MessageChange {
-            id: MessageId::new(created_at, conversation),
-            is_new: self.event_name == "INSERT",
-        })
+    /// What has changed; none if it is of no interest to participants.
+    fn change(&mut self) -> Result<Option<Change>> {
+        Ok(Some(match &self.dynamodb.keys {
+            Keys::InConversation {
+                conversation_id,
+                created_at,
+            } => Change::Message {
+                id: MessageId::new(created_at.parse()?, conversation_id.parse()?),
+                is_new: self.event_name == "INSERT",
+            },
+            Keys::OfMembership {
+                contact_id,
+                conversation_id,
+            } => Change::Settings {
+                contact: contact_id.parse()?,
+                conversation: conversation_id.parse()?,
+            },
+            // The item of a pair.
+            Keys::OfConversation { id } if id.s.starts_with('@') => return Ok(None),
+            Keys::OfConversation { id } => {
+                let (before, after) = (&mut self.dynamodb.old_image, &mut self.dynamodb.new_image);
+                let change = ConversationChange::new(id.parse()?, before.take(), after.take())?;
+                Change::Conversation(Box::new(change))
+            }
+        }))
     }
 }
 
-impl Keys {
-    fn parse(&self) -> Result<(Micros, ConversationId)> {
-        let created_at = self.created_at.n.parse().map_err(Error::internal)?;
-        let conversation = self.conversation_id.s.parse().map_err(Error::internal)?;
-        Ok((Micros(created_at), conversation))
+impl Text {
+    fn parse<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(&self) -> Result<T> {
+        self.s.parse().map_err(Error::internal)
     }
 }
+
+impl Number {
+    fn parse(&self) -> Result<Micros> {
+        self.n.parse().map(Micros).map_err(Error::internal)
+    }
+}
+
+/// The stream is that of another table.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not the key of an attachment")]
+struct NotTheTable(String);
 
 /// Runs `handle` as the Lambda function `operation`, for each attachment that is removed from the table.
 ///
@@ -125,7 +178,7 @@ where
     lambda_runtime::run(service).await
 }
 
-/// Runs `handle` as the Lambda function `operation`, for the changes of messages in each event.
+/// Runs `handle` as the Lambda function `operation`, for the changes in each event.
 ///
 /// # Errors
 ///
@@ -135,7 +188,7 @@ pub async fn serve_changes<H, F>(
     handle: H,
 ) -> Result<(), lambda_http::Error>
 where
-    H: Fn(Store, Vec<MessageChange>) -> F + Copy + Send + Sync + 'static,
+    H: Fn(Store, Vec<Change>) -> F + Copy + Send + Sync + 'static,
     F: Future<Output = Result<(), Unpublished>> + Send + 'static,
 {
     log::init();
@@ -181,17 +234,18 @@ pub async fn respond_to_changes<H, F>(
     handle: H,
 ) -> Outcome
 where
-    H: Fn(Store, Vec<MessageChange>) -> F,
+    H: Fn(Store, Vec<Change>) -> F,
     F: Future<Output = Result<(), Unpublished>>,
 {
     let batch = Batch::start(operation, event.context.request_id);
     let (mut records, mut changes) = (Vec::new(), Vec::new());
-    for record in event.payload.records {
-        match record.message_change() {
-            Ok(change) => {
+    for mut record in event.payload.records {
+        match record.change() {
+            Ok(Some(change)) => {
                 records.push(record);
                 changes.push(change);
             }
+            Ok(None) => {}
             // No endpoint returns such an item. A retry would only block the records after it.
             Err(error) => {
                 let error = chain(&error);
@@ -200,7 +254,7 @@ where
                     request_id,
                     operation,
                     error,
-                    "skipped a record that is not a message"
+                    "skipped a record of a stream that cannot be read"
                 );
             }
         }
@@ -208,7 +262,7 @@ where
     let handled = Box::pin(handle(store, changes.clone()));
     let handled = batch.meter.measure(handled).await;
     let outcomes = changes.iter().map(|change| match &handled {
-        Err(failed) if failed.conversations.contains(&change.id.conversation()) => {
+        Err(failed) if failed.conversations.contains(&change.conversation()) => {
             Some(chain(&failed.error))
         }
         _ => None,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_IN_FLIGHT: Duration = Duration::from_mins(1);
 
 /// Microseconds since 1970, precise enough to order the messages of a conversation.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Micros(pub u64);
 

@@ -11,6 +11,7 @@ mod cleanup;
 mod clock_skew;
 mod consent;
 mod contract;
+mod conversation_events;
 mod cost;
 mod demo_data;
 mod dynamodb_errors;

@@ -1,16 +1,19 @@
 //! The feed of a contact: appending to it, and reading it.
 //!
-//! The changes themselves are the events. The stream of the messages table leads to `publish`, which appends a pointer
-//! to each changed message to the feed of every participant that listens. `list` shows what the pointers point to.
+//! The changes themselves are the events. The streams of the tables of messages, conversations and memberships lead to
+//! `publish`, which appends a pointer to each changed message or conversation to the feed of every participant that
+//! listens. `list` shows what the pointers point to.
 
 mod append;
+mod change;
 mod list;
 mod publish;
 mod start;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
-pub use publish::{MessageChange, Unpublished};
+pub use change::{Change, ConversationChange};
+pub use publish::Unpublished;
 
 use super::Store;
 use super::dynamodb::batch::{BatchGet, BatchItems};

@@ -223,7 +223,7 @@ impl Store {
         let is_newer = "attribute_exists(place) \
              AND (attribute_not_exists(sent_at) OR sent_at < :sent_at)";
         let key = key(author, id.conversation());
-        let expression = "SET sent_at = :sent_at";
+        let expression = "SET sent_at = :sent_at REMOVE last_change";
         Update::new(&self.tables.memberships, key, expression, is_newer)
             .value(":sent_at", number_attr(sent_at.0))
             .send(&self.db)
@@ -238,7 +238,7 @@ impl Store {
         Update::new(
             &self.tables.memberships,
             key,
-            "SET place = :place",
+            "SET place = :place REMOVE last_change",
             is_lower,
         )
         .value(":pending", string_attr(list.prefix()))
@@ -256,8 +256,8 @@ impl Store {
     ) -> Result<bool> {
         let key = key(contact, id.conversation());
         let expression = match sent_at {
-            Some(_) => "SET place = :place, sent_at = :sent_at REMOVE archived_at",
-            None => "SET place = :place REMOVE archived_at",
+            Some(_) => "SET place = :place, sent_at = :sent_at REMOVE archived_at, last_change",
+            None => "SET place = :place REMOVE archived_at, last_change",
         };
         let archived = ConversationList::Archived.position(id);
         let open = ConversationList::Open;

@@ -18,7 +18,7 @@ use shared::id::{ContactId, ConversationId, MessageId};
 use shared::key::Scope;
 use shared::message::Text;
 use shared::store::{Budget, Limits};
-use shared::time::Micros;
+use shared::time::{Clock, Micros};
 
 use crate::harness::{Cost, Json, Person, Response, World};
 
@@ -674,10 +674,15 @@ async fn recording_edits_costs_as_documented() {
     assert_eq!(deleted, cost(plain.calls, plain.round_trips, units));
 }
 
-/// What the function `publish-changes` uses for the changes since the last call.
+/// What the function `publish-changes` uses for the changes of messages since the last call.
 async fn publishing_costs(world: &World, position: &mut Option<String>) -> Cost {
+    publishing_costs_of(world, "MessagesTable", position).await
+}
+
+/// What the function `publish-changes` uses for the changes of a table since the last call.
+async fn publishing_costs_of(world: &World, table: &str, position: &mut Option<String>) -> Cost {
     let database = world.engine().database();
-    let records = records_after(database, "MessagesTable", position.as_deref()).unwrap();
+    let records = records_after(database, table, position.as_deref()).unwrap();
     let last = records.last().expect("something has changed");
     let number = &last["dynamodb"]["SequenceNumber"];
     *position = number.as_str().map(str::to_owned);
@@ -749,6 +754,77 @@ async fn the_feed_costs_as_documented() {
     assert_eq!(refused.cost(), cost(1, 1, 1.0));
 }
 
+#[tokio::test]
+async fn events_of_conversations_cost_as_documented() {
+    let world = World::active().await;
+    let (kevin, kate, mut position) = (&world.kevin, &world.kate, None);
+    let newest = kevin.sends("hello").await;
+    // Before this, conversations were created.
+    publishing_costs_of(&world, "ConversationsTable", &mut position).await;
+    let mark = format!("read_up_to={newest}");
+    kate.updates_conversation(&mark).await.is(200);
+    // listeners among three participants: none, so that the messages are not read
+    let unheard = publishing_costs_of(&world, "ConversationsTable", &mut position).await;
+    assert_eq!(unheard, cost(1, 1, 3.0));
+    for person in [kevin, kate, &world.linnie] {
+        person.begins_events().await;
+    }
+    let cursor = kate.begins_events().await;
+    let newest = kevin.sends("hello again").await;
+    let mark = format!("read_up_to={newest}");
+    kate.updates_conversation(&mark).await.is(200);
+    // three participants; the marked message; three feeds
+    let marked = publishing_costs_of(&world, "ConversationsTable", &mut position).await;
+    assert_eq!(marked, cost(5, 3, 3.0 + 1.0 + 3.0));
+    kevin
+        .updates_conversation("metadata[key]=value")
+        .await
+        .is(200);
+    let changed = publishing_costs_of(&world, "ConversationsTable", &mut position).await;
+    assert_eq!(changed, cost(4, 2, 3.0 + 3.0));
+
+    kate.gets_events(&cursor, 100).await.is(200);
+    let page = kate.gets_events(&cursor, 100).await.is(200);
+    let types: Vec<_> = page.json()["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["type"].clone())
+        .collect();
+    assert_eq!(types, ["message.updated", "conversation.updated"]);
+    // token, listener ‖ feed; conversation of the message, membership; message ‖ conversation, newest message; sender and
+    // caller ‖ three contacts
+    assert_eq!(page.cost(), cost(7, 4, 3.0 + 2.0 + 1.0 + 2.0 + 2.0 + 3.0));
+}
+
+/// The longest messages: 1 MB of them is read at most.
+#[tokio::test]
+async fn marking_many_long_messages_costs_a_bounded_event() {
+    let world = World::active().await;
+    let pair = world.new_conversation(&[&world.kevin, &world.kate]).await;
+    let kevin = world.kevin.within(pair);
+    kevin.begins_events().await;
+    let mut position = None;
+    let now = Clock::system().now().0;
+    let ids = (0..120).map(|number| MessageId::new(Micros(now + number), pair));
+    import_texts(
+        &world,
+        ids.clone(),
+        world.kevin.id,
+        &"x".repeat(Text::MAX_LEN),
+    );
+    publishing_costs_of(&world, "ConversationsTable", &mut position).await;
+    let newest = MessageId::new(Micros(now + 119), pair);
+    let mark = format!("read_up_to={newest}");
+    let kate = world.kate.within(pair);
+    kate.updates_conversation(&mark).await.is(200);
+    let published = publishing_costs_of(&world, "ConversationsTable", &mut position).await;
+    // two participants; messages; a feed
+    assert_eq!((published.calls, published.round_trips), (3, 3));
+    let units = published.capacity_units;
+    assert!((200.0..=2.0 + 257.0 + 1.0).contains(&units), "{units}");
+}
+
 /// However much has been in the feed before.
 #[tokio::test]
 async fn reading_a_long_feed_costs_as_much_as_reading_a_short_one() {
@@ -757,6 +833,7 @@ async fn reading_a_long_feed_costs_as_much_as_reading_a_short_one() {
     for segments in [0, 60_000] {
         let person = world.new_person("reader").await;
         let person = person.within(world.new_conversation(&[&person]).await);
+        world.settles().await;
         person.begins_events().await;
         let id = format!("n{}{}", MessageId::prefix(Micros(1)), person.conversation);
         let full = vec![json!({ "S": id }); 16];

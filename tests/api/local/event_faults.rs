@@ -1,23 +1,30 @@
 //! The feed under random faults: a client that follows it has what the lists have.
 //!
-//! Five contacts send, edit, react and delete in two conversations, and follow their feeds, through hosts whose
-//! `DynamoDB` calls [`Chaos`] disturbs. So does the publisher, which gets the records of the stream as Lambda passes
-//! them at worst: dealt to several lanes that overtake each other, in batches that are repeated, in part, and in
-//! reverse. In the end, every client, from every state that it has ever been in, catches up and compares.
+//! Five contacts send, edit, react, delete and read in four conversations, join and leave one of them, change settings,
+//! and follow their feeds, through hosts whose `DynamoDB` calls [`Chaos`] disturbs. So does the publisher, which gets the
+//! records of the streams as Lambda passes them at worst: dealt to several lanes that overtake each other, in batches
+//! that are repeated, in part, and in reverse. In the end, every client, from every state that it has ever been in,
+//! catches up and compares.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures_util::future::join_all;
 use local_stack::functions::{self, StreamHandler};
 use local_stack::streams::{invocation, records_after};
-use serde_json::Value;
+use local_stack::template::{Stream, Template};
+use serde_json::{Value, json};
 use shared::Store;
+use shared::id::MessageId;
 
 use super::seeds::{Outcome, assert_violated, run_seeds};
 use crate::harness::{Chaos, Person, Response, World};
 
 /// The number of steps per client.
 const STEPS: usize = 16;
+
+/// The number of lanes per stream.
+const LANES: usize = 3;
 
 /// The number of attempts before a client gives up.
 const MAX_ATTEMPTS: usize = 20;
@@ -31,6 +38,8 @@ enum Flaw {
     NothingIsRepeated,
     /// The client does not remove what has been deleted.
     DeletionsAreIgnored,
+    /// The client does not load the messages of a conversation that it has joined.
+    JoinsAreIgnored,
     /// The client asks the list for what is newer, instead of the feed.
     TheListIsPolled,
 }
@@ -39,37 +48,153 @@ enum Flaw {
 #[derive(Clone)]
 struct State {
     cursor: String,
+    conversations: BTreeMap<String, Value>,
     messages: BTreeMap<String, Value>,
 }
 
 impl State {
-    /// A new cursor, and what the list has after that.
+    /// A new cursor, and what the lists have after that.
     async fn of_now(person: &Person) -> Self {
         let begun = retry(|| person.gets("/v1/events")).await.json();
-        Self {
-            cursor: begun["cursor"].as_str().unwrap().to_owned(),
-            messages: all_messages(person).await,
-        }
+        let cursor = begun["cursor"].as_str().unwrap().to_owned();
+        Self::of_lists(person, cursor).await
     }
 
-    fn apply(&mut self, page: &Value, flaw: Flaw) {
+    async fn of_lists(person: &Person, cursor: String) -> Self {
+        let mut state = Self {
+            cursor,
+            conversations: BTreeMap::new(),
+            messages: BTreeMap::new(),
+        };
+        for list in ["archived=false", "archived=true"] {
+            let page = retry(|| person.lists_conversations(list)).await.json();
+            assert_eq!(page["has_more"], false);
+            for conversation in page["data"].as_array().unwrap() {
+                let id = text_of(&conversation["id"]);
+                state
+                    .conversations
+                    .insert(id, what_events_tell(conversation));
+            }
+        }
+        for id in state.conversations.keys() {
+            let messages = messages_of(person, id).await.unwrap_or_default();
+            state.messages.extend(messages);
+        }
+        state
+    }
+
+    async fn apply(&mut self, person: &Person, page: &Value, flaw: Flaw) {
         for event in page["data"].as_array().unwrap() {
-            let id = event["id"].as_str().unwrap().to_owned();
+            let conversation = text_of(&event["conversation_id"]);
             match event["type"].as_str().unwrap() {
                 "message.created" | "message.updated" => {
-                    self.messages.insert(id, event["object"].clone());
+                    let id = text_of(&event["message_id"]);
+                    self.messages
+                        .insert(id, without_contacts(&event["message"]));
                 }
-                "message.deleted" if flaw == Flaw::DeletionsAreIgnored => {}
+                "message.deleted" | "conversation.deleted" if flaw == Flaw::DeletionsAreIgnored => {
+                }
                 "message.deleted" => {
-                    self.messages.remove(&id);
+                    self.messages.remove(&text_of(&event["message_id"]));
                 }
+                "conversation.deleted" => self.remove(&conversation),
+                of_type @ ("conversation.created" | "conversation.updated") => {
+                    let shown = what_events_tell(&event["conversation"]);
+                    self.conversations.insert(conversation.clone(), shown);
+                    if of_type == "conversation.created" && flaw != Flaw::JoinsAreIgnored {
+                        self.loads(person, &conversation).await;
+                    }
+                }
+                "resync" => self.loads(person, &conversation).await,
                 other => panic!("unexpected event {other}"),
             }
         }
-        page["cursor"]
-            .as_str()
-            .unwrap()
-            .clone_into(&mut self.cursor);
+        self.cursor = text_of(&page["cursor"]);
+    }
+
+    /// Loads the messages of a conversation again.
+    async fn loads(&mut self, person: &Person, conversation: &str) {
+        match messages_of(person, conversation).await {
+            Some(messages) => {
+                self.messages.retain(|id, _| !id.ends_with(conversation));
+                self.messages.extend(messages);
+            }
+            None => self.remove(conversation),
+        }
+    }
+
+    fn remove(&mut self, conversation: &str) {
+        self.conversations.remove(conversation);
+        self.messages.retain(|id, _| !id.ends_with(conversation));
+    }
+
+    /// In what this differs from what the lists have.
+    fn differences(&self, listed: &Self, from: &str) -> Vec<String> {
+        let known = [&self.conversations, &self.messages];
+        let listed = [&listed.conversations, &listed.messages];
+        let pairs = known.into_iter().zip(listed);
+        let differences = pairs.flat_map(|(known, listed)| {
+            let missed = listed.iter().filter(|(id, _)| !known.contains_key(*id));
+            let missed = missed.map(|(id, _)| format!("{id} is missing from {from} on"));
+            let outdated = known.iter().filter_map(|(id, item)| match listed.get(id) {
+                None => Some(format!("{id} is deleted, but not from {from} on")),
+                Some(listed) if listed != item => {
+                    Some(format!("from {from} on, {item} is not {listed}"))
+                }
+                Some(_) => None,
+            });
+            missed.chain(outdated).collect::<Vec<_>>()
+        });
+        differences.collect()
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What changes of a conversation only with an event.
+fn what_events_tell(conversation: &Value) -> Value {
+    let contacts = conversation["contacts"].as_array().unwrap().iter();
+    let contacts: Vec<_> = contacts.map(|contact| &contact["id"]).collect();
+    let mut told = json!({ "contacts": contacts });
+    for name in [
+        "name",
+        "is_pending",
+        "is_muted",
+        "is_pinned",
+        "last_opened_at",
+    ] {
+        told[name] = conversation[name].clone();
+    }
+    told
+}
+
+/// A message without the contact's profile, which depends on whether it participates.
+fn without_contacts(message: &Value) -> Value {
+    let mut message = message.clone();
+    message["contact"] = message["contact"]["id"].clone();
+    message
+}
+
+/// All messages of a conversation; none if the contact does not participate.
+async fn messages_of(person: &Person, conversation: &str) -> Option<BTreeMap<String, Value>> {
+    let person = person.within(conversation.parse().unwrap());
+    let mut messages = BTreeMap::new();
+    let mut query = "limit=100".to_owned();
+    loop {
+        let page = retry(|| person.lists_messages(&query)).await;
+        if page.status == 404 {
+            return None;
+        }
+        let page = page.is(200).json();
+        let data = page["data"].as_array().unwrap().iter();
+        messages.extend(data.map(|message| (text_of(&message["id"]), without_contacts(message))));
+        let oldest = messages.keys().next();
+        let Some(oldest) = oldest.filter(|_| page["has_more"] == true) else {
+            return Some(messages);
+        };
+        query = format!("limit=100&starting_after={oldest}");
     }
 }
 
@@ -97,12 +222,14 @@ impl Client {
         }
     }
 
-    async fn run(mut self, conversations: [Person; 2]) -> Self {
+    async fn run(mut self, conversations: Vec<Person>, others: Vec<Person>) -> Self {
         for step in 0..STEPS {
-            let other = self.random.choice(self.state.messages.keys()).cloned();
+            let known = self.random.choice(self.state.messages.keys()).cloned();
             let own = self.random.choice(&self.own).cloned();
+            let within = self.random.choice(&conversations).unwrap();
+            let other = self.random.choice(&others).unwrap();
             let person = &self.person;
-            match (self.random.usize(..10), own, other) {
+            match (self.random.usize(..16), own, known) {
                 (0..=1, Some(id), _) => {
                     let edit = format!("message=edit {step}");
                     retry(|| person.updates_message(&id, edit.clone())).await;
@@ -123,8 +250,29 @@ impl Client {
                     self.polls(limit).await;
                     self.earlier.push(self.state.clone());
                 }
+                (7..=8, _, Some(id)) => {
+                    let id: MessageId = id.parse().unwrap();
+                    let reader = person.within(id.conversation());
+                    let form = format!("read_up_to={id}");
+                    retry(|| reader.updates_conversation(&form)).await;
+                }
+                (9, _, _) => {
+                    let names = ["is_muted", "is_pinned", "archived"];
+                    let name = self.random.choice(names).unwrap();
+                    let form = format!("{name}={}", self.random.bool());
+                    retry(|| within.updates_conversation(&form)).await;
+                }
+                // Those who may not are refused.
+                (10, _, _) => {
+                    let form = format!("name=name {step}");
+                    retry(|| within.updates_conversation(&form)).await;
+                }
+                (11, _, _) => drop(retry(|| within.adds_participant(other)).await),
+                (12, _, _) => drop(retry(|| within.removes_participant(other)).await),
+                (13, _, _) if self.random.usize(..4) == 0 => {
+                    retry(|| within.leaves_conversation()).await;
+                }
                 _ => {
-                    let within = &conversations[self.random.usize(..2)];
                     let (key, text) = (format!("{step}"), format!("send {step}"));
                     let sent = retry(|| within.sends_with_key(&key, &text)).await;
                     self.own
@@ -142,18 +290,21 @@ impl Client {
             let newest = self.state.messages.keys().next_back();
             let query = newest.map_or(String::new(), |id| format!("ending_before={id}"));
             let page = retry(|| person.lists_inbox(&query)).await.json();
-            self.state.messages.extend(by_id(&page));
+            for message in page["data"].as_array().unwrap() {
+                let id = text_of(&message["id"]);
+                self.state.messages.insert(id, without_contacts(message));
+            }
             return page["has_more"] == true;
         }
         let cursor = &self.state.cursor;
         let page = retry(|| person.gets_events(cursor, limit)).await.json();
-        self.state.apply(&page, self.flaw);
+        self.state.apply(person, &page, self.flaw).await;
         page["has_more"] == true
     }
 
-    /// Catches up from each state. Returns in what it then differs from the list.
+    /// Catches up from each state. Returns in what it then differs from the lists.
     async fn violations(mut self) -> Vec<String> {
-        let listed = all_messages(&self.person).await;
+        let listed = State::of_lists(&self.person, String::new()).await;
         let mut violations = Vec::new();
         self.earlier.push(self.state.clone());
         for state in std::mem::take(&mut self.earlier) {
@@ -162,19 +313,7 @@ impl Client {
             // Smaller pages are read on the way.
             let limit = self.random.usize(20..=100);
             while self.polls(limit).await {}
-            let known = &self.state.messages;
-            let missed = listed.iter().filter(|(id, _)| !known.contains_key(*id));
-            let missed = missed.map(|(id, _)| format!("{id} is missing from {from} on"));
-            let outdated = known
-                .iter()
-                .filter_map(|(id, message)| match listed.get(id) {
-                    None => Some(format!("{id} is deleted, but not from {from} on")),
-                    Some(listed) if listed != message => {
-                        Some(format!("from {from} on, {message} is not {listed}"))
-                    }
-                    Some(_) => None,
-                });
-            violations.extend(missed.chain(outdated));
+            violations.extend(self.state.differences(&listed, &from));
         }
         violations
     }
@@ -191,49 +330,34 @@ async fn retry<F: Future<Output = Response>>(attempt: impl Fn() -> F) -> Respons
     panic!("{MAX_ATTEMPTS} responses are 503");
 }
 
-fn by_id(page: &Value) -> BTreeMap<String, Value> {
-    let data = page["data"].as_array().unwrap().iter();
-    let id = |message: &Value| message["id"].as_str().unwrap().to_owned();
-    data.map(|message| (id(message), message.clone())).collect()
-}
-
-/// All messages of a contact's conversations.
-async fn all_messages(person: &Person) -> BTreeMap<String, Value> {
-    let mut messages = BTreeMap::new();
-    let mut query = "limit=100".to_owned();
-    loop {
-        let page = retry(|| person.lists_inbox(&query)).await.is(200).json();
-        messages.extend(by_id(&page));
-        let oldest = messages.keys().next();
-        let Some(oldest) = oldest.filter(|_| page["has_more"] == true) else {
-            return messages;
-        };
-        query = format!("limit=100&starting_after={oldest}");
-    }
-}
-
-/// Passes the records of the stream to the function `publish-changes`.
+/// Passes the records of the streams to the function `publish-changes`.
 struct Publisher<'a> {
     world: &'a World,
     handler: StreamHandler,
     store: Store,
     random: fastrand::Rng,
     flaw: Flaw,
-    position: Option<String>,
-    lanes: [VecDeque<Value>; 3],
+    streams: Vec<Stream>,
+    /// How far each stream has been read.
+    positions: BTreeMap<String, String>,
+    lanes: Vec<VecDeque<Value>>,
     failures: usize,
 }
 
 impl<'a> Publisher<'a> {
     fn new(world: &'a World, url: &str, seed: u64, flaw: Flaw) -> Self {
+        let mut functions = Template::embedded().unwrap().functions.into_iter();
+        let publisher = functions.find(|function| function.binary == "publish-changes");
+        let streams = publisher.unwrap().streams;
         Self {
             world,
             handler: functions::of_streams()["publish-changes"].clone(),
             store: world.stack().store_at(url).unwrap(),
             random: fastrand::Rng::with_seed(seed),
             flaw,
-            position: None,
-            lanes: Default::default(),
+            lanes: vec![VecDeque::new(); LANES * streams.len()],
+            streams,
+            positions: BTreeMap::new(),
             failures: 0,
         }
     }
@@ -258,6 +382,9 @@ impl<'a> Publisher<'a> {
             _ => size,
         };
         self.lanes[lane].drain(..handled);
+        if self.flaw == Flaw::NothingIsRepeated {
+            return true;
+        }
         match self.random.usize(..4) {
             0 => drop(self.passes(&batch).await),
             1 => drop(self.passes(&batch[..size / 2]).await),
@@ -270,15 +397,21 @@ impl<'a> Publisher<'a> {
         true
     }
 
-    /// Deals new records to the lanes: those of a message to the same one.
+    /// Deals new records to the lanes: those of an item to the same one.
     fn deals_records(&mut self) {
         let database = self.world.engine().database();
-        let position = self.position.as_deref();
-        for record in records_after(database, "MessagesTable", position).unwrap() {
-            let created_at = &record["dynamodb"]["Keys"]["created_at"]["N"];
-            let created_at: usize = created_at.as_str().unwrap().parse().unwrap();
-            self.position = Some(sequence_number(&record).to_owned());
-            self.lanes[created_at % self.lanes.len()].push_back(record);
+        for (number, stream) in self.streams.iter().enumerate() {
+            let position = self.positions.get(&stream.table).map(String::as_str);
+            for record in records_after(database, &stream.table, position).unwrap() {
+                let position = sequence_number(&record).to_owned();
+                self.positions.insert(stream.table.clone(), position);
+                if stream.passes(&record) {
+                    let mut hasher = DefaultHasher::new();
+                    record["dynamodb"]["Keys"].to_string().hash(&mut hasher);
+                    let lane = usize::try_from(hasher.finish() % LANES as u64).unwrap();
+                    self.lanes[number * LANES + lane].push_back(record);
+                }
+            }
         }
     }
 
@@ -308,6 +441,8 @@ async fn run_seed(seed: u64, flaw: Flaw) -> Outcome<Counts> {
     let group = world
         .new_conversation(&crowd.iter().collect::<Vec<_>>())
         .await;
+    let others: Vec<_> = crowd[1..4].iter().collect();
+    let band = crowd[0].creates_conversation(&others, "name=Band").await;
     // What was sent before is in the list, and not in the feed.
     crowd[0].sends("before").await;
     world.settles().await;
@@ -321,8 +456,16 @@ async fn run_seed(seed: u64, flaw: Flaw) -> Outcome<Counts> {
     let mut publisher = Publisher::new(&world, chaos.url(), seed, flaw);
     let runs = clients.into_iter().enumerate().map(|(number, client)| {
         let second = if number < 2 { pair } else { group };
-        let conversations = [client.person.clone(), client.person.within(second)];
-        client.run(conversations)
+        let person = client.person.clone();
+        // Most happens where they join and leave.
+        let conversations = [
+            person.conversation,
+            second,
+            band.conversation,
+            band.conversation,
+        ];
+        let conversations = conversations.map(|id| person.within(id));
+        client.run(conversations.to_vec(), crowd.clone())
     });
     let runs = join_all(runs);
     let publishing = async {
@@ -373,6 +516,11 @@ async fn a_publisher_that_repeats_nothing_is_detected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_ignores_deletions_is_detected() {
     assert_violated(|seed| run_seed(seed, Flaw::DeletionsAreIgnored)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_ignores_joins_is_detected() {
+    assert_violated(|seed| run_seed(seed, Flaw::JoinsAreIgnored)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,13 @@ use crate::store::key_range::KeyRange;
 use crate::store::messages::correct_unread_count;
 use crate::time::Micros;
 
+/// A conversation as a participant sees it.
+pub(in crate::store) struct RenderedConversation {
+    pub conversation: Conversation,
+    /// The most bytes that it takes in a response.
+    pub max_json_len: usize,
+}
+
 impl Store {
     /// Returns a page of one of the caller's lists of conversations, the most recently active first.
     ///
@@ -47,18 +54,37 @@ impl Store {
             .memberships(contact, list, &range, limit.get() + 1)
             .await?;
         let has_another = memberships.len() > limit.get();
-        let views = self.load_views(contact, memberships).await?;
+        let conversations = self.render_conversations(contact, memberships).await?;
         let direction = window.direction();
+        let mut page = Page::of(conversations, limit, direction, |rendered| {
+            rendered.max_json_len
+        });
+        // Also if the caller has left one of them since the memberships were read.
+        page.has_more |= has_another;
+        Ok(page.map(|rendered| rendered.conversation))
+    }
+
+    /// The conversations of these memberships of a contact, except for those that it has left meanwhile. Two round
+    /// trips: conversations and newest messages ‖ unread counts, 16 at a time; contacts and quoted messages. One more
+    /// if the latest activity of a conversation is not an existing message.
+    pub(in crate::store) async fn render_conversations(
+        &self,
+        contact: ContactId,
+        memberships: Vec<Membership>,
+    ) -> Result<Vec<RenderedConversation>> {
+        if memberships.is_empty() {
+            return Ok(Vec::new());
+        }
+        let views = self.load_views(contact, memberships).await?;
         let needed = views.iter().flat_map(ConversationView::displayed_contacts);
         let needed = needed.collect();
         let newest = views.iter().filter_map(|view| view.newest.as_ref());
         let displayed = self.load_displayed(HashMap::new(), &needed, newest).await?;
-        let mut page = Page::of(views, limit, direction, |view| {
-            view.max_json_len(&displayed.profiles)
+        let rendered = views.into_iter().map(|view| RenderedConversation {
+            max_json_len: view.max_json_len(&displayed.profiles),
+            conversation: view.render(contact, &displayed),
         });
-        // Also if the caller has left one of them since the memberships were read.
-        page.has_more |= has_another;
-        Ok(page.map(|view| view.render(contact, &displayed)))
+        Ok(rendered.collect())
     }
 
     /// Where the conversation of the cursor is in the list now.

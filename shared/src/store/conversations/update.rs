@@ -17,7 +17,7 @@ use crate::store::dynamodb::item::{number_attr, string_attr};
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::update::Update;
 use crate::store::items::conversation::{ConversationItem, key};
-use crate::store::items::membership::{self, ConversationList, Membership};
+use crate::store::items::membership::{self, ConversationList, Membership, SETTINGS};
 use crate::store::items::metadata::MetadataWrite;
 use crate::time::Micros;
 
@@ -290,14 +290,16 @@ fn membership_update(table: &str, before: &Membership, after: &Membership) -> Op
             None => remove.push("archived_at"),
         }
     }
+    if set.is_empty() && remove.is_empty() {
+        return None;
+    }
+    set.push("last_change = :settings");
+    values.push((":settings", string_attr(SETTINGS)));
     let clauses = [("SET ", set), ("REMOVE ", remove)];
     let clauses = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
     let expression: Vec<_> = clauses
         .map(|(clause, parts)| clause.to_owned() + &parts.join(", "))
         .collect();
-    if expression.is_empty() {
-        return None;
-    }
     let key = membership::key(before.contact_id, before.conversation_id);
     let update = Update::new(table, key, &expression.join(" "), &condition);
     Some(update.values(values))

@@ -1,24 +1,29 @@
 use std::collections::{HashMap, HashSet};
 
-use futures_util::future::join;
+use futures_util::future::{join, try_join};
 
 use crate::caller::Caller;
+use crate::conversation::Conversation;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventPage, EventType, FeedCursor, Position};
-use crate::id::{ContactId, MessageId};
+use crate::id::{ContactId, ConversationId, MessageId};
+use crate::message::Message;
 use crate::page::{Limit, MAX_BYTES};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
-use crate::store::items::feed::{Entries, Entry, FULL, entries_after};
+use crate::store::items::feed::{Entries, Entry, FULL, Target, entries_after};
 use crate::store::items::message::{self, MessageItem};
+use crate::store::items::{conversation, membership};
+use crate::store::messages::Conversations;
 
 impl Store {
-    /// Returns the events after a cursor, oldest first. Four round trips: token ‖ feed ‖ listener; conversations;
-    /// messages; contacts and quoted messages ‖ older reads. Only the first one without events. One more on the first
-    /// call of a day, and for a caller who is not in the access cache.
+    /// Returns the events after a cursor, oldest first. Four round trips: token ‖ feed ‖ listener; conversations of
+    /// messages and memberships; messages and conversations ‖ unread counts; contacts and quoted messages ‖ older reads.
+    /// Only the first one without events. One more on the first call of a day, for a caller who is not in the access
+    /// cache, and if the latest activity of a conversation is not an existing message.
     ///
-    /// It examines at most `limit` entries; a message that several of them point to is shown once, where the last one
-    /// is.
+    /// It examines at most `limit` entries; a message or conversation that several of them point to is shown once, where
+    /// the last one is.
     ///
     /// # Errors
     ///
@@ -61,52 +66,142 @@ impl Store {
     /// Shows what the entries point to. No round trip without entries, otherwise three.
     async fn render_events(&self, after: FeedCursor, read: Entries) -> Result<EventPage> {
         let contact = after.contact;
-        let created = created_in(&read);
+        let new = new_targets(&read);
         let latest = latest_of_each(&read);
-        let ids: Vec<_> = latest
-            .iter()
-            .filter_map(|(_, entry)| entry.message())
-            .collect();
-        let mut conversations = HashMap::new();
-        self.load_unknown_conversations(&ids, &mut conversations)
-            .await?;
-        conversations.retain(|_, conversation| conversation.participants.contains(&contact));
-        let visible = ids.into_iter();
-        let visible = visible.filter(|id| conversations.contains_key(&id.conversation()));
-        let batch = BatchGet::default().keys(&self.tables.messages, visible.map(message::key));
-        let mut items = batch.send(&self.db).await?;
-        let content = PageContent::of(latest, self.take_messages(&mut items)?);
-        let rendered = self
-            .render_messages(contact, content.messages, &conversations)
-            .await?;
-        let mut rendered: HashMap<_, _> = rendered
-            .into_iter()
-            .map(|message| (message.id, message))
-            .collect();
-        let events = content.entries.into_iter().map(|entry| {
-            let id = entry.message();
-            let object = id.and_then(|id| rendered.remove(&id));
-            let r#type = match (id, &object) {
-                (None, _) => EventType::Resync,
-                (Some(_), None) => EventType::MessageDeleted,
-                (Some(id), Some(_)) if created.contains(&id) => EventType::MessageCreated,
-                (Some(_), Some(_)) => EventType::MessageUpdated,
-            };
-            Event {
-                r#type,
-                id,
-                conversation_id: id.map(|id| id.conversation()),
-                object,
-            }
-        });
-        Ok(EventPage {
-            data: events.collect(),
-            has_more: read.has_more || content.end.is_some(),
+        let mut content = self.load_content(contact, &latest).await?;
+        let mut page = EventPage {
+            has_more: read.has_more,
             cursor: FeedCursor {
-                position: content.end.unwrap_or(read.end),
+                position: read.end,
                 ..after
             },
-        })
+            data: Vec::with_capacity(latest.len()),
+        };
+        let mut bytes = 0;
+        for (position, entry) in latest {
+            let target = entry.target();
+            bytes += content.max_json_len.get(&target).copied().unwrap_or(0);
+            if bytes > MAX_BYTES && !page.data.is_empty() {
+                page.has_more = true;
+                page.cursor.position = position;
+                break;
+            }
+            page.data.push(content.event(target, new.contains(&target)));
+        }
+        Ok(page)
+    }
+
+    /// Loads what the entries point to, as far as the contact can see it. Three round trips.
+    async fn load_content(
+        &self,
+        contact: ContactId,
+        entries: &[(Position, Entry)],
+    ) -> Result<Content> {
+        let (mut messages, mut memberships) = (Vec::new(), Vec::new());
+        for (_, entry) in entries {
+            match entry.target() {
+                Target::Message(id) => messages.push(id),
+                Target::Conversation(id) => memberships.push(membership::key(contact, id)),
+                Target::AllMessagesOf(_) | Target::Everything => {}
+            }
+        }
+        let parents: HashSet<_> = messages.iter().map(MessageId::conversation).collect();
+        let parents = parents.into_iter().map(conversation::key);
+        let batch = BatchGet::default()
+            .keys(&self.tables.conversations, parents)
+            .keys(&self.tables.memberships, memberships);
+        let mut items = batch.send(&self.db).await?;
+        let memberships = self.take_memberships(&mut items)?;
+        let visible = self.take_conversations(&mut items)?.into_iter();
+        let visible: HashMap<_, _> = visible
+            .filter(|conversation| conversation.participants.contains(&contact))
+            .map(|conversation| (conversation.id, conversation))
+            .collect();
+        messages.retain(|id| visible.contains_key(&id.conversation()));
+        let rendered = try_join(
+            self.render_by_id(contact, messages, &visible),
+            self.render_conversations(contact, memberships),
+        );
+        let (messages, conversations) = rendered.await?;
+        let mut content = Content::default();
+        for (max_json_len, message) in messages {
+            let target = Target::Message(message.id);
+            content.max_json_len.insert(target, max_json_len);
+            content.messages.insert(message.id, message);
+        }
+        for rendered in conversations {
+            let id = rendered.conversation.id;
+            let target = Target::Conversation(id);
+            content.max_json_len.insert(target, rendered.max_json_len);
+            content.conversations.insert(id, rendered.conversation);
+        }
+        Ok(content)
+    }
+
+    /// The messages that exist, with the most bytes that each takes in a response. Two round trips.
+    async fn render_by_id(
+        &self,
+        contact: ContactId,
+        ids: Vec<MessageId>,
+        conversations: &Conversations,
+    ) -> Result<Vec<(usize, Message)>> {
+        let keys = ids.into_iter().map(message::key);
+        let batch = BatchGet::default().keys(&self.tables.messages, keys);
+        let mut items = batch.send(&self.db).await?;
+        let messages: Vec<_> = self.take_messages(&mut items)?.into_values().collect();
+        let lengths: Vec<_> = messages.iter().map(MessageItem::max_json_len).collect();
+        let rendered = self
+            .render_messages(contact, messages, conversations)
+            .await?;
+        Ok(lengths.into_iter().zip(rendered).collect())
+    }
+}
+
+/// What events show.
+#[derive(Default)]
+struct Content {
+    messages: HashMap<MessageId, Message>,
+    conversations: HashMap<ConversationId, Conversation>,
+    max_json_len: HashMap<Target, usize>,
+}
+
+impl Content {
+    /// The event of a target, which is shown once.
+    fn event(&mut self, target: Target, is_new: bool) -> Event {
+        match target {
+            Target::Message(id) => {
+                let message = self.messages.remove(&id);
+                let r#type = match (&message, is_new) {
+                    (None, _) => EventType::MessageDeleted,
+                    (Some(_), true) => EventType::MessageCreated,
+                    (Some(_), false) => EventType::MessageUpdated,
+                };
+                Event {
+                    message_id: Some(id),
+                    conversation_id: Some(id.conversation()),
+                    message,
+                    ..Event::new(r#type)
+                }
+            }
+            Target::Conversation(id) => {
+                let conversation = self.conversations.remove(&id);
+                let r#type = match (&conversation, is_new) {
+                    (None, _) => EventType::ConversationDeleted,
+                    (Some(_), true) => EventType::ConversationCreated,
+                    (Some(_), false) => EventType::ConversationUpdated,
+                };
+                Event {
+                    conversation_id: Some(id),
+                    conversation,
+                    ..Event::new(r#type)
+                }
+            }
+            Target::AllMessagesOf(id) => Event {
+                conversation_id: Some(id),
+                ..Event::new(EventType::Resync)
+            },
+            Target::Everything => Event::new(EventType::Resync),
+        }
     }
 }
 
@@ -119,54 +214,20 @@ fn check_owner(cursor: &FeedCursor, contact: ContactId) -> Result<()> {
     }
 }
 
-/// The messages that were sent, as opposed to changed.
-fn created_in(read: &Entries) -> HashSet<MessageId> {
-    let entries = read.list.iter();
-    let created = entries.filter_map(|(_, entry)| match entry {
-        Entry::Created(id) => Some(*id),
-        Entry::Updated(_) | Entry::Resync => None,
-    });
-    created.collect()
+/// What has been sent, or the contact has joined, as opposed to changed.
+fn new_targets(read: &Entries) -> HashSet<Target> {
+    let entries = read.list.iter().map(|(_, entry)| entry);
+    let new = entries.filter(|entry| entry.is_new());
+    new.map(|entry| entry.target()).collect()
 }
 
-/// The last entry of each message, in their order.
+/// The last entry of each target, in their order.
 fn latest_of_each(read: &Entries) -> Vec<(Position, Entry)> {
     let mut seen = HashSet::new();
     let entries = read.list.iter().rev().copied();
     let mut latest: Vec<_> = entries
-        .filter(|(_, entry)| seen.insert(entry.message()))
+        .filter(|(_, entry)| seen.insert(entry.target()))
         .collect();
     latest.reverse();
     latest
-}
-
-/// The first entries whose messages fit into one response.
-struct PageContent {
-    entries: Vec<Entry>,
-    messages: Vec<MessageItem>,
-    /// Before the first entry that does not fit, if there is one.
-    end: Option<Position>,
-}
-
-impl PageContent {
-    /// At least one entry, if there is one.
-    fn of(latest: Vec<(Position, Entry)>, mut found: HashMap<MessageId, MessageItem>) -> Self {
-        let mut content = Self {
-            entries: Vec::with_capacity(latest.len()),
-            messages: Vec::with_capacity(found.len()),
-            end: None,
-        };
-        let mut bytes = 0;
-        for (position, entry) in latest {
-            let message = entry.message().and_then(|id| found.remove(&id));
-            bytes += message.as_ref().map_or(0, MessageItem::max_json_len);
-            if bytes > MAX_BYTES && !content.entries.is_empty() {
-                content.end = Some(position);
-                break;
-            }
-            content.entries.push(entry);
-            content.messages.extend(message);
-        }
-        content
-    }
 }

@@ -1,24 +1,23 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::stream::{self, StreamExt};
+use serde::Deserialize;
 
+use super::change::{Change, Marks};
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
-use crate::store::dynamodb::concurrency::MAX_CONCURRENT;
+use crate::store::dynamodb::concurrency::{MAX_CONCURRENT, join_bounded};
+use crate::store::dynamodb::item::from_item;
+use crate::store::dynamodb::query::query_page;
 use crate::store::items::conversation;
-use crate::store::items::feed::Entry;
+use crate::store::items::feed::{Entry, Target};
 use crate::store::items::listener::{self, Listener};
+use crate::time::Micros;
 
-/// A change of a message, of which the stream has told.
-#[derive(Clone, Copy, Debug)]
-pub struct MessageChange {
-    /// The message.
-    pub id: MessageId,
-    /// Whether it was sent, as opposed to changed or deleted.
-    pub is_new: bool,
-}
+/// If more messages are marked as read at once, the feed has one entry for all of them.
+const MAX_MARKED: usize = 100;
 
 /// Changes that are not in all feeds.
 #[derive(Debug)]
@@ -29,29 +28,65 @@ pub struct Unpublished {
     pub error: Error,
 }
 
-/// The entry of each changed message, by conversation, in the order of the changes.
-type Entries = BTreeMap<ConversationId, Vec<Entry>>;
+/// The entries for each contact, whether it listens or not, and the conversations they are about.
+#[derive(Default)]
+struct Addressed(BTreeMap<ContactId, EntriesOf>);
+
+/// The entries for a contact: one for each target, in the order of the first changes.
+#[derive(Default)]
+struct EntriesOf {
+    list: Vec<Entry>,
+    positions: HashMap<Target, usize>,
+    conversations: BTreeSet<ConversationId>,
+}
+
+impl Addressed {
+    fn add(
+        &mut self,
+        contacts: impl IntoIterator<Item = ContactId>,
+        conversation: ConversationId,
+        entry: Entry,
+    ) {
+        for contact in contacts {
+            let entries = self.0.entry(contact).or_default();
+            entries.add(entry);
+            entries.conversations.insert(conversation);
+        }
+    }
+}
+
+impl EntriesOf {
+    fn add(&mut self, entry: Entry) {
+        match self.positions.get(&entry.target()) {
+            Some(&position) if entry.is_new() => self.list[position] = entry,
+            Some(_) => {}
+            None => {
+                self.positions.insert(entry.target(), self.list.len());
+                self.list.push(entry);
+            }
+        }
+    }
+}
 
 impl Store {
-    /// Appends an entry for each changed message to the feeds of all participants who listen. Three round trips:
-    /// conversations; listeners; feeds, for up to 16 contacts at once. Two without listeners. Can be repeated.
+    /// Appends an entry for each changed message and conversation to the feeds of all participants who listen.
+    ///
+    /// Two round trips without listeners: conversations of messages; listeners. Otherwise one or two more: messages
+    /// that were marked as read; feeds, for up to 16 contacts at once. Can be repeated.
     ///
     /// # Errors
     ///
     /// Says in which conversations changes may be missing in a feed.
-    pub async fn publish_changes(&self, changes: &[MessageChange]) -> Result<(), Unpublished> {
-        let entries = entries_of(changes);
-        let feeds = self.feeds_for(&entries).await;
+    pub async fn publish_changes(&self, changes: &[Change]) -> Result<(), Unpublished> {
+        let feeds = self.feeds_for(changes).await;
         let feeds = feeds.map_err(|error| Unpublished {
-            conversations: entries.keys().copied().collect(),
+            conversations: changes.iter().map(Change::conversation).collect(),
             error,
         })?;
-        let appends = feeds.into_iter().map(async |(listener, conversations)| {
-            let entries = conversations.iter().flat_map(|id| &entries[id]).copied();
-            let entries: Vec<_> = entries.collect();
-            let contact = listener.contact_id;
-            let appended = self.append_to_feed(contact, &entries, listener.segment_number);
-            (appended.await, conversations)
+        let appends = feeds.into_iter().map(async |(listener, entries)| {
+            let (contact, hint) = (listener.contact_id, listener.segment_number);
+            let appended = self.append_to_feed(contact, &entries.list, hint).await;
+            (appended, entries.conversations)
         });
         let appended: Vec<_> = stream::iter(appends)
             .buffer_unordered(MAX_CONCURRENT)
@@ -70,51 +105,134 @@ impl Store {
         unpublished.map_or(Ok(()), Err)
     }
 
-    /// The listeners among the participants, with their conversations. Two round trips.
-    async fn feeds_for(&self, entries: &Entries) -> Result<Vec<(Listener, Vec<ConversationId>)>> {
-        let keys = entries.keys().copied().map(conversation::key);
-        let batch = BatchGet::default().keys(&self.tables.conversations, keys);
-        let mut items = batch.send(&self.db).await?;
-        let mut conversations: HashMap<ContactId, Vec<ConversationId>> = HashMap::new();
-        for conversation in self.take_conversations(&mut items)? {
-            for participant in conversation.participants {
-                let of_participant = conversations.entry(participant).or_default();
-                of_participant.push(conversation.id);
+    /// The listeners among those whom the changes affect, with the entries for each of them.
+    async fn feeds_for(&self, changes: &[Change]) -> Result<Vec<(Listener, EntriesOf)>> {
+        let mut addressed = self.address_messages(changes).await?;
+        let mut marks = Vec::new();
+        for change in changes {
+            match change {
+                Change::Message { .. } => {}
+                Change::Settings {
+                    contact,
+                    conversation: id,
+                } => addressed.add([*contact], *id, Entry::ConversationUpdated(*id)),
+                Change::Conversation(change) => {
+                    let id = change.id;
+                    addressed.add(change.joined(), id, Entry::ConversationCreated(id));
+                    addressed.add(change.affected(), id, Entry::ConversationUpdated(id));
+                    marks.extend(change.marks());
+                }
             }
         }
+        let see_marks = marks.iter().flat_map(|marks| marks.participants).copied();
+        let contacts = addressed.0.keys().copied().chain(see_marks).collect();
+        let listeners = self.recorded_listeners(contacts).await?;
+        self.address_marked_messages(&marks, &listeners, &mut addressed)
+            .await?;
+        let feeds = listeners.into_values().filter_map(|listener| {
+            let entries = addressed.0.remove(&listener.contact_id)?;
+            Some((listener, entries))
+        });
+        Ok(feeds.collect())
+    }
+
+    /// The entries for changed messages: for those who participate now, as who joins later loads all messages. One
+    /// round trip; none without changed messages.
+    async fn address_messages(&self, changes: &[Change]) -> Result<Addressed> {
+        let entries = changes.iter().filter_map(|change| match change {
+            Change::Message { id, is_new: true } => {
+                Some((id.conversation(), Entry::MessageCreated(*id)))
+            }
+            Change::Message { id, is_new: false } => {
+                Some((id.conversation(), Entry::MessageUpdated(*id)))
+            }
+            Change::Conversation(_) | Change::Settings { .. } => None,
+        });
+        let entries: Vec<_> = entries.collect();
+        let ids: BTreeSet<_> = entries.iter().map(|&(id, _)| id).collect();
+        let keys = ids.into_iter().map(conversation::key);
+        let batch = BatchGet::default().keys(&self.tables.conversations, keys);
+        let mut items = batch.send(&self.db).await?;
+        let conversations = self.take_conversations(&mut items)?.into_iter();
+        let participants: HashMap<_, _> = conversations
+            .map(|conversation| (conversation.id, conversation.participants))
+            .collect();
+        let mut addressed = Addressed::default();
+        for (id, entry) in entries {
+            let contacts = participants.get(&id).into_iter().flatten().copied();
+            addressed.add(contacts, id, entry);
+        }
+        Ok(addressed)
+    }
+
+    /// Those of the contacts in whose feeds changes are recorded. One round trip.
+    async fn recorded_listeners(
+        &self,
+        contacts: BTreeSet<ContactId>,
+    ) -> Result<BTreeMap<ContactId, Listener>> {
         let table = &self.tables.listeners;
-        let keys = conversations.keys().copied().map(listener::key);
+        let keys = contacts.into_iter().map(listener::key);
         let mut items = BatchGet::default().keys(table, keys).send(&self.db).await?;
         let now = self.clock.now();
         let listeners = items.take::<Listener>(table)?.into_iter();
         let listeners = listeners.filter(|listener| listener.is_recorded(now));
-        let feeds = listeners.filter_map(|listener| {
-            let conversations = conversations.remove(&listener.contact_id)?;
-            Some((listener, conversations))
-        });
-        Ok(feeds.collect())
+        Ok(listeners
+            .map(|listener| (listener.contact_id, listener))
+            .collect())
     }
-}
 
-/// One entry for each message, however often it has changed.
-fn entries_of(changes: &[MessageChange]) -> Entries {
-    let mut is_new: HashMap<MessageId, bool> = HashMap::new();
-    let mut order = Vec::new();
-    for change in changes {
-        let known = is_new.entry(change.id).or_insert_with(|| {
-            order.push(change.id);
-            false
-        });
-        *known |= change.is_new;
-    }
-    let mut entries = Entries::new();
-    for id in order {
-        let entry = if is_new[&id] {
-            Entry::Created(id)
-        } else {
-            Entry::Updated(id)
+    /// Adds the entries for messages that were marked as read. One round trip; none if none of the participants
+    /// listens.
+    async fn address_marked_messages(
+        &self,
+        marks: &[Marks<'_>],
+        listeners: &BTreeMap<ContactId, Listener>,
+        addressed: &mut Addressed,
+    ) -> Result<()> {
+        let listening = |marks: &Marks<'_>| {
+            let participants = marks.participants.iter().copied();
+            let listening = participants.filter(|contact| listeners.contains_key(contact));
+            listening.collect::<Vec<_>>()
         };
-        entries.entry(id.conversation()).or_default().push(entry);
+        let reads = marks.iter().map(|marks| (marks, listening(marks)));
+        let reads = reads.filter(|(_, contacts)| !contacts.is_empty());
+        let reads = reads.map(async |(marks, contacts)| {
+            let entries = self.entries_of_marks(marks).await?;
+            Ok((marks.conversation, contacts, entries))
+        });
+        for (conversation, contacts, entries) in join_bounded(reads.collect()).await? {
+            for entry in entries {
+                addressed.add(contacts.iter().copied(), conversation, entry);
+            }
+        }
+        Ok(())
     }
-    entries
+
+    /// An entry for each message that was marked as read, or one for all if there are many, or more than 1 MB of them.
+    /// One round trip.
+    async fn entries_of_marks(&self, marks: &Marks<'_>) -> Result<Vec<Entry>> {
+        #[derive(Deserialize)]
+        struct Sent {
+            contact_id: ContactId,
+            created_at: Micros,
+        }
+        let id = marks.conversation;
+        let query = self.messages_between(id, marks.first, marks.last);
+        let query = query.projection_expression("contact_id, created_at");
+        let (items, has_more) = query_page(query, MAX_MARKED).await?;
+        if has_more {
+            return Ok(vec![Entry::ManyMessagesUpdated(id)]);
+        }
+        let mut entries = Vec::new();
+        for item in items {
+            let Sent {
+                contact_id,
+                created_at,
+            } = from_item(item)?;
+            if marks.include(contact_id, created_at) {
+                entries.push(Entry::MessageUpdated(MessageId::new(created_at, id)));
+            }
+        }
+        Ok(entries)
+    }
 }

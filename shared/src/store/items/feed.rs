@@ -10,7 +10,7 @@ mod protocol;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Position;
-use crate::id::{ContactId, MessageId};
+use crate::id::{ContactId, ConversationId, MessageId};
 use crate::store::dynamodb::item::{Item, number_attr, string_attr};
 use crate::time::Seconds;
 
@@ -58,27 +58,54 @@ impl Segment {
 #[serde(from = "String", into = "String")]
 pub enum Entry {
     /// A message that has been sent.
-    Created(MessageId),
+    MessageCreated(MessageId),
     /// A message that has been changed or deleted.
-    Updated(MessageId),
+    MessageUpdated(MessageId),
+    /// A conversation in which the contact has become a participant.
+    ConversationCreated(ConversationId),
+    /// A conversation that has been changed, or in which the contact does not participate any more.
+    ConversationUpdated(ConversationId),
+    /// A conversation of which many messages have been changed.
+    ManyMessagesUpdated(ConversationId),
     /// Everything. Also how an entry reads that a later version of this code has written.
     Resync,
 }
 
+/// What an entry points to.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Target {
+    Message(MessageId),
+    Conversation(ConversationId),
+    AllMessagesOf(ConversationId),
+    Everything,
+}
+
 impl Entry {
-    pub fn message(self) -> Option<MessageId> {
+    pub fn target(self) -> Target {
         match self {
-            Self::Created(id) | Self::Updated(id) => Some(id),
-            Self::Resync => None,
+            Self::MessageCreated(id) | Self::MessageUpdated(id) => Target::Message(id),
+            Self::ConversationCreated(id) | Self::ConversationUpdated(id) => {
+                Target::Conversation(id)
+            }
+            Self::ManyMessagesUpdated(id) => Target::AllMessagesOf(id),
+            Self::Resync => Target::Everything,
         }
+    }
+
+    /// Whether its target is new for the contact.
+    pub fn is_new(self) -> bool {
+        matches!(self, Self::MessageCreated(_) | Self::ConversationCreated(_))
     }
 }
 
 impl From<Entry> for String {
     fn from(entry: Entry) -> Self {
         match entry {
-            Entry::Created(id) => format!("n{id}"),
-            Entry::Updated(id) => format!("u{id}"),
+            Entry::MessageCreated(id) => format!("n{id}"),
+            Entry::MessageUpdated(id) => format!("u{id}"),
+            Entry::ConversationCreated(id) => format!("c{id}"),
+            Entry::ConversationUpdated(id) => format!("v{id}"),
+            Entry::ManyMessagesUpdated(id) => format!("m{id}"),
             Entry::Resync => "r".to_owned(),
         }
     }
@@ -86,11 +113,18 @@ impl From<Entry> for String {
 
 impl From<String> for Entry {
     fn from(text: String) -> Self {
-        let id = |prefix| text.strip_prefix(prefix)?.parse().ok();
-        let created = id('n').map(Self::Created);
-        created
-            .or_else(|| id('u').map(Self::Updated))
-            .unwrap_or(Self::Resync)
+        let parse = || {
+            let (kind, id) = text.split_at_checked(1)?;
+            Some(match kind {
+                "n" => Self::MessageCreated(id.parse().ok()?),
+                "u" => Self::MessageUpdated(id.parse().ok()?),
+                "c" => Self::ConversationCreated(id.parse().ok()?),
+                "v" => Self::ConversationUpdated(id.parse().ok()?),
+                "m" => Self::ManyMessagesUpdated(id.parse().ok()?),
+                _ => return None,
+            })
+        };
+        parse().unwrap_or(Self::Resync)
     }
 }
 
@@ -153,14 +187,13 @@ pub fn key(contact: ContactId, segment: u64) -> Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ConversationId;
     use crate::time::Micros;
 
     fn segment(number: u64, count: usize) -> Segment {
         let conversation = ConversationId::random();
         let entries = (0..count as u64).map(|index| {
             let moment = Micros(number * 100 + index);
-            Entry::Created(MessageId::new(moment, conversation))
+            Entry::MessageCreated(MessageId::new(moment, conversation))
         });
         Segment {
             contact_id: ContactId::random(),
@@ -185,7 +218,10 @@ mod tests {
         };
         let read = entries_after(from, segments.collect(), limit)?;
         let entries = read.list.into_iter();
-        let entries = entries.filter_map(|(_, entry)| Some(entry.message()?.created_at().0));
+        let entries = entries.filter_map(|(_, entry)| match entry.target() {
+            Target::Message(id) => Some(id.created_at().0),
+            _ => None,
+        });
         Some((entries.collect(), read.end, read.has_more))
     }
 
@@ -222,11 +258,19 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_as_it_was_written_and_an_unknown_one_means_everything() {
-        let id = MessageId::new(Micros(7), ConversationId::random());
-        for entry in [Entry::Created(id), Entry::Updated(id), Entry::Resync] {
+        let conversation = ConversationId::random();
+        let id = MessageId::new(Micros(7), conversation);
+        for entry in [
+            Entry::MessageCreated(id),
+            Entry::MessageUpdated(id),
+            Entry::ConversationCreated(conversation),
+            Entry::ConversationUpdated(conversation),
+            Entry::ManyMessagesUpdated(conversation),
+            Entry::Resync,
+        ] {
             assert_eq!(Entry::from(String::from(entry)), entry);
         }
-        for unknown in ["", "n", "x123", "n123"] {
+        for unknown in ["", "n", "é", "x123", "n123", "c123"] {
             assert_eq!(Entry::from(unknown.to_owned()), Entry::Resync);
         }
     }

@@ -18,11 +18,16 @@ use crate::error::Result;
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::store::Store;
 use crate::store::consent::DECLINE_DURATION;
+use crate::store::dynamodb::batch::BatchItems;
 use crate::store::dynamodb::item::{Item, from_item, number_attr, string_attr};
 use crate::store::dynamodb::transaction::put_new;
 use crate::store::dynamodb::update::Update;
 use crate::store::items::conversation::ConversationItem;
 use crate::time::{Micros, Seconds};
+
+/// The attribute `last_change` after the participant has changed its own settings. The other changes of an active
+/// membership move it, or follow from messages, and remove the attribute: the filter of the stream ignores them.
+pub const SETTINGS: &str = "settings";
 
 /// An active membership.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -203,6 +208,16 @@ pub fn key(contact: ContactId, conversation: ConversationId) -> Item {
 }
 
 impl Store {
+    /// The active memberships from a batch.
+    pub(in crate::store) fn take_memberships(
+        &self,
+        items: &mut BatchItems,
+    ) -> Result<Vec<Membership>> {
+        let items = items.take_items(&self.tables.memberships).into_iter();
+        let active = items.filter(|item| item.contains_key("place"));
+        active.map(from_item).collect()
+    }
+
     /// Creates the memberships of new participants of a conversation, whom a contact adds, or an operator.
     pub(in crate::store) fn membership_puts(
         &self,
@@ -263,7 +278,7 @@ impl Store {
         was_removed: bool,
     ) -> Result<TransactWriteItem> {
         let expression = "SET left_at = :left_at, was_removed = :was_removed \
-             REMOVE place, sent_at, read_up_to, opened_at, archived_at, is_pinned, is_muted";
+             REMOVE place, sent_at, read_up_to, opened_at, archived_at, is_pinned, is_muted, last_change";
         let key = key(contact, conversation);
         let condition = "attribute_exists(place)";
         Update::new(&self.tables.memberships, key, expression, condition)

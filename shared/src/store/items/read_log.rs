@@ -11,6 +11,8 @@
 //! The recent intervals are in the conversation's item (`read_log`), which every request reads anyway. Older ones
 //! are in the table of reads, several to an item.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ContactId, ConversationId, MessageId};
@@ -245,6 +247,36 @@ impl ReadLog {
         }
     }
 
+    /// From which moment (exclusive) to which other (inclusive) messages have been marked since `before`.
+    pub fn marked_since(&self, before: &Self) -> Option<(Micros, Micros)> {
+        let ends = |interval: &ReadInterval| (interval.rank, interval.up_to);
+        let known: HashSet<_> = before.0.iter().map(ends).collect();
+        let new = self.0.iter();
+        let new: Vec<_> = new
+            .filter(|interval| !known.contains(&ends(interval)))
+            .collect();
+        let after = new.iter().map(|interval| interval.after).min()?;
+        let up_to = new.iter().map(|interval| interval.up_to).max()?;
+        Some((after, up_to))
+    }
+
+    /// Whether a message can have been read according to the intervals here and in the table.
+    pub fn may_be_read(&self, author: ContactId, created_at: Micros) -> bool {
+        match self.find(Rank::First, created_at) {
+            Found::Unread => false,
+            Found::Older => true,
+            Found::Interval(first) => {
+                first.reader != Some(author)
+                    || !matches!(self.find(Rank::Second, created_at), Found::Unread)
+            }
+        }
+    }
+
+    /// Whether a message has been read according to the intervals here.
+    pub fn is_read(&self, author: ContactId, created_at: Micros) -> bool {
+        self.read_at(author, created_at).is_some()
+    }
+
     /// The messages whose intervals of a rank only the table has.
     pub fn missing<'a>(
         &self,
@@ -465,6 +497,18 @@ mod tests {
             page
         }
 
+        /// Of each message that is displayed differently than before, the difference of the logs tells.
+        fn assert_marks_are_told(&self, before: &ReadLog, shown: &[MessageItem]) {
+            let span = self.log.marked_since(before);
+            for (old, new) in shown.iter().zip(self.read(&self.messages)) {
+                let (author, at) = (new.contact_id, new.created_at);
+                let is_told = span.is_some_and(|(after, up_to)| after < at && at <= up_to)
+                    && self.log.may_be_read(author, at)
+                    && !before.is_read(author, at);
+                assert!(is_told || old.read_at == new.read_at, "{:?}", new.id());
+            }
+        }
+
         fn assert_as_expected(&self) {
             let assert_page = |page: &[MessageItem]| {
                 for message in self.read(page) {
@@ -501,8 +545,10 @@ mod tests {
                     Event::Send(_) => history.messages.push(message(who, now)),
                     Event::Mark(_, to) => {
                         if let Some(up_to) = sent(to) {
+                            let (log, shown) = (history.log.clone(), history.read(&history.messages));
                             history.mark(who, up_to, now, false);
                             history.expect(who, up_to, now);
+                            history.assert_marks_are_told(&log, &shown);
                         }
                     }
                     Event::InterruptedMark(_, to) => {

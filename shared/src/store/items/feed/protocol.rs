@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Entry, FULL, MAX_APPENDED, Segment, entries_after};
+use super::{Entry, FULL, MAX_APPENDED, Segment, Target, entries_after};
 use crate::event::Position;
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::time::Micros;
@@ -162,7 +162,7 @@ impl Reader {
 
 fn segment(number: u64, entries: &[u64]) -> Segment {
     let conversation = ConversationId::random();
-    let entry = |&entry| Entry::Created(MessageId::new(Micros(entry), conversation));
+    let entry = |&entry| Entry::MessageCreated(MessageId::new(Micros(entry), conversation));
     Segment {
         contact_id: ContactId::random(),
         number,
@@ -172,7 +172,10 @@ fn segment(number: u64, entries: &[u64]) -> Segment {
 }
 
 fn number_of(entry: Entry) -> Option<u64> {
-    Some(entry.message()?.created_at().0)
+    match entry.target() {
+        Target::Message(id) => Some(id.created_at().0),
+        _ => None,
+    }
 }
 
 /// Runs the processes in this order. Returns what a reader misses when it has caught up.
