@@ -92,6 +92,7 @@ pub use events::{Change, ConversationChange, Unpublished};
 pub use files::{FileAction, FileObserver, Files, Upload};
 pub use identity_provider::IdentityProvider;
 pub use items::membership::ConversationList;
+pub use items::membership::LastChange;
 pub use limits::{Budget, Limits};
 pub use messages::{CreatedMessage, MessageFilter, MessageUpdate, NewMessage};
 pub use reports::CreatedReport;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, chain};
 use crate::id::{AttachmentId, MessageId};
 use crate::log::{self, Meter};
-use crate::store::{Change, ConversationChange, Files, Store, Unpublished};
+use crate::store::{Change, ConversationChange, Files, LastChange, Store, Unpublished};
 use crate::time::Micros;
 
 /// How many removals are handled at once.
@@ -105,13 +105,19 @@ impl Record {
                 created_at.parse()?,
                 conversation_id.parse()?,
             )),
-            keys => Err(Error::internal(NotTheTable(format!("{keys:?}")))),
+            keys => Err(Error::internal(NotAnAttachment(format!("{keys:?}")))),
         }
     }
 
     /// What has changed; none if it is of no interest to participants.
     fn change(&mut self) -> Result<Option<Change>> {
-        Ok(Some(match &self.dynamodb.keys {
+        let StreamRecord {
+            keys,
+            old_image,
+            new_image,
+            ..
+        } = &mut self.dynamodb;
+        Ok(Some(match keys {
             Keys::InConversation {
                 conversation_id,
                 created_at,
@@ -122,19 +128,37 @@ impl Record {
             Keys::OfMembership {
                 contact_id,
                 conversation_id,
-            } => Change::Settings {
-                contact: contact_id.parse()?,
-                conversation: conversation_id.parse()?,
-            },
+            } => {
+                let Some(last_change) = last_change(new_image.take())? else {
+                    return Ok(None);
+                };
+                Change::Membership {
+                    contact: contact_id.parse()?,
+                    conversation: conversation_id.parse()?,
+                    is_new: last_change == LastChange::Joined,
+                }
+            }
             // The item of a pair.
             Keys::OfConversation { id } if id.s.starts_with('@') => return Ok(None),
             Keys::OfConversation { id } => {
-                let (before, after) = (&mut self.dynamodb.old_image, &mut self.dynamodb.new_image);
-                let change = ConversationChange::new(id.parse()?, before.take(), after.take())?;
+                let (before, after) = (old_image.take(), new_image.take());
+                let change = ConversationChange::new(id.parse()?, before, after)?;
                 Change::Conversation(Box::new(change))
             }
         }))
     }
+}
+
+/// What the participant has changed last; none if a message has moved the membership since then.
+fn last_change(image: Option<serde_dynamo::Item>) -> Result<Option<LastChange>> {
+    #[derive(Deserialize)]
+    struct Image {
+        last_change: Option<LastChange>,
+    }
+    let image = image.map(serde_dynamo::from_item::<_, Image>).transpose();
+    Ok(image
+        .map_err(Error::internal)?
+        .and_then(|image| image.last_change))
 }
 
 impl Text {
@@ -152,7 +176,7 @@ impl Number {
 /// The stream is that of another table.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not the key of an attachment")]
-struct NotTheTable(String);
+struct NotAnAttachment(String);
 
 /// Runs `handle` as the Lambda function `operation`, for each attachment that is removed from the table.
 ///

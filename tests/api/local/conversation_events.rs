@@ -8,7 +8,7 @@ use shared::time::{Clock, Micros};
 
 use super::cost::import_messages;
 use super::events::{begins, reads_all};
-use crate::harness::{Person, World};
+use crate::harness::{Json, Person, World};
 
 /// The events of a contact after a cursor: their types, and the messages they are about. Sorted, since those of messages
 /// and of conversations come from different streams.
@@ -248,7 +248,7 @@ async fn messages_that_are_read_for_the_first_time_are_updated_for_all() {
 
 #[tokio::test]
 async fn if_many_messages_are_read_at_once_the_conversation_is_loaded_again() {
-    for (count, expected) in [(99, "message.updated"), (101, "resync")] {
+    for (count, expected) in [(100, "message.updated"), (101, "resync")] {
         let world = World::new().await;
         let pair = world.new_conversation(&[&world.kevin, &world.kate]).await;
         let ids = import(&world, pair, count);
@@ -266,6 +266,45 @@ async fn if_many_messages_are_read_at_once_the_conversation_is_loaded_again() {
         let expected = if count > 100 { 1 } else { count };
         assert_eq!(events.len() as u64, expected);
     }
+}
+
+/// The first reader was the author of none of these messages.
+#[tokio::test]
+async fn what_a_second_participant_reads_is_no_event_however_much_it_is() {
+    let world = World::new().await;
+    let [kevin, kate, _] = group(&world).await;
+    kevin.adds_participant(&world.linnie).await.is(200);
+    let linnie = world.linnie.within(kevin.conversation);
+    let ids = import(&world, kevin.conversation, 150);
+    let mark = format!("read_up_to={}", ids.last().unwrap());
+    kate.updates_conversation(&mark).await.is(200);
+    let cursor = begins(&world, &kevin).await;
+    linnie.updates_conversation(&mark).await.is(200);
+    assert_eq!(reads(&world, &kevin, &cursor).await, []);
+}
+
+/// The page ends before it shows that the conversation has changed since she joined.
+#[tokio::test]
+async fn a_page_that_ends_early_shows_that_a_conversation_is_new() {
+    let world = World::new().await;
+    let [kevin, _, linnie] = group(&world).await;
+    let cursor = begins(&world, &linnie).await;
+    kevin.adds_participant(&linnie).await.is(200);
+    world.settles().await;
+    let text = "\"".repeat(30_000);
+    for _ in 0..60 {
+        let body = json!({ "conversation_id": kevin.conversation, "message": text });
+        kevin.posts("/v1/messages", Json(body)).await.is(201);
+    }
+    world.settles().await;
+    kevin.updates_conversation("name=Orchestra").await.is(200);
+    world.settles().await;
+    let page = linnie.gets_events(&cursor, 100).await.is(200).json();
+    assert_eq!(page["has_more"], true);
+    assert_eq!(page["data"][0]["type"], "conversation.created");
+    let cursor = page["cursor"].as_str().unwrap();
+    let rest = reads(&world, &linnie, cursor).await;
+    assert_eq!(rest[0], of_conversation("updated"));
 }
 
 /// Stores messages of Kevin, of which the stream does not tell.

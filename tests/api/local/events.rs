@@ -268,7 +268,7 @@ async fn a_pending_participant_gets_the_events_that_it_can_read() {
         [joined, created("Hello, stranger")]
     );
     buzz.leaves_conversation().await.is(204);
-    assert_eq!(reads(&world, &buzz, &cursor).await, [deleted(), left()]);
+    assert_eq!(reads(&world, &buzz, &cursor).await, [left(), deleted()]);
 }
 
 #[tokio::test]

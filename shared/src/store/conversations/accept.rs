@@ -3,11 +3,11 @@
 use crate::error::{Error, Result};
 use crate::id::ContactId;
 use crate::store::Store;
-use crate::store::dynamodb::item::{string_attr, string_set_attr};
+use crate::store::dynamodb::item::{string_attr, string_set_attr, to_attribute};
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::update::Update;
 use crate::store::items::conversation::{ConversationItem, key};
-use crate::store::items::membership::{self, ConversationList, Membership};
+use crate::store::items::membership::{self, ConversationList, LastChange, Membership};
 
 impl Store {
     /// Accepts a conversation on behalf of a participant, and returns it as it is then. Round trips:
@@ -63,10 +63,11 @@ impl Store {
         let list = Update::new(
             &self.tables.memberships,
             membership::key(contact, id),
-            "SET place = :open",
+            "SET place = :open, last_change = :settings",
             "place = :place",
         )
         .value(":open", string_attr(open))
+        .value(":settings", to_attribute(&LastChange::Settings)?)
         .value(":place", string_attr(membership.position));
         let items = vec![
             accept.into_transaction_item()?,

@@ -13,11 +13,11 @@ use crate::id::{ContactId, ConversationId, MessageId};
 use crate::metadata::{Metadata, MetadataUpdate};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
-use crate::store::dynamodb::item::{number_attr, string_attr};
+use crate::store::dynamodb::item::{number_attr, string_attr, to_attribute};
 use crate::store::dynamodb::retry::Backoff;
 use crate::store::dynamodb::update::Update;
 use crate::store::items::conversation::{ConversationItem, key};
-use crate::store::items::membership::{self, ConversationList, Membership, SETTINGS};
+use crate::store::items::membership::{self, ConversationList, LastChange, Membership};
 use crate::store::items::metadata::MetadataWrite;
 use crate::time::Micros;
 
@@ -106,7 +106,7 @@ impl Store {
                 contact,
                 &metadata,
             )?;
-            let settings = membership_update(&self.tables.memberships, &before, &after);
+            let settings = membership_update(&self.tables.memberships, &before, &after)?;
             let written = self.write_conversation_update(shared, settings);
             if written.await? {
                 let name = update.name.clone().map(Into::into).or(conversation.name);
@@ -249,7 +249,11 @@ impl ConversationUpdate {
 ///
 /// Sets only the attributes that differ, so that concurrent updates of others are kept. The conditions:
 /// `read_up_to` only increases, and a conversation that is archived or unarchived has not moved.
-fn membership_update(table: &str, before: &Membership, after: &Membership) -> Option<Update> {
+fn membership_update(
+    table: &str,
+    before: &Membership,
+    after: &Membership,
+) -> Result<Option<Update>> {
     let mut set = Vec::new();
     let mut remove = Vec::new();
     let mut condition = "attribute_exists(place)".to_owned();
@@ -291,10 +295,10 @@ fn membership_update(table: &str, before: &Membership, after: &Membership) -> Op
         }
     }
     if set.is_empty() && remove.is_empty() {
-        return None;
+        return Ok(None);
     }
     set.push("last_change = :settings");
-    values.push((":settings", string_attr(SETTINGS)));
+    values.push((":settings", to_attribute(&LastChange::Settings)?));
     let clauses = [("SET ", set), ("REMOVE ", remove)];
     let clauses = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
     let expression: Vec<_> = clauses
@@ -302,5 +306,5 @@ fn membership_update(table: &str, before: &Membership, after: &Membership) -> Op
         .collect();
     let key = membership::key(before.contact_id, before.conversation_id);
     let update = Update::new(table, key, &expression.join(" "), &condition);
-    Some(update.values(values))
+    Ok(Some(update.values(values)))
 }

@@ -20,12 +20,14 @@ pub enum Change {
     },
     /// Of a conversation.
     Conversation(Box<ConversationChange>),
-    /// Of what a participant has set for itself: whether it mutes the conversation, what it has read, ….
-    Settings {
+    /// Of a participant's own state: it has joined, or set whether it mutes the conversation, what it has read, ….
+    Membership {
         /// The participant.
         contact: ContactId,
         /// The conversation.
         conversation: ConversationId,
+        /// Whether it has joined.
+        is_new: bool,
     },
 }
 
@@ -36,7 +38,7 @@ impl Change {
         match self {
             Self::Message { id, .. } => id.conversation(),
             Self::Conversation(change) => change.id,
-            Self::Settings { conversation, .. } => *conversation,
+            Self::Membership { conversation, .. } => *conversation,
         }
     }
 }

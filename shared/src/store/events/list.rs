@@ -11,7 +11,7 @@ use crate::message::Message;
 use crate::page::{Limit, MAX_BYTES};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
-use crate::store::items::feed::{Entries, Entry, FULL, Target, entries_after};
+use crate::store::items::feed::{Entries, FULL, Target, entries_after};
 use crate::store::items::message::{self, MessageItem};
 use crate::store::items::{conversation, membership};
 use crate::store::messages::Conversations;
@@ -23,7 +23,7 @@ impl Store {
     /// cache, and if the latest activity of a conversation is not an existing message.
     ///
     /// It examines at most `limit` entries; a message or conversation that several of them point to is shown once, where
-    /// the last one is.
+    /// the first one is.
     ///
     /// # Errors
     ///
@@ -67,19 +67,18 @@ impl Store {
     async fn render_events(&self, after: FeedCursor, read: Entries) -> Result<EventPage> {
         let contact = after.contact;
         let new = new_targets(&read);
-        let latest = latest_of_each(&read);
-        let mut content = self.load_content(contact, &latest).await?;
+        let targets = targets_of(&read);
+        let mut content = self.load_content(contact, &targets).await?;
         let mut page = EventPage {
             has_more: read.has_more,
             cursor: FeedCursor {
                 position: read.end,
                 ..after
             },
-            data: Vec::with_capacity(latest.len()),
+            data: Vec::with_capacity(targets.len()),
         };
         let mut bytes = 0;
-        for (position, entry) in latest {
-            let target = entry.target();
+        for (position, target) in targets {
             bytes += content.max_json_len.get(&target).copied().unwrap_or(0);
             if bytes > MAX_BYTES && !page.data.is_empty() {
                 page.has_more = true;
@@ -91,15 +90,15 @@ impl Store {
         Ok(page)
     }
 
-    /// Loads what the entries point to, as far as the contact can see it. Three round trips.
+    /// Loads the targets, as far as the contact can see them. Three round trips.
     async fn load_content(
         &self,
         contact: ContactId,
-        entries: &[(Position, Entry)],
+        targets: &[(Position, Target)],
     ) -> Result<Content> {
         let (mut messages, mut memberships) = (Vec::new(), Vec::new());
-        for (_, entry) in entries {
-            match entry.target() {
+        for (_, target) in targets {
+            match *target {
                 Target::Message(id) => messages.push(id),
                 Target::Conversation(id) => memberships.push(membership::key(contact, id)),
                 Target::AllMessagesOf(_) | Target::Everything => {}
@@ -221,13 +220,11 @@ fn new_targets(read: &Entries) -> HashSet<Target> {
     new.map(|entry| entry.target()).collect()
 }
 
-/// The last entry of each target, in their order.
-fn latest_of_each(read: &Entries) -> Vec<(Position, Entry)> {
+/// Each target once, with the position before its first entry. So a page that ends early has told that a target is new:
+/// only the later entries come again.
+fn targets_of(read: &Entries) -> Vec<(Position, Target)> {
     let mut seen = HashSet::new();
-    let entries = read.list.iter().rev().copied();
-    let mut latest: Vec<_> = entries
-        .filter(|(_, entry)| seen.insert(entry.target()))
-        .collect();
-    latest.reverse();
-    latest
+    let targets = read.list.iter();
+    let targets = targets.map(|(position, entry)| (*position, entry.target()));
+    targets.filter(|(_, target)| seen.insert(*target)).collect()
 }

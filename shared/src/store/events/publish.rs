@@ -16,8 +16,11 @@ use crate::store::items::feed::{Entry, Target};
 use crate::store::items::listener::{self, Listener};
 use crate::time::Micros;
 
-/// If more messages are marked as read at once, the feed has one entry for all of them.
+/// The most messages for which a mark adds an entry each. Above that, it adds one for all of them.
 const MAX_MARKED: usize = 100;
+
+/// The most messages that are examined for that. With the shortest texts, more would be 1 MB.
+const MAX_EXAMINED: usize = 5000;
 
 /// Changes that are not in all feeds.
 #[derive(Debug)]
@@ -30,17 +33,17 @@ pub struct Unpublished {
 
 /// The entries for each contact, whether it listens or not, and the conversations they are about.
 #[derive(Default)]
-struct Addressed(BTreeMap<ContactId, EntriesOf>);
+struct EntriesByContact(BTreeMap<ContactId, ContactEntries>);
 
 /// The entries for a contact: one for each target, in the order of the first changes.
 #[derive(Default)]
-struct EntriesOf {
+struct ContactEntries {
     list: Vec<Entry>,
     positions: HashMap<Target, usize>,
     conversations: BTreeSet<ConversationId>,
 }
 
-impl Addressed {
+impl EntriesByContact {
     fn add(
         &mut self,
         contacts: impl IntoIterator<Item = ContactId>,
@@ -55,7 +58,7 @@ impl Addressed {
     }
 }
 
-impl EntriesOf {
+impl ContactEntries {
     fn add(&mut self, entry: Entry) {
         match self.positions.get(&entry.target()) {
             Some(&position) if entry.is_new() => self.list[position] = entry,
@@ -106,16 +109,24 @@ impl Store {
     }
 
     /// The listeners among those whom the changes affect, with the entries for each of them.
-    async fn feeds_for(&self, changes: &[Change]) -> Result<Vec<(Listener, EntriesOf)>> {
+    async fn feeds_for(&self, changes: &[Change]) -> Result<Vec<(Listener, ContactEntries)>> {
         let mut addressed = self.address_messages(changes).await?;
         let mut marks = Vec::new();
         for change in changes {
             match change {
                 Change::Message { .. } => {}
-                Change::Settings {
+                Change::Membership {
                     contact,
                     conversation: id,
-                } => addressed.add([*contact], *id, Entry::ConversationUpdated(*id)),
+                    is_new,
+                } => {
+                    let entry = if *is_new {
+                        Entry::ConversationCreated(*id)
+                    } else {
+                        Entry::ConversationUpdated(*id)
+                    };
+                    addressed.add([*contact], *id, entry);
+                }
                 Change::Conversation(change) => {
                     let id = change.id;
                     addressed.add(change.joined(), id, Entry::ConversationCreated(id));
@@ -138,7 +149,7 @@ impl Store {
 
     /// The entries for changed messages: for those who participate now, as who joins later loads all messages. One
     /// round trip; none without changed messages.
-    async fn address_messages(&self, changes: &[Change]) -> Result<Addressed> {
+    async fn address_messages(&self, changes: &[Change]) -> Result<EntriesByContact> {
         let entries = changes.iter().filter_map(|change| match change {
             Change::Message { id, is_new: true } => {
                 Some((id.conversation(), Entry::MessageCreated(*id)))
@@ -146,7 +157,7 @@ impl Store {
             Change::Message { id, is_new: false } => {
                 Some((id.conversation(), Entry::MessageUpdated(*id)))
             }
-            Change::Conversation(_) | Change::Settings { .. } => None,
+            Change::Conversation(_) | Change::Membership { .. } => None,
         });
         let entries: Vec<_> = entries.collect();
         let ids: BTreeSet<_> = entries.iter().map(|&(id, _)| id).collect();
@@ -157,7 +168,7 @@ impl Store {
         let participants: HashMap<_, _> = conversations
             .map(|conversation| (conversation.id, conversation.participants))
             .collect();
-        let mut addressed = Addressed::default();
+        let mut addressed = EntriesByContact::default();
         for (id, entry) in entries {
             let contacts = participants.get(&id).into_iter().flatten().copied();
             addressed.add(contacts, id, entry);
@@ -187,7 +198,7 @@ impl Store {
         &self,
         marks: &[Marks<'_>],
         listeners: &BTreeMap<ContactId, Listener>,
-        addressed: &mut Addressed,
+        addressed: &mut EntriesByContact,
     ) -> Result<()> {
         let listening = |marks: &Marks<'_>| {
             let participants = marks.participants.iter().copied();
@@ -208,8 +219,8 @@ impl Store {
         Ok(())
     }
 
-    /// An entry for each message that was marked as read, or one for all if there are many, or more than 1 MB of them.
-    /// One round trip.
+    /// An entry for each message that is displayed as read now, or one for all if there are more than [`MAX_MARKED`], or
+    /// if the marked messages have more than 1 MB. One round trip.
     async fn entries_of_marks(&self, marks: &Marks<'_>) -> Result<Vec<Entry>> {
         #[derive(Deserialize)]
         struct Sent {
@@ -219,10 +230,7 @@ impl Store {
         let id = marks.conversation;
         let query = self.messages_between(id, marks.first, marks.last);
         let query = query.projection_expression("contact_id, created_at");
-        let (items, has_more) = query_page(query, MAX_MARKED).await?;
-        if has_more {
-            return Ok(vec![Entry::ManyMessagesUpdated(id)]);
-        }
+        let (items, has_more) = query_page(query, MAX_EXAMINED).await?;
         let mut entries = Vec::new();
         for item in items {
             let Sent {
@@ -232,6 +240,9 @@ impl Store {
             if marks.include(contact_id, created_at) {
                 entries.push(Entry::MessageUpdated(MessageId::new(created_at, id)));
             }
+        }
+        if has_more || entries.len() > MAX_MARKED {
+            return Ok(vec![Entry::ManyMessagesUpdated(id)]);
         }
         Ok(entries)
     }

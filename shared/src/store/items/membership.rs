@@ -25,9 +25,16 @@ use crate::store::dynamodb::update::Update;
 use crate::store::items::conversation::ConversationItem;
 use crate::time::{Micros, Seconds};
 
-/// The attribute `last_change` after the participant has changed its own settings. The other changes of an active
-/// membership move it, or follow from messages, and remove the attribute: the filter of the stream ignores them.
-pub const SETTINGS: &str = "settings";
+/// What the participant itself changed last. Moves by messages remove it, so that the filter of the stream ignores them;
+/// other writers leave it, which repeats an event at most.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastChange {
+    /// It has joined.
+    Joined,
+    /// It has changed a setting, or marked messages as read.
+    Settings,
+}
 
 /// An active membership.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -53,6 +60,8 @@ pub struct Membership {
     pub is_pinned: bool,
     #[serde(default)]
     pub is_muted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_change: Option<LastChange>,
 }
 
 impl Membership {
@@ -77,6 +86,7 @@ impl Membership {
             archived_at: None,
             is_pinned: false,
             is_muted: false,
+            last_change: Some(LastChange::Joined),
         }
     }
 
