@@ -177,7 +177,11 @@ fn statements<'a>(document: &'a mut Value, function: &str) -> Vec<&'a mut Value>
     };
     let policies = policies.as_array_mut().unwrap().iter_mut();
     let statements = policies.map(|policy| policy["Statement"].as_array_mut().unwrap());
-    statements.flatten().collect()
+    let statement = |statement: &'a mut Value| match statement.get("Fn::If") {
+        Some(_) => &mut statement["Fn::If"][1],
+        None => statement,
+    };
+    statements.flatten().map(statement).collect()
 }
 
 #[tokio::test]
@@ -828,17 +832,24 @@ async fn call_everything(document: Value) -> Gateway {
 async fn follow_changes(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
     kevin.calls("GET /v1/events", "").await;
     let begun = kate.calls("GET /v1/events", "").await;
-    // A segment that has expired.
+    // A segment that has expired, and as many sockets as a contact can have.
+    let sockets = (0..10).map(|number| format!("9999999999 {number}"));
     let update = json!({
         "TableName": "ListenersTable",
         "Key": {"contact_id": {"S": demo::CONTACTS[1].id}},
-        "UpdateExpression": "SET segment_number = :old",
-        "ExpressionAttributeValues": {":old": {"N": "0"}},
+        "UpdateExpression": "SET segment_number = :old, connections = :sockets",
+        "ExpressionAttributeValues": {
+            ":old": {"N": "0"},
+            ":sockets": {"SS": sockets.collect::<Vec<_>>()},
+        },
     });
     let update = serde_json::from_value(update).unwrap();
     stack.engine.database().update_item(update).unwrap();
     let news = format!("conversation_id={}&message=news", demo::CONVERSATION_ID);
     let news = id(&kevin.calls("POST /v1/messages", &news).await);
+    // The first contact follows its feed with the socket.
+    open_socket(kevin.gateway, demo::CONTACTS[2].token).await;
+    open_socket(kevin.gateway, demo::CONTACTS[1].token).await;
     let update = format!("PUT /v1/conversations/{}", demo::CONVERSATION_ID);
     kevin.calls(&update, &format!("read_up_to={news}")).await;
     kate.calls(&update, "is_muted=true").await;
@@ -851,6 +862,17 @@ async fn follow_changes(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
     let cursor = begun["cursor"].as_str().unwrap_or_default();
     kate.calls(&format!("GET /v1/events?after={cursor}"), "")
         .await;
+}
+
+/// Opens a socket, and sends a frame over it.
+async fn open_socket(gateway: &Gateway, token: &str) {
+    for route in ["$connect", "$default"] {
+        let event = json!({
+            "headers": {"Authorization": format!("Bearer {token}")},
+            "requestContext": {"routeKey": route, "connectionId": "L0SM9cOFvHcCIhw="},
+        });
+        gateway.invoke_for_socket(event).await.unwrap();
+    }
 }
 
 /// Calls the endpoints for server keys, and others on behalf of a contact, which reads that contact.
@@ -1085,6 +1107,7 @@ impl Mentions {
             mounted: functions::all()
                 .into_keys()
                 .chain(functions::of_streams().into_keys())
+                .chain(functions::of_sockets().into_keys())
                 .map(str::to_owned)
                 .collect(),
             router: router.map(str::to_owned).collect(),
@@ -1124,8 +1147,10 @@ impl Mentions {
                     omit(format!("no {metric} alarm in template.yaml lists {id}"));
                 }
             }
-            if function.routes.is_empty() && function.streams.is_empty() {
-                omit("it has no route and no stream in template.yaml".to_owned());
+            let mut sockets = template.socket_routes.iter();
+            let has_socket = sockets.any(|(_, function)| function == id);
+            if function.routes.is_empty() && function.streams.is_empty() && !has_socket {
+                omit("it has no route, no stream and no socket in template.yaml".to_owned());
             }
             for route in function.routes.iter().filter(|route| *route != "$default") {
                 let (method, path) = route.split_once(' ').unwrap();

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { ApiError, type components, createMessagesClient, events, ok, paginate, uploadFile } from "citypay-messages";
 
 const url = process.env["API_URL"] ?? assert.fail("API_URL is not set: run this with stack.py");
+const socket = process.env["SOCKET_URL"] ?? assert.fail("SOCKET_URL is not set: run this with stack.py");
 const kevin = createMessagesClient({ url, token: "citypay_demo_kevin" });
 const kate = createMessagesClient({ url, token: "citypay_demo_kate" });
 
@@ -330,6 +331,25 @@ test("a request that is cancelled is not repeated", { timeout: 10_000 }, async (
   const signal = AbortSignal.timeout(100);
   await assert.rejects(ok(kevin.GET("/v1/me", { signal })), { name: "TimeoutError" });
   assert.equal((await attempts()).length, 1);
+});
+
+test("with a socket, events come at once", async () => {
+  const conversation_id = await newConversation("Socket");
+  const following = new AbortController();
+  const delays: number[] = [];
+  let sentAt = 0;
+  const send = async (): Promise<void> => {
+    sentAt = Date.now();
+    await ok(kevin.POST("/v1/messages", { body: { conversation_id, message: "hello" } }));
+  };
+  for await (const page of events(kate, { interval: 60_000, socket, signal: following.signal })) {
+    if (page.data.some(({ type }) => type === "message.created")) delays.push(Date.now() - sentAt);
+    if (delays.length === 5) following.abort();
+    // The first page has no events; the socket is opened meanwhile.
+    else if (page.data.length === 0) setTimeout(() => void send(), 500);
+    else if (delays.length > 0) void send();
+  }
+  assert.equal(delays.length, 5);
 });
 
 test("who follows the feed gets every change, also of the time in which it did not", async () => {

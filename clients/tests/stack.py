@@ -1,4 +1,5 @@
-"""Runs a command against the local stack: `stack.py DEV FOLDER COMMAND…`, with the address of the API in `API_URL`.
+"""Runs a command against the local stack: `stack.py DEV FOLDER COMMAND…`, with the address of the API in `API_URL`, and
+that of the WebSocket API in `SOCKET_URL`.
 
 The address is that of a proxy, which stands for what is between a client and the API. It breaks requests on demand:
 
@@ -18,6 +19,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,10 +39,13 @@ class Stack:
         self.binary = binary
         self.folder = folder
         self.restarting = Lock()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.sockets_port = free.getsockname()[1]
         self.start()
 
     def start(self) -> None:
-        command = [self.binary, "--port", "0", "--files-port", "0", "--data", str(self.folder / "chat.db")]
+        ports = ["--port", "0", "--files-port", "0", "--sockets-port", str(self.sockets_port)]
+        command = [self.binary, *ports, "--data", str(self.folder / "chat.db")]
         log = (self.folder / "log").open("a")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout
@@ -48,6 +53,9 @@ class Stack:
         if "http://" not in greeting:
             sys.exit(f"{self.binary} did not start: see {self.folder / 'log'}")
         self.address = urlsplit(greeting[greeting.index("http://") :].split()[0]).netloc
+
+    def socket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.sockets_port}/live"
 
     def connect(self) -> http.client.HTTPConnection:
         with self.restarting:
@@ -156,7 +164,8 @@ def main(binary: str, folder: str, *command: str) -> int:
     Thread(target=proxy.serve_forever, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{proxy.server_port}"
-        return subprocess.run(command, env=os.environ | {"API_URL": url}, timeout=300).returncode
+        urls = {"API_URL": url, "SOCKET_URL": Proxy.stack.socket_url()}
+        return subprocess.run(command, env=os.environ | urls, timeout=300).returncode
     finally:
         Proxy.stack.kill()
 

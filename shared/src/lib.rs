@@ -30,6 +30,7 @@
 //! - [`log`]: one JSON log line per request.
 //! - `origin`: where the client reaches the API, for URLs in responses.
 //! - [`stream`]: from an event of a table's stream to a store call.
+//! - [`socket`]: from an event of a WebSocket API to a store call.
 //!
 //! `docs/architecture.md` follows one request through these modules.
 
@@ -52,6 +53,7 @@ pub mod metadata;
 mod origin;
 pub mod page;
 pub mod report;
+pub mod socket;
 pub mod store;
 pub mod stream;
 pub mod time;

@@ -61,6 +61,7 @@ mod participant_cache;
 mod quotas;
 mod reads;
 mod reports;
+mod sockets;
 mod spending;
 mod tokens;
 mod vars;
@@ -96,6 +97,7 @@ pub use items::membership::LastChange;
 pub use limits::{Budget, Limits};
 pub use messages::{CreatedMessage, MessageFilter, MessageUpdate, NewMessage};
 pub use reports::CreatedReport;
+pub use sockets::Sockets;
 pub use vars::flag;
 
 use access_cache::AccessCache;
@@ -125,6 +127,7 @@ pub struct Store {
     records_edits: bool,
     identity_provider: Option<IdentityProvider>,
     feed_epoch: FeedEpoch,
+    sockets: Option<Sockets>,
     access_cache: Arc<AccessCache>,
     activity_cache: Arc<ActivityCache>,
     spending: Arc<Spending>,
@@ -235,6 +238,7 @@ impl Store {
             records_edits: false,
             identity_provider: None,
             feed_epoch: FeedEpoch::default(),
+            sockets: None,
             access_cache: Arc::default(),
             activity_cache: Arc::default(),
             spending: Arc::default(),

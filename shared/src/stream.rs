@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, chain};
 use crate::id::{AttachmentId, MessageId};
 use crate::log::{self, Meter};
-use crate::store::{Change, ConversationChange, Files, LastChange, Store, Unpublished};
+use crate::store::{Change, ConversationChange, Files, LastChange, Sockets, Store, Unpublished};
 use crate::time::Micros;
 
 /// How many removals are handled at once.
@@ -206,7 +206,8 @@ where
 ///
 /// # Errors
 ///
-/// The environment lacks a variable that [`Store::from_env`] needs, or the Lambda runtime fails.
+/// The environment lacks a variable that [`Store::from_env`] or [`Sockets::from_env`] needs, or the Lambda runtime
+/// fails.
 pub async fn serve_changes<H, F>(
     operation: &'static str,
     handle: H,
@@ -217,6 +218,7 @@ where
 {
     log::init();
     let (store, _) = Store::from_env()?;
+    let store = store.with_sockets(Sockets::from_env()?);
     let service = service_fn(move |event: LambdaEvent<Event>| {
         let changes = respond_to_changes(operation, store.clone(), event, handle);
         changes.map(Ok::<_, lambda_http::Error>).boxed()

@@ -37,6 +37,7 @@ mod reference;
 mod refusals;
 mod retry_quota;
 mod seeds;
+mod sockets;
 mod suspension;
 mod tokens;
 mod unread_counts;

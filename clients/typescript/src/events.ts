@@ -1,14 +1,23 @@
 import { ok } from "./api-error.js";
 import type { MessagesClient } from "./client.js";
 import type { components } from "./schema.js";
+import { FeedSocket } from "./socket.js";
 
 type EventPage = components["schemas"]["EventPage"];
+
+/** While a socket is open, the feed is read so often, in case a hint is lost. */
+const SELDOM = 60_000;
 
 export interface FollowOptions {
   /** The cursor to continue from. Without it, the first page has a cursor and no events: load the lists then. */
   after?: string;
   /** The time between two requests if there was nothing more, in milliseconds. */
   interval?: number;
+  /**
+   * The URL of the WebSocket API. With it, events come at once, and `interval` is used only while no socket is open. It
+   * needs a global `WebSocket`, which browsers and Node.js 22 have.
+   */
+  socket?: string;
   /** Ends the iteration. */
   signal?: AbortSignal;
 }
@@ -19,20 +28,26 @@ export interface FollowOptions {
  */
 export async function* events(
   client: MessagesClient,
-  { after, interval = 3000, signal }: FollowOptions = {},
+  { after, interval = 3000, socket: url, signal }: FollowOptions = {},
 ): AsyncGenerator<EventPage, void, undefined> {
   let cursor = after;
-  while (!signal?.aborted) {
-    const query = cursor === undefined ? {} : { after: cursor };
-    const page: EventPage = await ok(client.GET("/v1/events", { params: { query } }));
-    if (cursor === undefined || page.data.length > 0) yield page;
-    cursor = page.cursor;
-    if (!page.has_more) await pause(interval, signal);
+  const socket = url === undefined ? undefined : new FeedSocket(client, url);
+  try {
+    while (!signal?.aborted) {
+      socket?.reading();
+      const query = cursor === undefined ? {} : { after: cursor };
+      const page: EventPage = await ok(client.GET("/v1/events", { params: { query } }));
+      if (cursor === undefined || page.data.length > 0) yield page;
+      cursor = page.cursor;
+      if (!page.has_more && !socket?.mayHaveMoreThan(cursor)) await pause(interval, socket, signal);
+    }
+  } finally {
+    socket?.close();
   }
 }
 
-/** Waits, but not longer than until the signal. */
-async function pause(duration: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits for a hint or the signal, but not longer than the interval. */
+async function pause(interval: number, socket: FeedSocket | undefined, signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve) => {
     if (signal?.aborted) return resolve();
     const end = (): void => {
@@ -40,7 +55,8 @@ async function pause(duration: number, signal: AbortSignal | undefined): Promise
       signal?.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, duration);
+    const timer = setTimeout(end, socket?.isOpen ? Math.max(interval, SELDOM) : interval);
     signal?.addEventListener("abort", end);
+    socket?.onHint(end);
   });
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use dynoxide::ImportOptions;
 use dynoxide::types::{AttributeValue, Item};
+use lambda_http::Context;
+use lambda_http::lambda_runtime::LambdaEvent;
 use local_stack::functions;
 use local_stack::streams::{invocation, records_after};
 use serde_json::{Value, json};
@@ -795,6 +797,27 @@ async fn events_of_conversations_cost_as_documented() {
     // token, listener ‖ feed; conversation of the message, membership; message ‖ conversation, newest message; sender and
     // caller ‖ three contacts
     assert_eq!(page.cost(), cost(7, 4, 3.0 + 2.0 + 1.0 + 2.0 + 2.0 + 3.0));
+}
+
+#[tokio::test]
+async fn opening_a_socket_costs_as_documented() {
+    let world = World::active().await;
+    world.kate.begins_events().await;
+    for expected in [cost(5, 4, 4.0 + 1.0), cost(5, 4, 4.0 + 1.0)] {
+        let id = ContactId::random().to_string();
+        let event = json!({
+            "headers": {"Authorization": format!("Bearer {}", world.kate.token)},
+            "requestContext": {"routeKey": "$connect", "connectionId": id},
+        });
+        let mut context = Context::default();
+        context.request_id.clone_from(&id);
+        let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), context);
+        let open = functions::of_sockets()["open-socket"].clone();
+        let store = world.store().as_new_instance();
+        assert_eq!(open(store, event).await.status(), 200);
+        // token; feed ‖ listener; listener; the listener
+        assert_eq!(Cost::of(&id), expected);
+    }
 }
 
 /// The longest messages: 1 MB of them is read at most.

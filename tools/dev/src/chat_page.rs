@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::pages::{file, is_for_this_machine};
 
-/// The page loads its own files and calls this API and the bucket, nothing else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self' {{bucket}}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page loads its own files and calls this API, the bucket and the sockets, nothing else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self' {{bucket}} {{sockets}}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The files of the page by name, with their types.
 const FILES: [(&str, &str, &str); 6] = [
@@ -49,15 +49,17 @@ const FILES: [(&str, &str, &str); 6] = [
     ),
 ];
 
-/// A router with the page, whose files are in the bucket at this URL. It offers the demo contacts if there are any, to
-/// requests for this machine by name.
-pub fn router(has_demo_data: bool, bucket: &str) -> Router {
-    let policy: Arc<str> = POLICY.replace("{{bucket}}", &format!("{bucket}/")).into();
+/// A router with the page, whose files are in the bucket at this URL, and which opens sockets at the other one. It offers
+/// the demo contacts if there are any, to requests for this machine by name.
+pub fn router(has_demo_data: bool, bucket: &str, sockets: String) -> Router {
+    let policy = POLICY.replace("{{bucket}}", &format!("{bucket}/"));
+    let policy: Arc<str> = policy.replace("{{sockets}}", &sockets).into();
     let page_policy = policy.clone();
-    let people = async move |request: Request| {
+    let setup = async move |request: Request| {
         let may_choose = has_demo_data && is_for_this_machine(request.headers());
         let people = if may_choose { people() } else { json!([]) };
-        file("application/json", &policy, people.to_string())
+        let setup = json!({ "people": people, "sockets": sockets });
+        file("application/json", &policy, setup.to_string())
     };
     let page = async move || {
         file(
@@ -68,7 +70,7 @@ pub fn router(has_demo_data: bool, bucket: &str) -> Router {
     };
     Router::new()
         .route("/chat", get(page))
-        .route("/chat/people.json", get(people))
+        .route("/chat/setup.json", get(setup))
         .route("/chat/{name}", get(named))
 }
 

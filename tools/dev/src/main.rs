@@ -20,7 +20,7 @@ use clap::Parser;
 use futures_util::FutureExt;
 use local_stack::Error;
 use local_stack::demo::{self, CONTACTS};
-use local_stack::stack::{self, Stack};
+use local_stack::stack::{self, Listeners, Stack};
 use recent_requests::RecentRequests;
 use request_log::LogFormat;
 use shared::error::chain;
@@ -40,6 +40,9 @@ struct Options {
     /// Port that files are sent to and downloaded from; 0 selects a free port [default: the one after --port]
     #[arg(long)]
     files_port: Option<u16>,
+    /// Port of the WebSocket API; 0 selects a free port [default: the one after --files-port]
+    #[arg(long)]
+    sockets_port: Option<u16>,
     /// Address to listen on; with 0.0.0.0, URLs of files name this machine only
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
@@ -111,17 +114,20 @@ async fn run(options: Options) -> Result<(), Error> {
     let listener = stack::listen(&options.host, options.port.unwrap_or(default)).await;
     let listener = listener.map_err(|error| format!("{error}; --port selects another port"))?;
     let address = listener.local_addr()?;
-    let files_port = options
-        .files_port
-        .unwrap_or_else(|| match options.port.unwrap_or(default) {
-            0 => 0,
-            port => port.wrapping_add(1),
-        });
+    let port = options.port.unwrap_or(default);
+    let files_port = options.files_port.unwrap_or_else(|| next_port(port));
     let files = stack::listen(&options.host, files_port).await;
     let files = files.map_err(|error| format!("{error}; --files-port selects another port"))?;
+    let sockets_port = options
+        .sockets_port
+        .unwrap_or_else(|| next_port(files_port));
+    let sockets = stack::listen(&options.host, sockets_port).await;
+    let sockets =
+        sockets.map_err(|error| format!("{error}; --sockets-port selects another port"))?;
+    let listeners = Listeners { files, sockets };
     let is_new = options.data.as_ref().is_none_or(|path| !path.exists());
     let origins = options.cors_origin.clone();
-    let stack = Stack::start_with_files_at(files, options.data.as_deref(), origins).await?;
+    let stack = Stack::start_at(listeners, options.data.as_deref(), origins).await?;
     if is_new {
         demo::load(&stack.store, &stack.bucket).await?;
     }
@@ -133,11 +139,16 @@ async fn run(options: Options) -> Result<(), Error> {
         run_until_interrupted(served, changes, interrupted).await
     } else {
         let has_demo_data = demo::is_loaded(&stack.store).await?;
-        let greeting = greeting(address, has_demo_data)?;
+        let greeting = greeting(address, &stack.sockets.url(), has_demo_data)?;
         let recent = RecentRequests::default();
+        stack.sockets.route_to(gateway.clone());
         let api = stack::router(gateway.clone()).layer(stack.cors(options.cors_origin)?);
         let api = front_page::router(greeting.clone())
-            .merge(chat_page::router(has_demo_data, &stack.bucket.url()))
+            .merge(chat_page::router(
+                has_demo_data,
+                &stack.bucket.url(),
+                stack.sockets.url(),
+            ))
             .merge(docs_page::router(has_demo_data)?)
             .merge(requests_page::router(recent.clone()))
             .merge(api);
@@ -146,6 +157,14 @@ async fn run(options: Options) -> Result<(), Error> {
         print(&greeting);
         let served = axum::serve(listener, api).with_graceful_shutdown(interrupted.clone());
         run_until_interrupted(async { Ok(served.await?) }, changes, interrupted).await
+    }
+}
+
+/// Any free port after any free port.
+fn next_port(port: u16) -> u16 {
+    match port {
+        0 => 0,
+        port => port.wrapping_add(1),
     }
 }
 
@@ -192,13 +211,14 @@ Environment variables for the functions:
 }
 
 /// Returns the URL of the API and, with demo data, tokens and commands to try.
-fn greeting(address: SocketAddr, has_demo_data: bool) -> Result<String, Error> {
+fn greeting(address: SocketAddr, sockets: &str, has_demo_data: bool) -> Result<String, Error> {
     let api = format!("http://{address}");
     if !has_demo_data {
         return Ok(format!(
             "CityPay Messages is running at {api} (press Ctrl-C to stop)\n\n\
              It uses the existing data file. Add contacts and issue tokens with `cargo ops --data FILE`.\n\
-             API reference: {api}/docs\n\n"
+             API reference: {api}/docs\n\
+             Sockets: {sockets}\n\n"
         ));
     }
     let conversation = demo::CONVERSATION_ID;
@@ -218,6 +238,7 @@ Tokens of the demo data:
 Chat as two of them in a browser: {api}/chat
 Read the API reference, and try each call: {api}/docs
 What the last requests would cost on AWS: {api}/requests
+Get told at once of new events, with a WebSocket: {sockets}
 
 Try from another terminal:
   curl -G {api}/v1/messages -H "Authorization: Bearer citypay_demo_kevin" -d conversation_id={conversation} -d limit=10

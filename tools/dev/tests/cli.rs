@@ -247,7 +247,7 @@ async fn the_front_page_is_html_for_browsers_and_text_for_curl_on_this_machine_o
         let (_, page) = get(accept, Some("attacker.example.com")).await;
         assert!(!page.contains("citypay_demo"), "{page}");
     }
-    let people = format!("{url}/chat/people.json");
+    let people = format!("{url}/chat/setup.json");
     for (host, is_listed) in [("localhost", true), ("attacker.example.com", false)] {
         let request = reqwest::Client::new().get(&people).header("host", host);
         let text = request.send().await.unwrap().text().await.unwrap();

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use lambda_http::lambda_runtime::LambdaEvent;
 use lambda_http::{Body, Request, Response};
 use shared::Store;
+use shared::socket;
 use shared::stream::{self, Outcome};
 
 /// A handler as the Lambda runtime calls it: takes an event and returns a response.
@@ -31,6 +32,20 @@ pub fn of_streams() -> BTreeMap<&'static str, StreamHandler> {
         ("remove-file", remove_file),
     ]
     .into()
+}
+
+/// The handler of a WebSocket API as the Lambda runtime calls it.
+pub type SocketHandler = Arc<
+    dyn Fn(Store, LambdaEvent<socket::Event>) -> BoxFuture<'static, socket::Output> + Send + Sync,
+>;
+
+/// Returns the handlers of WebSocket APIs, one per function.
+#[must_use]
+pub fn of_sockets() -> BTreeMap<&'static str, SocketHandler> {
+    let open_socket: SocketHandler = Arc::new(|store, event| {
+        socket::respond("open-socket", store, event, open_socket::handle).boxed()
+    });
+    [("open-socket", open_socket)].into()
 }
 
 /// Returns all handlers of HTTP requests, one per function.

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::calls::Calls;
 use crate::engine::Engine;
-use crate::functions::{self, Handler};
+use crate::functions::{self, Handler, SocketHandler};
 use crate::permissions::Permissions;
 use crate::streams::Trigger;
 use crate::template::Template;
@@ -48,6 +48,7 @@ const DEFAULT_ROUTE: &str = "$default";
 /// An HTTP gateway to the functions of a template.
 pub struct Gateway {
     routes: Vec<Route>,
+    socket_routes: Vec<SocketRoute>,
     triggers: Vec<Trigger>,
     permissions: Vec<Permissions>,
     calls: Calls,
@@ -57,6 +58,13 @@ pub struct Gateway {
 struct Route {
     key: String,
     handler: Handler,
+    store: Store,
+}
+
+/// A route of the WebSocket API, with the handler of its function and a store with the permissions of that function.
+struct SocketRoute {
+    key: String,
+    handler: SocketHandler,
     store: Store,
 }
 
@@ -73,7 +81,9 @@ impl Gateway {
     ) -> Result<Self, Error> {
         let calls = Calls::default();
         let mut stream_handlers = functions::of_streams();
+        let mut socket_handlers = functions::of_sockets();
         let (mut routes, mut triggers, mut granted) = (Vec::new(), Vec::new(), Vec::new());
+        let mut socket_routes = Vec::new();
         let keys = template.tables.iter();
         let keys = keys.map(|(name, table)| (name.clone(), table.partition_key().to_owned()));
         let keys = Arc::new(keys.collect());
@@ -89,12 +99,24 @@ impl Gateway {
                 .with_interceptor(calls.clone());
             let files = store.files().filter(|_| function.has_files).cloned();
             let files = files.map(|files| files.with_observer(permissions.of_files()));
-            let store = store.with_files(files);
+            let sockets = store.sockets().filter(|_| function.has_sockets);
+            let sockets = sockets.map(|sockets| sockets.with_interceptor(permissions.clone()));
+            let store = store.with_files(files).with_sockets(sockets);
             granted.push(permissions);
             if !function.streams.is_empty() {
                 let handler = stream_handlers.remove(binary).ok_or_else(missing)?;
                 triggers.extend(function.streams.iter().map(|stream| Trigger {
                     stream: stream.clone(),
+                    handler: handler.clone(),
+                    store: store.clone(),
+                }));
+                continue;
+            }
+            if let Some(handler) = socket_handlers.remove(binary) {
+                let keys = template.socket_routes.iter();
+                let keys = keys.filter(|(_, name)| *name == function.name);
+                socket_routes.extend(keys.map(|(key, _)| SocketRoute {
+                    key: key.clone(),
                     handler: handler.clone(),
                     store: store.clone(),
                 }));
@@ -107,13 +129,15 @@ impl Gateway {
                 store: store.clone(),
             }));
         }
-        match handlers.keys().chain(stream_handlers.keys()).next() {
+        let unused = handlers.keys().chain(stream_handlers.keys());
+        match unused.chain(socket_handlers.keys()).next() {
             Some(binary) => Err(format!(
                 "template.yaml has no function for the handler {binary} of the local stack"
             )
             .into()),
             None => Ok(Self {
                 routes,
+                socket_routes,
                 triggers,
                 permissions: granted,
                 calls,
@@ -149,6 +173,23 @@ impl Gateway {
             outcome = outcome.and(trigger.handle_changes(engine).await);
         }
         outcome
+    }
+
+    /// Invokes the function of a route of the WebSocket API. Returns the status.
+    ///
+    /// # Errors
+    ///
+    /// If the route does not exist, or the event is invalid.
+    pub async fn invoke_for_socket(&self, event: Value) -> Result<u16, Error> {
+        let key = &event["requestContext"]["routeKey"];
+        let mut routes = self.socket_routes.iter();
+        let route = routes.find(|route| *key == *route.key);
+        let route = route.ok_or_else(|| format!("the WebSocket API has no route {key}"))?;
+        let mut context = Context::default();
+        context.request_id = Uuid::new_v4().to_string();
+        let event = LambdaEvent::new(serde_json::from_value(event)?, context);
+        let output = (route.handler)(route.store.clone(), event).await;
+        Ok(output.status())
     }
 
     /// Responds to a request like the deployed API.

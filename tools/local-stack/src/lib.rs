@@ -8,6 +8,7 @@
 //! - [`permissions`]: enforces the policy of each function.
 //! - [`calls`]: records the operations of DynamoDB that functions call.
 //! - [`gateway`]: translates between HTTP and Lambda events, like API Gateway.
+//! - [`sockets`]: a WebSocket API, like API Gateway's.
 //! - [`streams`]: invokes functions with the changes of a table, like Lambda.
 //! - [`cors`]: answers browsers whose page is of another origin, like API Gateway.
 //! - [`lambda`]: the Lambda runtime API, for functions that run as separate processes.
@@ -27,6 +28,7 @@ pub mod gateway;
 pub mod lambda;
 pub mod permissions;
 pub mod prices;
+pub mod sockets;
 pub mod stack;
 pub mod streams;
 pub mod template;

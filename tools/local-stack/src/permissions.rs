@@ -11,6 +11,8 @@ mod attributes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionInput;
+use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionInput;
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
@@ -34,6 +36,12 @@ pub type Permission = String;
 
 /// The objects of the bucket.
 pub const FILES: &str = "FilesBucket/*";
+
+/// Sending over open sockets.
+pub const SEND: &str = "Sockets/live/POST/@connections/*";
+
+/// Closing open sockets.
+pub const CLOSE: &str = "Sockets/live/DELETE/@connections/*";
 
 /// What a call needs: a permission for the table, or one for each of these attributes, or one for the partition key.
 struct Requirement {
@@ -276,6 +284,13 @@ fn required(context: &BeforeSerializationInterceptorContextRef<'_>) -> Option<Ve
         GetItemInput => "dynamodb:GetItem",
         ScanInput => "dynamodb:Scan"
     );
+    let on_socket = |resource| vec![Requirement::new("execute-api:ManageConnections", resource)];
+    if input.downcast_ref::<PostToConnectionInput>().is_some() {
+        return Some(on_socket(SEND));
+    }
+    if input.downcast_ref::<DeleteConnectionInput>().is_some() {
+        return Some(on_socket(CLOSE));
+    }
     if let Some(input) = input.downcast_ref::<PutItemInput>() {
         let (table, item) = (input.table_name.as_deref()?, input.item.as_ref()?);
         return Some(vec![Requirement::with_item(

@@ -21,6 +21,7 @@ use crate::cors;
 use crate::engine::{Engine, config_at, credentials};
 use crate::functions;
 use crate::gateway::Gateway;
+use crate::sockets::Sockets;
 use crate::template::Template;
 
 /// How often the streams of tables are read.
@@ -36,6 +37,8 @@ pub struct Stack {
     pub engine: Engine,
     /// The files of attachments.
     pub bucket: Bucket,
+    /// The WebSocket API.
+    pub sockets: Sockets,
     /// A store that uses the engine and the bucket, with the limits of the template.
     pub store: Store,
 }
@@ -44,13 +47,17 @@ impl Stack {
     /// Starts the engine with its data in the file `data`, and the bucket with its files in a folder beside it; both
     /// in memory, or in a temporary folder, if there is none.
     pub async fn start(data: Option<&Path>) -> Result<Self, Error> {
-        let listener = listen("127.0.0.1", 0).await?;
-        Self::start_with_files_at(listener, data, Vec::new()).await
+        let listeners = Listeners {
+            files: listen("127.0.0.1", 0).await?,
+            sockets: listen("127.0.0.1", 0).await?,
+        };
+        Self::start_at(listeners, data, Vec::new()).await
     }
 
-    /// Starts the stack with its bucket on this listener, for browsers whose pages are of these origins.
-    pub async fn start_with_files_at(
-        listener: TcpListener,
+    /// Starts the stack with its bucket and its sockets on these listeners, for browsers whose pages are of these
+    /// origins.
+    pub async fn start_at(
+        listeners: Listeners,
         data: Option<&Path>,
         origins: Vec<String>,
     ) -> Result<Self, Error> {
@@ -61,12 +68,15 @@ impl Stack {
             name.push(".files");
             PathBuf::from(name)
         });
-        let bucket = Bucket::start(listener, folder.as_deref(), cors::of_bucket(origins))?;
-        let store = store(&template, &engine.url(), &bucket.url())?;
+        let cors = cors::of_bucket(origins);
+        let bucket = Bucket::start(listeners.files, folder.as_deref(), cors)?;
+        let sockets = Sockets::start(listeners.sockets)?;
+        let store = store(&template, &engine.url(), &bucket.url(), &sockets)?;
         Ok(Self {
             template,
             engine,
             bucket,
+            sockets,
             store,
         })
     }
@@ -77,16 +87,19 @@ impl Stack {
     ///
     /// If the URL is invalid.
     pub fn store_at(&self, url: &str) -> Result<Store, Error> {
-        store(&self.template, url, &self.bucket.url())
+        store(&self.template, url, &self.bucket.url(), &self.sockets)
     }
 
-    /// Returns the HTTP API as a router for `axum::serve`. Its functions use `store`.
+    /// Returns the HTTP API as a router for `axum::serve`. Its functions use `store`, and so do those of the WebSocket
+    /// API from now on.
     ///
     /// # Errors
     ///
     /// If the functions of the template and the handlers do not match.
     pub fn api(&self, store: &Store) -> Result<Router, Error> {
-        Ok(router(Arc::new(self.gateway(store)?)))
+        let gateway = Arc::new(self.gateway(store)?);
+        self.sockets.route_to(Arc::clone(&gateway));
+        Ok(router(gateway))
     }
 
     /// Returns what answers browsers whose pages are of another origin: of this machine, or one of `origins`.
@@ -147,7 +160,20 @@ impl Stack {
     }
 }
 
-fn store(template: &Template, url: &str, files_url: &str) -> Result<Store, Error> {
+/// The listeners of what is not the API itself.
+pub struct Listeners {
+    /// Of the bucket.
+    pub files: TcpListener,
+    /// Of the WebSocket API.
+    pub sockets: TcpListener,
+}
+
+fn store(
+    template: &Template,
+    url: &str,
+    files_url: &str,
+    sockets: &Sockets,
+) -> Result<Store, Error> {
     let tables = Tables::from_vars(|name| template.variables.get(name).cloned())?;
     // A variable of this process overrides the default of the template, for `cargo dev`.
     let variable = |name: &str| {
@@ -160,7 +186,10 @@ fn store(template: &Template, url: &str, files_url: &str) -> Result<Store, Error
         .with_username_rules(UsernameRules::from_vars(variable)?)
         .with_edit_history(flag(variable, "EDIT_HISTORY")?)
         .with_identity_provider(IdentityProvider::from_vars(variable)?)
-        .with_files(Files::new(files_url, "local", credentials()));
+        .with_files(Files::new(files_url, "local", credentials()))
+        .with_sockets(shared::store::Sockets::new(&config_at(
+            &sockets.management_url(),
+        )?));
     let store = match variable("FEED_EPOCH") {
         Some(text) => store.with_feed_epoch(text.parse()?),
         None => store,

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::Error;
 use crate::cors::CorsConfiguration;
-use crate::permissions::{FILES, Permission, attribute_permission, key_permission, permission};
+use crate::permissions::{
+    CLOSE, FILES, Permission, SEND, attribute_permission, key_permission, permission,
+};
 
 /// The DynamoDB endpoint in the region and partition of the stack.
 const REGIONAL_ENDPOINT: &str = "https://dynamodb.${AWS::Region}.${AWS::URLSuffix}";
@@ -19,6 +21,17 @@ const BUCKET_URL: &str = "https://${FilesBucket}.s3.${AWS::Region}.${AWS::URLSuf
 /// The variable that has it, of the functions that use the bucket.
 const FILES_URL: &str = "FILES_URL";
 
+/// The URL at which functions post to open sockets.
+const SOCKETS_API_URL: &str =
+    "https://${Sockets}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live";
+
+/// The variable that has it, of the functions that send or close.
+const SOCKETS_URL: &str = "SOCKETS_URL";
+
+/// What the resources of open sockets begin with.
+const SOCKETS_ARN: &str =
+    "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Sockets}";
+
 /// The tables and functions of a SAM template.
 #[derive(Debug)]
 pub struct Template {
@@ -28,6 +41,8 @@ pub struct Template {
     pub functions: Vec<Function>,
     /// The environment variables of every function, except `DYNAMODB_ENDPOINT`.
     pub variables: BTreeMap<String, String>,
+    /// The routes of the WebSocket API, and the logical ids of their functions.
+    pub socket_routes: Vec<(String, String)>,
     /// What pages of other origins may send and read, where the API allows any.
     pub cors: CorsConfiguration,
 }
@@ -65,6 +80,8 @@ pub struct Function {
     pub streams: Vec<Stream>,
     /// Whether it has the URL of the bucket.
     pub has_files: bool,
+    /// Whether it has the URL of open sockets.
+    pub has_sockets: bool,
     /// The environment variables that other functions do not have.
     pub variables: BTreeMap<String, Variable>,
     /// The permissions that its policies grant.
@@ -181,6 +198,7 @@ struct BuildProperties {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct FunctionProperties {
     code_uri: String,
+    #[serde(default)]
     events: BTreeMap<String, Event>,
     #[serde(default)]
     environment: Environment,
@@ -198,7 +216,29 @@ struct FunctionProperties {
 struct Policy {
     #[serde(rename = "Version")]
     _version: String,
-    statement: Vec<Statement>,
+    statement: Vec<StatementIf>,
+}
+
+/// A policy statement, of which the local stack fulfills the condition of the template.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StatementIf {
+    Always(Statement),
+    If {
+        #[serde(rename = "Fn::If")]
+        branches: (String, Statement, Value),
+    },
+}
+
+impl StatementIf {
+    fn statement(&self) -> &Statement {
+        match self {
+            Self::Always(statement)
+            | Self::If {
+                branches: (_, statement, _),
+            } => statement,
+        }
+    }
 }
 
 /// A policy statement. Only named actions on referenced tables, indexes and the objects of the bucket are supported,
@@ -286,6 +326,13 @@ impl Arn {
         match self {
             Self::Table(attribute) => attribute.strip_suffix(".Arn").map(ToOwned::to_owned),
             Self::Part(text) if text == "${FilesBucket.Arn}/*" => Some(FILES.to_owned()),
+            Self::Part(text) if text.starts_with(SOCKETS_ARN) => {
+                let rest = text.strip_prefix(SOCKETS_ARN)?;
+                let known = [SEND, CLOSE].map(|resource| resource.strip_prefix("Sockets"));
+                known
+                    .contains(&Some(rest))
+                    .then(|| format!("Sockets{rest}"))
+            }
             Self::Part(text) => {
                 let (table, index) = text.strip_prefix("${")?.split_once(".Arn}/index/")?;
                 (!text.contains('*')).then(|| format!("{table}/index/{index}"))
@@ -369,6 +416,24 @@ impl StreamProperties {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WebSocketApi {
+    routes: BTreeMap<String, SocketRoute>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SocketRoute {
+    function_arn: Reference,
+}
+
+#[derive(Deserialize)]
+enum Reference {
+    #[serde(rename = "Ref")]
+    To(String),
+}
+
+#[derive(Deserialize)]
 enum StreamArn {
     /// `Table.StreamArn`
     #[serde(rename = "Fn::GetAtt")]
@@ -437,6 +502,7 @@ impl Template {
             tables: BTreeMap::new(),
             functions: Vec::new(),
             variables: BTreeMap::new(),
+            socket_routes: Vec::new(),
             cors: cors_configuration(&document.resources)?,
         };
         for (name, resource) in document.resources {
@@ -452,6 +518,17 @@ impl Template {
                         resource,
                         &document.parameters,
                     )?);
+                }
+                "AWS::Serverless::WebSocketApi" => {
+                    let api: WebSocketApi = serde_json::from_value(resource.properties)?;
+                    let routes = api.routes.into_iter();
+                    let routes = routes.map(|(key, SocketRoute { function_arn })| {
+                        let Reference::To(alias) = function_arn;
+                        let function = alias.strip_suffix(".Alias");
+                        let function = function.ok_or_else(|| format!("{alias} is no alias"))?;
+                        Ok((key, function.to_owned()))
+                    });
+                    template.socket_routes = routes.collect::<Result<_, Error>>()?;
                 }
                 "AWS::IAM::Role" if is_of_another_service(&resource.properties) => {}
                 kind if kind.starts_with("AWS::IAM::") || kind.ends_with("::Connector") => {
@@ -548,6 +625,13 @@ impl Function {
         {
             return Err(format!("template.yaml: {name}: {FILES_URL} is not {BUCKET_URL}").into());
         }
+        let sockets_url = variables.remove(SOCKETS_URL);
+        let expected = json!({ "Fn::If": ["HasRealtime", { "Fn::Sub": SOCKETS_API_URL }, ""] });
+        if sockets_url.as_ref().is_some_and(|url| *url != expected) {
+            return Err(
+                format!("template.yaml: {name}: {SOCKETS_URL} is not {SOCKETS_API_URL}").into(),
+            );
+        }
         let variables = variables.into_iter().map(|(variable, value)| {
             let value = Variable::from_value(&value, parameters).ok_or(format!(
                 "template.yaml: {name}: {variable} does not refer to a parameter with a default"
@@ -560,6 +644,7 @@ impl Function {
             .policies
             .iter()
             .flat_map(|policy| &policy.statement)
+            .map(StatementIf::statement)
         {
             for permission in statement
                 .permissions()
@@ -586,6 +671,7 @@ impl Function {
             routes,
             streams,
             has_files: files_url.is_some(),
+            has_sockets: sockets_url.is_some(),
             variables,
             permissions,
             still_granted,

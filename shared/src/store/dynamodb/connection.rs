@@ -26,7 +26,11 @@ use crate::error::Cause;
 /// Lambda sets all of these. The SDK's own search through files, profiles and services costs a cold start
 /// ten million instructions.
 pub fn from_env() -> Result<(SdkConfig, Pool), Cause> {
-    let endpoint = variable("DYNAMODB_ENDPOINT")?;
+    from_env_at(variable("DYNAMODB_ENDPOINT")?)
+}
+
+/// The same for another endpoint.
+pub fn from_env_at(endpoint: String) -> Result<(SdkConfig, Pool), Cause> {
     let pool = Pool::new(&endpoint)?;
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

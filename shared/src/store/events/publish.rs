@@ -75,7 +75,7 @@ impl Store {
     /// Appends an entry for each changed message and conversation to the feeds of all participants who listen.
     ///
     /// Two round trips without listeners: conversations of messages; listeners. Otherwise one or two more: messages
-    /// that were marked as read; feeds, for up to 16 contacts at once. Can be repeated.
+    /// that were marked as read; feeds, for up to 16 contacts at once, whose sockets then get a hint. Can be repeated.
     ///
     /// # Errors
     ///
@@ -89,6 +89,9 @@ impl Store {
         let appends = feeds.into_iter().map(async |(listener, entries)| {
             let (contact, hint) = (listener.contact_id, listener.segment_number);
             let appended = self.append_to_feed(contact, &entries.list, hint).await;
+            if let Ok(Some(end)) = appended {
+                self.send_hints(&listener, end).await;
+            }
             (appended, entries.conversations)
         });
         let appended: Vec<_> = stream::iter(appends)

@@ -2,11 +2,11 @@
 // The chat of the demo data: one person per window, on the public API only.
 
 import { Api } from './api.js';
-import { Polling } from './live.js';
+import { Live } from './live.js';
 import { State } from './state.js';
 import { View, create, element, titleOf } from './view.js';
 
-const people = await fetch('/chat/people.json').then((response) => response.json());
+const { people, sockets } = await fetch('/chat/setup.json').then((response) => response.json());
 
 const draft = element('draft');
 let state;
@@ -61,7 +61,8 @@ async function start(token, hash = '') {
   }
   // Another choice was faster.
   if (state) return;
-  state = new State(me, api, new Api(token, () => {}));
+  const background = new Api(token, () => {});
+  state = new State(me, api, background);
   location.hash = hash;
   document.title = `${me.username} · CityPay Messages`;
   element('me').textContent = me.username;
@@ -77,7 +78,7 @@ async function start(token, hash = '') {
     view.draw(state);
     if (!document.hidden) await state.markAsRead();
   };
-  new Polling().subscribe(poll, (error) => view.problem('poll', error));
+  new Live(background, sockets).subscribe(poll, (error) => view.problem('poll', error));
 }
 
 function begin(event) {
