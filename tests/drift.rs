@@ -1404,3 +1404,27 @@ fn every_alarm_on_function_errors_rolls_back_a_deployment() {
         );
     }
 }
+
+/// A restored table has no stream.
+#[test]
+fn the_streams_of_restored_tables_are_documented() {
+    let document = document();
+    let operations = read("docs/operations.md");
+    let mut names = Vec::new();
+    for (id, resource) in document["Resources"].as_object().unwrap() {
+        let view = &resource["Properties"]["StreamSpecification"]["StreamViewType"];
+        let Some(view) = view.as_str() else { continue };
+        let name = id.strip_suffix("Table").unwrap();
+        assert!(operations.contains(&format!(" {name}={view}")), "{name}");
+        names.push(name);
+    }
+    let lists = operations.lines().filter_map(|line| {
+        let rest = line.trim().strip_prefix("for table in ")?;
+        Some(rest.strip_suffix("; do")?.split(' ').collect::<Vec<_>>())
+    });
+    let lists: Vec<_> = lists.collect();
+    let has_all = |list: &Vec<&str>| {
+        list.len() == names.len() && names.iter().all(|name| list.contains(name))
+    };
+    assert!(lists.iter().any(has_all), "{names:?}: {lists:?}");
+}

@@ -333,7 +333,7 @@ test("a request that is cancelled is not repeated", { timeout: 10_000 }, async (
   assert.equal((await attempts()).length, 1);
 });
 
-test("with a socket, events come at once", async () => {
+test("with a socket, events come at once", { timeout: 120_000 }, async () => {
   const conversation_id = await newConversation("Socket");
   const following = new AbortController();
   const delays: number[] = [];
@@ -349,7 +349,8 @@ test("with a socket, events come at once", async () => {
     else if (page.data.length === 0) setTimeout(() => void send(), 500);
     else if (delays.length > 0) void send();
   }
-  assert.equal(delays.length, 5);
+  // Without a socket, each would take a minute.
+  assert.ok(delays.length === 5 && delays.every((delay) => delay < 10_000), String(delays));
 });
 
 test("who follows the feed gets every change, also of the time in which it did not", async () => {

@@ -5,8 +5,8 @@ import { FeedSocket } from "./socket.js";
 
 type EventPage = components["schemas"]["EventPage"];
 
-/** While a socket is open, the feed is read so often, in case a hint is lost. */
-const SELDOM = 60_000;
+/** While a socket is open, in case a hint is lost. */
+const INTERVAL_WHILE_OPEN = 60_000;
 
 export interface FollowOptions {
   /** The cursor to continue from. Without it, the first page has a cursor and no events: load the lists then. */
@@ -39,7 +39,7 @@ export async function* events(
       const page: EventPage = await ok(client.GET("/v1/events", { params: { query } }));
       if (cursor === undefined || page.data.length > 0) yield page;
       cursor = page.cursor;
-      if (!page.has_more && !socket?.mayHaveMoreThan(cursor)) await pause(interval, socket, signal);
+      if (!page.has_more && !socket?.hasNews) await pause(interval, socket, signal);
     }
   } finally {
     socket?.close();
@@ -55,8 +55,8 @@ async function pause(interval: number, socket: FeedSocket | undefined, signal: A
       signal?.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, socket?.isOpen ? Math.max(interval, SELDOM) : interval);
+    const timer = setTimeout(end, socket?.isOpen ? Math.max(interval, INTERVAL_WHILE_OPEN) : interval);
     signal?.addEventListener("abort", end);
-    socket?.onHint(end);
+    socket?.onNews(end);
   });
 }

@@ -7,7 +7,7 @@ use shared::{Result, Store};
 ///
 /// # Errors
 ///
-/// 401 without a valid token; 403 for a server key that does not act for a contact.
+/// 401 without a valid token; 403 for a server key.
 pub async fn handle(store: Store, request: Request) -> Result<Response> {
     let caller = request.caller()?;
     let connection = request.connection()?;

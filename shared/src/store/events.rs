@@ -59,12 +59,12 @@ impl Store {
             .expression_attribute_values(":contact", string_attr(contact))
     }
 
-    pub(super) fn with_listener(&self, batch: BatchGet, contact: ContactId) -> BatchGet {
+    fn with_listener(&self, batch: BatchGet, contact: ContactId) -> BatchGet {
         batch.keys(&self.tables.listeners, [listener::key(contact)])
     }
 
     /// The listener from a batch, also if it has not read its feed for long.
-    pub(super) fn take_listener(&self, items: &mut BatchItems) -> Result<Option<Listener>> {
+    fn take_listener(&self, items: &mut BatchItems) -> Result<Option<Listener>> {
         Ok(items.take(&self.tables.listeners)?.pop())
     }
 }

@@ -1,9 +1,10 @@
 //! Sockets: the WebSocket connections over which a contact learns at once that its feed has more.
 //!
 //! What is sent is a hint with the cursor of the feed's end, and no content. So a hint that is lost, late or repeated
-//! does no harm, and neither does one to a client whose token has been revoked: it cannot read the feed.
+//! does no harm. A client whose token has been revoked learns how many entries its feed has, and cannot read them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -11,17 +12,17 @@ use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::config::retry::RetryConfig;
 use aws_sdk_apigatewaymanagement::config::timeout::TimeoutConfig;
 use aws_sdk_apigatewaymanagement::config::{Builder, Intercept};
-use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
+use tokio::time::sleep;
 
 use super::Store;
-use super::dynamodb::batch::BatchGet;
+use super::dynamodb::concurrency::join_bounded;
 use super::dynamodb::connection;
-use super::dynamodb::item::string_set_attr;
-use super::dynamodb::retry::Backoff;
-use super::dynamodb::update::Update;
+use super::dynamodb::item::{from_item, string_set_attr};
+use super::dynamodb::update::{Outcome, Update};
 use super::items::listener::{self, Connection, Listener};
 use crate::caller::Caller;
 use crate::error::{Cause, Error, Result, chain};
@@ -40,7 +41,14 @@ const MAX_DURATION: Duration = Duration::from_hours(2);
 /// For how long after the request to open it a socket can still be opened: until then, API Gateway says that it is gone.
 const OPENING: Duration = Duration::from_mins(1);
 
-/// How long a hint may take. Who does not get it in time gets the next one.
+/// The status of a socket that has been closed.
+const GONE: u16 = 410;
+
+/// How many hints are sent at once.
+const MAX_CONCURRENT_HINTS: usize = 64;
+
+/// How long the hints of a batch of changes may take, and each of them half as long. A client that misses one gets the
+/// next.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Access to the open sockets of the deployment.
@@ -76,7 +84,7 @@ impl Sockets {
     /// Those at the endpoint of an SDK configuration.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT);
+        let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT / 2);
         let config = Builder::from(config)
             .timeout_config(timeouts.build())
             .retry_config(RetryConfig::disabled());
@@ -100,8 +108,8 @@ impl Sockets {
         let post = self.client.post_to_connection().connection_id(id.as_str());
         match post.data(Blob::new(data)).send().await {
             Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(PostToConnectionError::GoneException(_)) => Ok(false),
+            Err(error) => match error.raw_response() {
+                Some(response) if response.status().as_u16() == GONE => Ok(false),
                 _ => Err(Error::Unavailable(error.into())),
             },
         }
@@ -131,8 +139,8 @@ impl Store {
         self.sockets.as_ref()
     }
 
-    /// Adds a socket of the caller, which follows its feed from now on. Two round trips more than
-    /// [`Store::start_feed`]: listener; update.
+    /// Adds a socket of the caller, which follows its feed from now on. One round trip more than [`Store::start_feed`],
+    /// and another one to remove expired sockets, and the oldest ones if there are too many.
     pub async fn open_socket(&self, caller: &Caller, id: ConnectionId) -> Result<()> {
         let contact = self.start_feed(caller).await?.cursor.contact;
         let now = self.clock.now();
@@ -140,91 +148,80 @@ impl Store {
             expires_at: now.after(MAX_DURATION).into(),
             id,
         };
-        let mut backoff = Backoff::default();
-        loop {
-            let batch = self.with_listener(BatchGet::default(), contact);
-            let mut items = batch.send(&self.db).await?;
-            let listener = self.take_listener(&mut items)?;
-            let before = listener.map_or_else(BTreeSet::new, |listener| listener.connections);
-            let mut after = before.clone();
-            after.retain(|connection| connection.is_open(now));
-            after.insert(opened.clone());
-            let surplus = after.len().saturating_sub(MAX_SOCKETS);
-            let closed: Vec<_> = (0..surplus).filter_map(|_| after.pop_first()).collect();
-            if self.replace_connections(contact, &before, &after).await? {
-                if let Some(sockets) = &self.sockets {
-                    join_all(closed.iter().map(|closed| sockets.close(&closed.id))).await;
-                }
-                return Ok(());
-            }
-            backoff.wait("the sockets keep changing").await?;
-        }
-    }
-
-    /// Replaces the connections of a listener. Returns false if they have changed.
-    async fn replace_connections(
-        &self,
-        contact: ContactId,
-        before: &BTreeSet<Connection>,
-        after: &BTreeSet<Connection>,
-    ) -> Result<bool> {
         let table = &self.tables.listeners;
         let key = listener::key(contact);
-        let expression = "SET connections = :after";
-        let is_unchanged = if before.is_empty() {
-            "attribute_exists(contact_id) AND attribute_not_exists(connections)"
-        } else {
-            "connections = :before"
+        let exists = "attribute_exists(contact_id)";
+        let added = Update::new(table, key, "ADD connections :opened", exists)
+            .value(":opened", string_set_attr([&opened]))
+            .send_and_return(&self.db)
+            .await?;
+        let Outcome::Updated(listener) = added else {
+            return Err(Error::internal("the contact is being erased"));
         };
-        let update = Update::new(table, key, expression, is_unchanged);
-        let update = update.value(":after", string_set_attr(after));
-        let update = if before.is_empty() {
-            update
-        } else {
-            update.value(":before", string_set_attr(before))
-        };
-        update.send(&self.db).await
+        let mut others = from_item::<Listener>(listener)?.connections;
+        others.remove(&opened);
+        let is_expired = |connection: &Connection| !connection.is_open(now);
+        let mut removed: Vec<_> = others.extract_if(.., is_expired).collect();
+        let surplus = (others.len() + 1).saturating_sub(MAX_SOCKETS);
+        let oldest: Vec<_> = (0..surplus).filter_map(|_| others.pop_first()).collect();
+        removed.extend_from_slice(&oldest);
+        if !removed.is_empty() {
+            self.remove_connections(contact, removed).await?;
+        }
+        if let Some(sockets) = &self.sockets {
+            join_all(oldest.iter().map(|oldest| sockets.close(&oldest.id))).await;
+        }
+        Ok(())
     }
 
-    /// Tells the clients of a contact that its feed has entries up to a position. Fails silently: the next hint, or the
-    /// client's next look at the feed, makes up for it.
-    pub(super) async fn send_hints(&self, listener: &Listener, end: Position) {
+    /// Tells the clients of contacts that their feeds have entries up to a position, for a second in all. Fails silently:
+    /// the next hint, or the client's next look at the feed, makes up for it.
+    pub(super) async fn send_hints(&self, hints: &[(Listener, Position)]) {
         let Some(sockets) = &self.sockets else {
             return;
         };
-        let frame = Frame::Events {
-            cursor: FeedCursor {
+        let now = self.clock.now();
+        let mut frames = Vec::new();
+        for (listener, end) in hints {
+            let cursor = FeedCursor {
                 contact: listener.contact_id,
                 epoch: self.feed_epoch,
-                position: end,
-            },
-        };
-        let now = self.clock.now();
+                position: *end,
+            };
+            let open = listener.connections.iter();
+            let open = open.filter(|connection| connection.is_open(now)).cloned();
+            frames.extend(open.map(|connection| (connection, cursor)));
+        }
+        let sent = frames.into_iter().map(async |(connection, cursor)| {
+            let frame = Frame::Events { cursor };
+            let sent = sockets.send(&connection.id, &frame).await;
+            (cursor.contact, connection, sent)
+        });
+        let sent = stream::iter(sent).buffer_unordered(MAX_CONCURRENT_HINTS);
+        let mut sent = pin!(sent.take_until(sleep(TIMEOUT)));
         let settled = Seconds::from(now.after(MAX_DURATION).before(OPENING));
-        let open = listener.connections.iter();
-        let open = open.filter(|connection| connection.is_open(now));
-        let sent =
-            open.map(async |connection| (connection, sockets.send(&connection.id, &frame).await));
-        let mut closed = Vec::new();
-        for (connection, sent) in join_all(sent).await {
+        let mut closed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut failure = None;
+        while let Some((contact, connection, sent)) = sent.next().await {
             match sent {
-                Ok(false) if connection.expires_at < settled => closed.push(connection),
-                Ok(_) => {}
-                Err(error) => {
-                    let error = chain(&error);
-                    tracing::warn!(error, "failed to send a hint over a socket");
+                Ok(false) if connection.expires_at < settled => {
+                    closed.entry(contact).or_default().push(connection);
                 }
+                Ok(_) => {}
+                Err(error) => failure = Some(error),
             }
         }
-        if !closed.is_empty()
-            && let Err(error) = self.remove_connections(listener.contact_id, &closed).await
-        {
+        let closed = closed.into_iter();
+        let removed =
+            closed.map(|(contact, connections)| self.remove_connections(contact, connections));
+        failure = failure.or(join_bounded(removed.collect()).await.err());
+        if let Some(error) = failure {
             let error = chain(&error);
-            tracing::warn!(error, "failed to forget closed sockets");
+            tracing::warn!(error, "failed to send hints over sockets");
         }
     }
 
-    async fn remove_connections(&self, contact: ContactId, closed: &[&Connection]) -> Result<()> {
+    async fn remove_connections(&self, contact: ContactId, closed: Vec<Connection>) -> Result<()> {
         let table = &self.tables.listeners;
         let key = listener::key(contact);
         let exists = "attribute_exists(contact_id)";

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -23,7 +24,8 @@ struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// The next text; none if the server closes the socket.
     async fn next(&mut self) -> Option<Value> {
-        match self.0.next().await?.unwrap() {
+        let frame = tokio::time::timeout(Duration::from_mins(1), self.0.next());
+        match frame.await.expect("a frame comes")?.unwrap() {
             Message::Text(text) => Some(serde_json::from_str(&text).unwrap()),
             Message::Close(_) => None,
             other => panic!("unexpected frame {other:?}"),

@@ -118,9 +118,13 @@ async fn run(options: Options) -> Result<(), Error> {
     let files_port = options.files_port.unwrap_or_else(|| next_port(port));
     let files = stack::listen(&options.host, files_port).await;
     let files = files.map_err(|error| format!("{error}; --files-port selects another port"))?;
-    let sockets_port = options
-        .sockets_port
-        .unwrap_or_else(|| next_port(files_port));
+    // The functions of an engine run elsewhere, and so does what opens sockets.
+    let default_port = if options.engine_only {
+        0
+    } else {
+        next_port(files_port)
+    };
+    let sockets_port = options.sockets_port.unwrap_or(default_port);
     let sockets = stack::listen(&options.host, sockets_port).await;
     let sockets =
         sockets.map_err(|error| format!("{error}; --sockets-port selects another port"))?;

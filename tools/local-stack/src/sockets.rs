@@ -24,6 +24,7 @@ use tokio::time::{sleep, sleep_until};
 use uuid::Uuid;
 
 use crate::Error;
+use crate::bucket::reachable;
 use crate::gateway::Gateway;
 
 /// The stage, which is the path of the URL.
@@ -36,8 +37,9 @@ const MAX_IDLE: Duration = Duration::from_mins(10);
 const MAX_FRAME: usize = 32 * 1024;
 const MAX_POSTED: usize = 128 * 1024;
 
-/// The status with which a socket is closed because of a large frame (RFC 6455, section 7.4.1).
+/// The status with which a socket is closed because of a frame that is large, or not text (RFC 6455, section 7.4.1).
 const TOO_BIG: u16 = 1009;
+const NOT_TEXT: u16 = 1003;
 
 /// How many posted texts can wait to be sent.
 const MAX_WAITING: usize = 1000;
@@ -52,7 +54,7 @@ pub struct Sockets {
 #[derive(Default)]
 struct Api {
     gateway: Mutex<Option<Arc<Gateway>>>,
-    /// What takes the texts for each open socket. Dropping it closes the socket.
+    /// The queue of each open socket. Dropping it closes the socket.
     open: Mutex<HashMap<String, Sender<String>>>,
 }
 
@@ -63,7 +65,7 @@ impl Sockets {
     ///
     /// If the listener has no address.
     pub fn start(listener: TcpListener) -> Result<Self, Error> {
-        let address = listener.local_addr()?;
+        let address = reachable(listener.local_addr()?);
         let api = Arc::new(Api::default());
         let router = Router::new()
             .route(&format!("/{STAGE}"), get(open))
@@ -183,9 +185,8 @@ async fn exchange(
                     event["body"] = json!(text.as_str());
                     api.invoke(event).await;
                 }
-                Message::Text(_) | Message::Binary(_) => {
-                    return Some(CloseFrame { code: TOO_BIG, reason: "".into() });
-                }
+                Message::Text(_) => return Some(closing(TOO_BIG)),
+                Message::Binary(_) => return Some(closing(NOT_TEXT)),
                 Message::Close(_) => return None,
                 Message::Ping(_) | Message::Pong(_) => {}
             },
@@ -193,6 +194,11 @@ async fn exchange(
             () = sleep_until(end) => return None,
         }
     }
+}
+
+fn closing(code: u16) -> CloseFrame {
+    let reason = "".into();
+    CloseFrame { code, reason }
 }
 
 /// Sends a text over a socket.

@@ -416,24 +416,6 @@ impl StreamProperties {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct WebSocketApi {
-    routes: BTreeMap<String, SocketRoute>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SocketRoute {
-    function_arn: Reference,
-}
-
-#[derive(Deserialize)]
-enum Reference {
-    #[serde(rename = "Ref")]
-    To(String),
-}
-
-#[derive(Deserialize)]
 enum StreamArn {
     /// `Table.StreamArn`
     #[serde(rename = "Fn::GetAtt")]
@@ -505,6 +487,7 @@ impl Template {
             socket_routes: Vec::new(),
             cors: cors_configuration(&document.resources)?,
         };
+        let (mut integrations, mut routes) = (BTreeMap::new(), Vec::new());
         for (name, resource) in document.resources {
             match resource.r#type.as_str() {
                 "AWS::DynamoDB::Table" => {
@@ -519,17 +502,14 @@ impl Template {
                         &document.parameters,
                     )?);
                 }
-                "AWS::Serverless::WebSocketApi" => {
-                    let api: WebSocketApi = serde_json::from_value(resource.properties)?;
-                    let routes = api.routes.into_iter();
-                    let routes = routes.map(|(key, SocketRoute { function_arn })| {
-                        let Reference::To(alias) = function_arn;
-                        let function = alias.strip_suffix(".Alias");
-                        let function = function.ok_or_else(|| format!("{alias} is no alias"))?;
-                        Ok((key, function.to_owned()))
-                    });
-                    template.socket_routes = routes.collect::<Result<_, Error>>()?;
+                "AWS::ApiGatewayV2::Integration" => {
+                    let uri = &resource.properties["IntegrationUri"]["Fn::Sub"];
+                    let alias = uri[1]["Function"]["Ref"].as_str().unwrap_or_default();
+                    let function = alias.strip_suffix(".Alias");
+                    let function = function.ok_or(format!("template.yaml: {name}: no alias"))?;
+                    integrations.insert(name, function.to_owned());
                 }
+                "AWS::ApiGatewayV2::Route" => routes.push((name, resource.properties)),
                 "AWS::IAM::Role" if is_of_another_service(&resource.properties) => {}
                 kind if kind.starts_with("AWS::IAM::") || kind.ends_with("::Connector") => {
                     return Err(format!(
@@ -539,6 +519,15 @@ impl Template {
                 }
                 _ => {}
             }
+        }
+        for (name, route) in routes {
+            let target = route["Target"]["Fn::Sub"].as_str().unwrap_or_default();
+            let target = target.strip_prefix("integrations/${");
+            let target = target.and_then(|target| target.strip_suffix('}'));
+            let function = target.and_then(|target| integrations.get(target));
+            let function = function.ok_or(format!("template.yaml: {name}: no integration"))?;
+            let key = route["RouteKey"].as_str().unwrap_or_default().to_owned();
+            template.socket_routes.push((key, function.clone()));
         }
         let mut variables = document.globals.function.environment.variables;
         let endpoint = variables.remove("DYNAMODB_ENDPOINT");

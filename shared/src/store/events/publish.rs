@@ -75,7 +75,7 @@ impl Store {
     /// Appends an entry for each changed message and conversation to the feeds of all participants who listen.
     ///
     /// Two round trips without listeners: conversations of messages; listeners. Otherwise one or two more: messages
-    /// that were marked as read; feeds, for up to 16 contacts at once, whose sockets then get a hint. Can be repeated.
+    /// that were marked as read; feeds, for up to 16 contacts at once. Then their sockets get a hint. Can be repeated.
     ///
     /// # Errors
     ///
@@ -89,25 +89,27 @@ impl Store {
         let appends = feeds.into_iter().map(async |(listener, entries)| {
             let (contact, hint) = (listener.contact_id, listener.segment_number);
             let appended = self.append_to_feed(contact, &entries.list, hint).await;
-            if let Ok(Some(end)) = appended {
-                self.send_hints(&listener, end).await;
-            }
-            (appended, entries.conversations)
+            (listener, entries.conversations, appended)
         });
         let appended: Vec<_> = stream::iter(appends)
             .buffer_unordered(MAX_CONCURRENT)
             .collect()
             .await;
+        let mut hints = Vec::new();
         let mut unpublished: Option<Unpublished> = None;
-        for (outcome, conversations) in appended {
-            if let Err(error) = outcome {
-                let unpublished = unpublished.get_or_insert_with(|| Unpublished {
-                    conversations: BTreeSet::new(),
-                    error,
-                });
-                unpublished.conversations.extend(conversations);
+        for (listener, conversations, outcome) in appended {
+            match outcome {
+                Ok(end) => hints.extend(end.map(|end| (listener, end))),
+                Err(error) => {
+                    let unpublished = unpublished.get_or_insert_with(|| Unpublished {
+                        conversations: BTreeSet::new(),
+                        error,
+                    });
+                    unpublished.conversations.extend(conversations);
+                }
             }
         }
+        self.send_hints(&hints).await;
         unpublished.map_or(Ok(()), Err)
     }
 

@@ -34,6 +34,9 @@ pub enum LastChange {
     Joined,
     /// It has changed a setting, or marked messages as read.
     Settings,
+    /// What a later version of this code has written.
+    #[serde(other)]
+    Other,
 }
 
 /// An active membership.

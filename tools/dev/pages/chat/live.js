@@ -8,6 +8,10 @@ const HIDDEN = 20_000;
 /** While a socket is open, in case a hint is lost. */
 const OPEN = 60_000;
 const LONGEST = 60_000;
+/** API Gateway closes a socket after ten minutes without a frame. */
+const KEEP_ALIVE = 9 * 60_000;
+/** A socket that was open for so long has not been closed at once: the next one can be opened soon. */
+const SETTLED = 60_000;
 
 export class Live {
   /**
@@ -18,7 +22,7 @@ export class Live {
     this.api = api;
     this.url = url;
     this.isOpen = false;
-    /** How often opening has failed since it worked. */
+    /** How often a socket could not be opened, or was closed soon, one after the other. */
     this.failures = 0;
   }
 
@@ -70,10 +74,13 @@ export class Live {
       return;
     }
     let newest = '';
+    let openedAt = Infinity;
+    let keepAlive = 0;
     const socket = new WebSocket(`${this.url}?access_token=${token}`);
     socket.onopen = () => {
+      openedAt = Date.now();
       this.isOpen = true;
-      this.failures = 0;
+      keepAlive = window.setInterval(() => socket.send('ping'), KEEP_ALIVE);
       onHint();
     };
     socket.onmessage = ({ data }) => {
@@ -83,7 +90,9 @@ export class Live {
       onHint();
     };
     socket.onclose = () => {
+      clearInterval(keepAlive);
       this.isOpen = false;
+      if (Date.now() - openedAt > SETTLED) this.failures = 0;
       onHint();
       this.openLater(onHint);
     };
