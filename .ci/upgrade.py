@@ -93,6 +93,8 @@ def rights(function):
     granted = set()
     for policy in function["Properties"].get("Policies", []):
         for statement in policy["Statement"]:
+            # What a parameter adds: granted if it is set.
+            statement = statement["Fn::If"][1] if "Fn::If" in statement else statement
             for action in as_list(statement["Action"]):
                 for resource in as_list(statement["Resource"]):
                     for limit in limits(statement.get("Condition")):
@@ -175,7 +177,7 @@ def self_test():
 
     def statement(it, name, action):
         statements = it["Resources"][name]["Properties"]["Policies"][0]["Statement"]
-        return next(statement for statement in statements if statement["Action"] == f"dynamodb:{action}")
+        return next(statement for statement in statements if statement.get("Action") == f"dynamodb:{action}")
 
     table = lambda it, name: it["Resources"][name]["Properties"]
 
