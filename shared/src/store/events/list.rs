@@ -90,7 +90,7 @@ impl Store {
         Ok(page)
     }
 
-    /// Loads the targets, as far as the contact can see them. Three round trips.
+    /// Loads the messages and conversations that the contact can see. Three round trips.
     async fn load_content(
         &self,
         contact: ContactId,

@@ -113,7 +113,7 @@ impl Store {
         unpublished.map_or(Ok(()), Err)
     }
 
-    /// The listeners among those whom the changes affect, with the entries for each of them.
+    /// The affected contacts that follow their feed, each with the entries to append.
     async fn feeds_for(&self, changes: &[Change]) -> Result<Vec<(Listener, ContactEntries)>> {
         let mut addressed = self.address_messages(changes).await?;
         let mut marks = Vec::new();
