@@ -98,7 +98,6 @@ pub use limits::{Budget, Limits};
 pub use messages::{CreatedMessage, MessageFilter, MessageUpdate, NewMessage};
 pub use reports::CreatedReport;
 pub use sockets::Sockets;
-pub use vars::flag;
 
 use access_cache::AccessCache;
 use activity::ActivityCache;
@@ -197,23 +196,30 @@ impl Store {
     pub fn from_env() -> Result<(Self, Pool), Cause> {
         let var = |name: &str| env::var(name).ok();
         let tables = Tables::from_vars(var)?;
-        let limits = Limits::from_vars(var)?;
         let (config, pool) = connection::from_env()?;
-        let rules = UsernameRules::from_vars(var)?;
-        let store = Self::new(&config, tables)
-            .with_limits(limits)
-            .with_username_rules(rules)
+        Ok((Self::new(&config, tables).with_vars(var)?, pool))
+    }
+
+    /// The same store of a deployment with these variables: limits, rules for usernames, the identity provider, and what
+    /// its parameters set.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable that is invalid.
+    pub fn with_vars(self, var: impl Fn(&str) -> Option<String> + Copy) -> Result<Self, Cause> {
+        let store = self
+            .with_limits(Limits::from_vars(var)?)
+            .with_username_rules(UsernameRules::from_vars(var)?)
             .with_edit_history(vars::flag(var, "EDIT_HISTORY")?)
             .with_identity_provider(IdentityProvider::from_vars(var)?);
         let store = match var("WHO_MAY_BEGIN") {
             Some(text) => store.with_who_may_begin(text.parse()?),
             None => store,
         };
-        let store = match var("FEED_EPOCH") {
+        Ok(match var("FEED_EPOCH") {
             Some(text) => store.with_feed_epoch(text.parse()?),
             None => store,
-        };
-        Ok((store, pool))
+        })
     }
 
     /// A store with these tables and this SDK configuration, and without limits.

@@ -9,8 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use shared::Store;
-use shared::store::{Files, IdentityProvider, Limits, Tables, flag};
-use shared::username_rules::UsernameRules;
+use shared::store::{Files, Tables};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::cors::CorsLayer;
@@ -181,23 +180,12 @@ fn store(
         let default = || template.variables.get(name).cloned().or_else(of_function);
         env::var(name).ok().or_else(default)
     };
+    let sockets = config_at(&sockets.management_url())?;
     let store = Store::new(&config_at(url)?, tables)
-        .with_limits(Limits::from_vars(variable)?)
-        .with_username_rules(UsernameRules::from_vars(variable)?)
-        .with_edit_history(flag(variable, "EDIT_HISTORY")?)
-        .with_identity_provider(IdentityProvider::from_vars(variable)?)
+        .with_vars(variable)?
         .with_files(Files::new(files_url, "local", credentials()))
-        .with_sockets(shared::store::Sockets::new(&config_at(
-            &sockets.management_url(),
-        )?));
-    let store = match variable("FEED_EPOCH") {
-        Some(text) => store.with_feed_epoch(text.parse()?),
-        None => store,
-    };
-    Ok(match variable("WHO_MAY_BEGIN") {
-        Some(text) => store.with_who_may_begin(text.parse()?),
-        None => store,
-    })
+        .with_sockets(shared::store::Sockets::new(&sockets));
+    Ok(store)
 }
 
 /// Returns a router that passes every request to `gateway`.
