@@ -5,6 +5,7 @@ FOLDER/reference is the exported reference, for the API at URL.
 
 import functools
 import http.server
+import json
 import sys
 import threading
 from collections import Counter
@@ -33,9 +34,11 @@ def tries(page: Page, summary: str, operation: str) -> dict:
     page.get_by_role("button", name=f"Test Request ({operation})").click()
     with page.expect_response(lambda response: "/v1/" in response.url and response.request.method != "OPTIONS") as response:
         page.get_by_role("dialog").get_by_role("button", name="Send Request").click()
-    assert response.value.status in (200, 201), response.value.text()
+    # Read to the end first: closing the dialog aborts the request, and its body is lost.
+    body = response.value.text()
+    assert response.value.status in (200, 201), body
     page.keyboard.press("Escape")
-    return response.value.json()
+    return json.loads(body)
 
 
 def serve(folder: Path) -> str:
