@@ -21,7 +21,7 @@ pub const MAX_UNREAD: usize = 100;
 const MAX_NAME: usize = 100;
 
 /// A conversation, as one of its participants sees it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Conversation {
     /// Its id.
     pub id: ConversationId,

@@ -11,6 +11,7 @@ use crate::message::{Emoji, MAX_EMOJI, MAX_PINNED};
 use crate::metadata;
 use crate::page::Direction;
 use crate::token::MAX_TOKENS;
+use crate::webhook::MAX_WEBHOOKS;
 
 /// The result of every fallible step.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -131,6 +132,15 @@ pub enum Error {
     /// The contact has as many valid tokens as it may have.
     #[error("you have {MAX_TOKENS} tokens: revoke one first")]
     TooManyTokens,
+    /// The webhook does not exist, or it belongs to another contact.
+    #[error("no such webhook")]
+    WebhookNotFound,
+    /// The contact has as many webhooks as it may have.
+    #[error("you have {MAX_WEBHOOKS} webhooks: delete one first")]
+    TooManyWebhooks,
+    /// The deployment delivers no webhooks.
+    #[error("this deployment has no webhooks: its operator can set the parameter Webhooks")]
+    WebhooksDisabled,
     /// A new token would expire after the one it is created with.
     #[error("must be at most {max_seconds}: a token cannot outlive the one that creates it")]
     LifetimeTooLong {
@@ -469,6 +479,9 @@ impl Error {
             | Self::TooManyBlocks
             | Self::TokenNotFound
             | Self::TooManyTokens
+            | Self::WebhookNotFound
+            | Self::TooManyWebhooks
+            | Self::WebhooksDisabled
             | Self::LifetimeTooLong { .. }
             | Self::CursorNotFound(_)
             | Self::ForeignFeedCursor

@@ -43,29 +43,66 @@ impl Event {
 }
 
 /// What a client should do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum EventType {
     /// Show the message, which has been sent.
-    #[serde(rename = "message.created")]
     MessageCreated,
     /// Show the message, which has been edited, reacted to, or otherwise changed.
-    #[serde(rename = "message.updated")]
     MessageUpdated,
     /// Remove the message.
-    #[serde(rename = "message.deleted")]
     MessageDeleted,
     /// Show the conversation, in which the contact participates now, and load its messages.
-    #[serde(rename = "conversation.created")]
     ConversationCreated,
     /// Show the conversation, which has changed.
-    #[serde(rename = "conversation.updated")]
     ConversationUpdated,
     /// Remove the conversation and its messages: the contact does not participate any more.
-    #[serde(rename = "conversation.deleted")]
     ConversationDeleted,
     /// Load everything again; or one conversation with its messages, if it is named.
-    #[serde(rename = "resync")]
     Resync,
+}
+
+impl EventType {
+    const ALL: [Self; 7] = [
+        Self::MessageCreated,
+        Self::MessageUpdated,
+        Self::MessageDeleted,
+        Self::ConversationCreated,
+        Self::ConversationUpdated,
+        Self::ConversationDeleted,
+        Self::Resync,
+    ];
+}
+
+/// Its name in requests and responses.
+impl From<EventType> for &'static str {
+    fn from(r#type: EventType) -> Self {
+        match r#type {
+            EventType::MessageCreated => "message.created",
+            EventType::MessageUpdated => "message.updated",
+            EventType::MessageDeleted => "message.deleted",
+            EventType::ConversationCreated => "conversation.created",
+            EventType::ConversationUpdated => "conversation.updated",
+            EventType::ConversationDeleted => "conversation.deleted",
+            EventType::Resync => "resync",
+        }
+    }
+}
+
+/// The text is not a type of events.
+#[derive(Debug, thiserror::Error)]
+#[error("must be a type of events, such as message.created")]
+pub struct InvalidEventType;
+
+impl TryFrom<String> for EventType {
+    type Error = InvalidEventType;
+
+    fn try_from(text: String) -> Result<Self, InvalidEventType> {
+        let mut types = Self::ALL.into_iter();
+        types
+            .find(|&r#type| <&str>::from(r#type) == text)
+            .ok_or(InvalidEventType)
+    }
 }
 
 /// Some events, oldest first.

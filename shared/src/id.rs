@@ -98,6 +98,19 @@ random_id! {
     AuditEntryId
 }
 
+random_id! {
+    /// The id of a webhook. Ids sort by the time of creation.
+    WebhookId
+}
+
+impl WebhookId {
+    /// The id of a webhook created at this moment: the time, then 41 random bits.
+    #[must_use]
+    pub fn new(created_at: Micros) -> Self {
+        Self(random_since(created_at))
+    }
+}
+
 impl AuditEntryId {
     /// The id of an entry written at this moment: the time, then 41 random bits.
     #[must_use]

@@ -20,6 +20,7 @@
 //! - [`idempotency`]: idempotency keys.
 //! - [`page`]: pages of a list, and cursors.
 //! - [`event`]: events of a contact's feed, and the cursors between them.
+//! - [`webhook`]: URLs to which events are posted, and the signatures of what is posted.
 //! - [`time`]: timestamps, and the clock.
 //!
 //! Around them:
@@ -30,6 +31,7 @@
 //! - [`log`]: one JSON log line per request.
 //! - `origin`: where the client reaches the API, for URLs in responses.
 //! - [`stream`]: from an event of a table's stream to a store call.
+//! - [`delivery`]: from an event of the function that delivers webhooks to a store call.
 //! - [`socket`]: from an event of a WebSocket API to a store call.
 //!
 //! `docs/architecture.md` follows one request through these modules.
@@ -41,6 +43,7 @@ pub mod caller;
 mod characters;
 pub mod contact;
 pub mod conversation;
+pub mod delivery;
 pub mod error;
 pub mod event;
 pub mod http;
@@ -60,6 +63,7 @@ pub mod time;
 pub mod token;
 pub mod username_rules;
 pub mod version;
+pub mod webhook;
 
 pub use error::{Error, Result};
 pub use store::Store;

@@ -17,7 +17,7 @@ use crate::time::Seconds;
 use crate::version::Version;
 
 /// A message as clients see it. Every key is always present.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Message {
     /// Its id.
     pub id: MessageId,
@@ -65,7 +65,7 @@ pub struct Edit {
 pub const MAX_EDITS: u64 = 20;
 
 /// What a reply shows of the message that it replies to.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Quote {
     /// The id of that message.
     pub id: MessageId,
@@ -147,7 +147,7 @@ impl From<Text> for String {
 }
 
 /// The usernames by emoji, both sorted; serialized as `[{"heart": ["ann", "bob"]}]`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Reactions(pub BTreeMap<String, BTreeSet<String>>);
 
 impl Serialize for Reactions {

@@ -1,7 +1,9 @@
 //! The store: DynamoDB, and the bucket. Each operation of the API is one method, or two where a list has two forms, in a
 //! file of its own.
 //!
-//! - `messages/`, `attachments/`, `conversations/`, `contacts/`, `tokens/`, `reports/`, `events/`: the operations.
+//! - `messages/`, `attachments/`, `conversations/`, `contacts/`, `tokens/`, `reports/`, `events/`, `webhooks/`: the
+//!   operations.
+//! - `deliveries/`: what is posted to webhooks.
 //! - `audit/`: the audit trail of server keys.
 //! - `moderation/`: what server keys can do in all conversations.
 //! - `memberships`, `idempotency_records`, `activity`, `spending`, `quotas`, `participant_cache`, `key_range`,
@@ -43,6 +45,7 @@ mod cleanup;
 mod consent;
 mod contacts;
 mod conversations;
+mod deliveries;
 mod displayed;
 mod dynamodb;
 mod erasure;
@@ -66,6 +69,7 @@ mod spending;
 mod tokens;
 mod vars;
 mod viewer;
+mod webhooks;
 
 use std::env;
 use std::sync::Arc;
@@ -87,9 +91,10 @@ pub use contacts::{
     UpdatedContact,
 };
 pub use conversations::{ConversationUpdate, CreatedConversation, NewConversation};
+pub use deliveries::Task;
 pub use dynamodb::connection::{Pool, Timeouts};
 pub use erasure::Erased;
-pub use events::{Change, ConversationChange, Unpublished};
+pub use events::{Change, Changed, ConversationChange, Unpublished};
 pub use files::{FileAction, FileObserver, Files, Upload};
 pub use identity_provider::IdentityProvider;
 pub use items::membership::ConversationList;
@@ -98,6 +103,7 @@ pub use limits::{Budget, Limits};
 pub use messages::{CreatedMessage, MessageFilter, MessageUpdate, NewMessage};
 pub use reports::CreatedReport;
 pub use sockets::Sockets;
+pub use webhooks::{WebhookUpdate, Webhooks};
 
 use access_cache::AccessCache;
 use activity::ActivityCache;
@@ -127,6 +133,7 @@ pub struct Store {
     identity_provider: Option<IdentityProvider>,
     feed_epoch: FeedEpoch,
     sockets: Option<Sockets>,
+    webhooks: Webhooks,
     access_cache: Arc<AccessCache>,
     activity_cache: Arc<ActivityCache>,
     spending: Arc<Spending>,
@@ -152,6 +159,8 @@ pub struct Tables {
     edits: String,
     feed: String,
     listeners: String,
+    webhooks: String,
+    deliveries: String,
 }
 
 impl Tables {
@@ -181,6 +190,8 @@ impl Tables {
             edits: name("EDITS_TABLE")?,
             feed: name("FEED_TABLE")?,
             listeners: name("LISTENERS_TABLE")?,
+            webhooks: name("WEBHOOKS_TABLE")?,
+            deliveries: name("DELIVERIES_TABLE")?,
         })
     }
 }
@@ -211,6 +222,7 @@ impl Store {
             .with_limits(Limits::from_vars(var)?)
             .with_username_rules(UsernameRules::from_vars(var)?)
             .with_edit_history(vars::flag(var, "EDIT_HISTORY")?)
+            .with_webhooks(Webhooks::from_vars(var)?)
             .with_identity_provider(IdentityProvider::from_vars(var)?);
         let store = match var("WHO_MAY_BEGIN") {
             Some(text) => store.with_who_may_begin(text.parse()?),
@@ -245,6 +257,7 @@ impl Store {
             identity_provider: None,
             feed_epoch: FeedEpoch::default(),
             sockets: None,
+            webhooks: Webhooks::default(),
             access_cache: Arc::default(),
             activity_cache: Arc::default(),
             spending: Arc::default(),

@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -13,8 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, chain};
 use crate::id::{AttachmentId, MessageId};
 use crate::log::{self, Meter};
-use crate::store::{Change, ConversationChange, Files, LastChange, Sockets, Store, Unpublished};
-use crate::time::Micros;
+use crate::store::{
+    Change, Changed, ConversationChange, Files, LastChange, Sockets, Store, Unpublished,
+};
+use crate::time::{Micros, Seconds};
+use crate::webhook::Origin;
 
 /// How many removals are handled at once.
 const MAX_CONCURRENT: usize = 16;
@@ -36,6 +40,8 @@ struct Record {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct StreamRecord {
+    /// In seconds since 1970.
+    approximate_creation_date_time: f64,
     keys: Keys,
     /// The item before and after the change, if the stream has it.
     old_image: Option<serde_dynamo::Item>,
@@ -112,16 +118,19 @@ impl Record {
     /// What has changed; none if it is of no interest to participants.
     fn change(&mut self) -> Result<Option<Change>> {
         let StreamRecord {
+            approximate_creation_date_time,
             keys,
             old_image,
             new_image,
-            ..
+            sequence_number,
         } = &mut self.dynamodb;
-        Ok(Some(match keys {
+        let changed_at = Duration::try_from_secs_f64(*approximate_creation_date_time);
+        let changed_at = Seconds(changed_at.map_err(Error::internal)?.as_secs());
+        let changed = match keys {
             Keys::InConversation {
                 conversation_id,
                 created_at,
-            } => Change::Message {
+            } => Changed::Message {
                 id: MessageId::new(created_at.parse()?, conversation_id.parse()?),
                 is_new: self.event_name == "INSERT",
             },
@@ -132,7 +141,7 @@ impl Record {
                 let Some(last_change) = last_change(new_image.take())? else {
                     return Ok(None);
                 };
-                Change::Membership {
+                Changed::Membership {
                     contact: contact_id.parse()?,
                     conversation: conversation_id.parse()?,
                     is_new: last_change == LastChange::Joined,
@@ -143,8 +152,12 @@ impl Record {
             Keys::OfConversation { id } => {
                 let (before, after) = (old_image.take(), new_image.take());
                 let change = ConversationChange::new(id.parse()?, before, after)?;
-                Change::Conversation(Box::new(change))
+                Changed::Conversation(Box::new(change))
             }
+        };
+        Ok(Some(Change {
+            origin: Origin::new(changed_at, sequence_number),
+            changed,
         }))
     }
 }

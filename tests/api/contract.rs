@@ -164,7 +164,9 @@ fn every_schema_parameter_header_and_response_is_used() {
         .into_iter()
         .map(|operation| operation.id)
         .collect();
-    let links = all(&document).filter_map(|(_, object)| object.get("operationId")?.as_str());
+    // Not those of webhooks, which the API sends.
+    let links = all(&document).filter(|(pointer, _)| pointer.contains("/links/"));
+    let links = links.filter_map(|(_, object)| object.get("operationId")?.as_str());
     for link in links {
         assert!(ids.iter().any(|id| id == link), "a link to {link}");
     }

@@ -8,6 +8,7 @@ pub mod issuer;
 mod logs;
 mod person;
 mod proxy;
+mod receiver;
 mod response;
 pub mod s3;
 mod s3_chaos;
@@ -37,6 +38,7 @@ pub use host::serve;
 pub use logs::all as whole_log;
 pub use person::{Body, Json, Person};
 pub use proxy::{Fault, Proxy};
+pub use receiver::{Received, Receiver};
 pub use response::{Cost, Response};
 pub use s3_chaos::S3Chaos;
 
@@ -162,6 +164,26 @@ impl World {
     pub async fn settles_without_s3(&self) -> Result<(), local_stack::Error> {
         self.settles_with(&host::without_s3(self.store.clone()))
             .await
+    }
+
+    /// Handles all changes, and attempts the deliveries of webhooks that are new.
+    pub async fn delivers(&self) {
+        self.delivers_with(&self.store).await;
+    }
+
+    /// The same with this store.
+    pub async fn delivers_with(&self, store: &Store) {
+        let stack = self.stack();
+        let gateway = stack.gateway(store).unwrap();
+        stack.handle_changes(&gateway).await.unwrap();
+        gateway.deliver_new(&stack.engine).await.unwrap();
+    }
+
+    /// Attempts the deliveries of webhooks that are due at a time, and not those that are new.
+    pub async fn delivers_due(&self, now: Micros) {
+        let store = self.store.clone().with_clock(Clock::new(move || now));
+        let gateway = self.stack().gateway(&store).unwrap();
+        gateway.deliver_due().await.unwrap();
     }
 
     /// Handles all changes with this store.

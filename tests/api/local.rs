@@ -42,3 +42,4 @@ mod suspension;
 mod tokens;
 mod unread_counts;
 mod usernames;
+mod webhooks;

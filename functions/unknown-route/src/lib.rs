@@ -7,7 +7,7 @@ use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
 /// The paths of the endpoints and the methods of each; a segment like `:id` matches any segment.
-pub const ROUTES: [(&str, &str); 23] = [
+pub const ROUTES: [(&str, &str); 25] = [
     ("/v1/attachments", "GET, POST"),
     ("/v1/attachments/:id", "GET, DELETE"),
     ("/v1/attachments/:id/file", "GET"),
@@ -31,6 +31,8 @@ pub const ROUTES: [(&str, &str); 23] = [
     ("/v1/reports/:id", "PUT"),
     ("/v1/tokens", "GET, POST, DELETE"),
     ("/v1/tokens/:id", "DELETE"),
+    ("/v1/webhooks", "GET, POST"),
+    ("/v1/webhooks/:id", "GET, PUT, DELETE"),
 ];
 
 /// Returns the methods of a path for `OPTIONS`, to which API Gateway adds the CORS headers of a browser's preflight.

@@ -17,7 +17,7 @@ use crate::audit::AuditedRequest;
 use crate::caller::Caller;
 use crate::contact::ContactRef;
 use crate::error::{Error, Invalid, Result, Unauthenticated};
-use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, ReportId, TokenId};
+use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, ReportId, TokenId, WebhookId};
 use crate::idempotency::IdempotencyKey;
 use crate::version::Expected;
 
@@ -59,6 +59,10 @@ impl PathId for ContactId {
 
 impl PathId for ReportId {
     const NOT_FOUND: Error = Error::ReportNotFound;
+}
+
+impl PathId for WebhookId {
+    const NOT_FOUND: Error = Error::WebhookNotFound;
 }
 
 impl PathId for ContactRef {

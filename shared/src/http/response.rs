@@ -309,6 +309,9 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::TooManyBlocks => (StatusCode::CONFLICT, "too_many_blocks"),
         Error::TooManyPinned => (StatusCode::CONFLICT, "too_many_pinned"),
         Error::TooManyTokens => (StatusCode::CONFLICT, "too_many_tokens"),
+        Error::TooManyWebhooks => (StatusCode::CONFLICT, "too_many_webhooks"),
+        Error::WebhookNotFound => (StatusCode::NOT_FOUND, "webhook_not_found"),
+        Error::WebhooksDisabled => (StatusCode::FORBIDDEN, "webhooks_disabled"),
         Error::RouteNotFound => (StatusCode::NOT_FOUND, "route_not_found"),
         Error::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
         Error::BudgetExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "budget_exceeded"),
@@ -354,6 +357,7 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         | Error::ContactNotFound
         | Error::TokenNotFound
         | Error::ReportNotFound
+        | Error::WebhookNotFound
         | Error::LastAttachment
         | Error::OwnContact => "id".into(),
         Error::ConversationNotFound => conversation_param.into(),
@@ -396,6 +400,8 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         | Error::NotAcceptingMessages { username: None }
         | Error::TooManyBlocks
         | Error::TooManyTokens
+        | Error::TooManyWebhooks
+        | Error::WebhooksDisabled
         | Error::RouteNotFound
         | Error::MethodNotAllowed { .. }
         | Error::AlreadyExists

@@ -260,6 +260,10 @@ impl Store {
                 let deleted = self.delete_found(erasure.stage, items).await?;
                 erased.add(Kind::Feed, deleted);
             }
+            Stage::Webhooks => {
+                let deleted = self.erase_webhooks(items).await?;
+                erased.add(Kind::Webhooks, deleted);
+            }
             Stage::Edits => {
                 let keys = self.delete_found(erasure.stage, items);
                 erased.add(Kind::Edits, keys.await?);

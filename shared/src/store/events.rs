@@ -12,7 +12,8 @@ mod start;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
-pub use change::{Change, ConversationChange};
+pub use change::{Change, Changed, ConversationChange};
+pub(super) use publish::ContactEntries;
 pub use publish::Unpublished;
 
 use super::Store;

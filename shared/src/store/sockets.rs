@@ -176,7 +176,7 @@ impl Store {
 
     /// Tells the clients of contacts that their feeds have entries up to a position, for a second in all. Fails silently:
     /// the next hint, or the client's next look at the feed, makes up for it.
-    pub(super) async fn send_hints(&self, hints: &[(Listener, Position)]) {
+    pub(super) async fn send_hints(&self, hints: &[(&Listener, Position)]) {
         let Some(sockets) = &self.sockets else {
             return;
         };

@@ -22,7 +22,7 @@ use shared::message::Text;
 use shared::store::{Budget, Limits};
 use shared::time::{Clock, Micros};
 
-use crate::harness::{Cost, Json, Person, Response, World};
+use crate::harness::{Cost, Json, Person, Receiver, Response, World};
 
 #[tokio::test]
 async fn each_operation_on_messages_has_the_documented_cost() {
@@ -464,12 +464,12 @@ async fn each_operation_of_a_server_key_has_the_documented_cost() {
     // key; contact; audit; contact, external id: 2 each; list, twice
     let suspended = server.puts(&path, "suspended=true").await.is(200);
     assert_eq!(suspended.cost(), cost(6, 6, 2.0 + 1.0 + 4.0 + 2.0));
-    // key; audit; erasure, twice; contact; fifteen stages, twice, all of which read one page; what they find
+    // key; audit; erasure, twice; contact; sixteen stages, twice, all of which read one page; what they find
     let erased = server.deletes(&path).await.is(200);
-    assert_eq!(erased.cost(), cost(45, 45, 64.0));
-    // key; audit; erasure: 2 more to begin it and to end it; contact; fifteen stages
+    assert_eq!(erased.cost(), cost(47, 47, 66.0));
+    // key; audit; erasure: 2 more to begin it and to end it; contact; sixteen stages
     let again = server.deletes(&path).await.is(200);
-    assert_eq!(again.cost(), cost(22, 22, 24.0));
+    assert_eq!(again.cost(), cost(23, 23, 25.0));
     // On behalf of a contact, two round trips come first: key; contact. What the contact has blocked is read last,
     // because it was not known whom the key acts for when the batch was made.
     let id = world.kevin.sends("hello").await;
@@ -754,6 +754,64 @@ async fn the_feed_costs_as_documented() {
     // A stranger learns nothing, at the price of a token.
     let refused = world.buzz.gets_events(end, 100).await.is(400);
     assert_eq!(refused.cost(), cost(1, 1, 1.0));
+}
+
+/// What an invocation of the function that delivers webhooks costs, with the deliveries that wait or are due.
+async fn delivering_costs(world: &World, task: Value, now: Micros) -> Cost {
+    let mut context = Context::default();
+    context.request_id = ContactId::random().to_string();
+    let id = context.request_id.clone();
+    let event = LambdaEvent::new(serde_json::from_value(task).unwrap(), context);
+    let store = world.store().as_new_instance();
+    let store = store.with_clock(Clock::new(move || now));
+    let deliver = functions::of_deliveries()["deliver-webhooks"].clone();
+    deliver(store, event).await.unwrap();
+    Cost::of(&id)
+}
+
+/// The records of the deliveries.
+fn new_deliveries(world: &World) -> Value {
+    let records = records_after(world.engine().database(), "DeliveriesTable", None).unwrap();
+    json!({ "Records": records })
+}
+
+#[tokio::test]
+async fn webhooks_cost_as_documented() {
+    let world = World::active().await;
+    let (kevin, kate, mut position) = (&world.kevin, &world.kate, None);
+    kevin.sends("first").await;
+    publishing_costs(&world, &mut position).await;
+    let receiver = Receiver::start().await;
+    let form = format!("url={}", receiver.url());
+    // As beginning a feed, which is 5 calls; webhook and listener: 2 each
+    let created = kate.posts("/v1/webhooks", &*form).await.is(201);
+    assert_eq!(created.cost(), cost(6, 5, 5.0 + 4.0));
+    // token; webhooks
+    let listed = kate.gets("/v1/webhooks").await.is(200);
+    assert_eq!(listed.cost(), cost(2, 2, 1.0 + 1.0));
+    let path = format!("/v1/webhooks/{}", listed.ids()[0]);
+    let got = kate.gets(&path).await.is(200);
+    assert_eq!(got.cost(), cost(2, 2, 1.0 + 1.0));
+    let updated = kate.puts(&path, "is_enabled=true").await.is(200);
+    assert_eq!(updated.cost(), cost(2, 2, 1.0 + 1.0));
+
+    // conversation; three participants; feed ‖ webhook; delivery: the item and the index
+    kevin.sends("hello").await;
+    let published = publishing_costs(&world, &mut position).await;
+    assert_eq!(published, cost(5, 4, 1.0 + 3.0 + 1.0 + 1.0 + 2.0));
+    // delivery; webhook, its owner; claim: the item, and twice the index; conversation; message; two contacts; settled: the
+    // item and the index
+    let now = Clock::system().now();
+    let delivered = delivering_costs(&world, new_deliveries(&world), now).await;
+    assert_eq!(delivered, cost(7, 7, 1.0 + 2.0 + 3.0 + 4.0 + 2.0));
+    assert_eq!(receiver.takes().len(), 1);
+    // Nothing is due in four partitions.
+    let nothing = delivering_costs(&world, json!({}), now).await;
+    assert_eq!(nothing, cost(4, 1, 4.0 * 0.5));
+
+    // webhook and listener: 2 each
+    let deleted = kate.deletes(&path).await.is(204);
+    assert_eq!(deleted.cost(), cost(2, 2, 1.0 + 4.0));
 }
 
 #[tokio::test]

@@ -54,6 +54,11 @@ async fn let_kevin_write(world: &World) {
     there.sends("bye").await;
     there.leaves_conversation().await.is(204);
     world.linnie.blocks(kevin).await;
+    let webhook = "url=http://127.0.0.1:1/closed";
+    kevin.posts("/v1/webhooks", webhook).await.is(201);
+    world.kate.sends("posted to Kevin").await;
+    world.settles().await;
+    assert!(!world.items("DeliveriesTable").is_empty());
     let name = format!("username=New.{}", kevin.id);
     kevin.puts("/v1/me", name).await.is(200);
 }
@@ -77,6 +82,8 @@ fn remaining(world: &World) -> Vec<Value> {
         "EditsTable",
         "FeedTable",
         "ListenersTable",
+        "WebhooksTable",
+        "DeliveriesTable",
     ];
     let items = tables.iter().flat_map(|table| world.items(table));
     let named = items.map(|mut item| {
@@ -92,7 +99,7 @@ fn remaining(world: &World) -> Vec<Value> {
 async fn assert_erased(world: &World) {
     assert_eq!(remaining(world), Vec::<Value>::new());
     assert_eq!(world.files(), Vec::<String>::new());
-    assert_eq!(world.items("MessagesTable").len(), 4, "Kate's");
+    assert_eq!(world.items("MessagesTable").len(), 5, "Kate's");
     world.kevin.gets("/v1/me").await.is(401);
     world.settles().await;
     let found = world.inconsistencies().await;

@@ -32,7 +32,7 @@ const fn request(
     }
 }
 
-static REQUESTS: [Request; 43] = [
+static REQUESTS: [Request; 48] = [
     request(Method::GET, "/v1/messages", "", false),
     request(
         Method::GET,
@@ -136,6 +136,21 @@ static REQUESTS: [Request; 43] = [
     request(Method::POST, "/v1/tokens", "", false),
     request(Method::DELETE, "/v1/tokens", "", false),
     request(Method::DELETE, "/v1/tokens/{token}", "", true),
+    request(Method::GET, "/v1/webhooks", "", false),
+    request(
+        Method::POST,
+        "/v1/webhooks",
+        "url=https://hooks.example.com",
+        false,
+    ),
+    request(Method::GET, "/v1/webhooks/{webhook}", "", true),
+    request(
+        Method::PUT,
+        "/v1/webhooks/{webhook}",
+        "is_enabled=false",
+        true,
+    ),
+    request(Method::DELETE, "/v1/webhooks/{webhook}", "", true),
 ];
 
 /// What the requests are about.
@@ -146,6 +161,7 @@ struct Target {
     contact: ContactId,
     username: String,
     token: String,
+    webhook: String,
 }
 
 impl Target {
@@ -156,6 +172,7 @@ impl Target {
             .replace("{contact}", &self.contact.to_string())
             .replace("{username}", &self.username)
             .replace("{token}", &self.token)
+            .replace("{webhook}", &self.webhook)
     }
 }
 
@@ -184,6 +201,8 @@ async fn existing_and_unknown(world: &World) -> [Target; 2] {
     let attachment = kevin.uploads("a", b"x").await;
     kevin.tries_to_send_files("", &[&attachment]).await.is(201);
     let token = kevin.posts("/v1/tokens", "").await.is(201).json();
+    let webhook = "url=https://hooks.example.com";
+    let webhook = kevin.posts("/v1/webhooks", webhook).await.is(201).json();
     let unknown = ConversationId::random();
     [
         Target {
@@ -193,6 +212,7 @@ async fn existing_and_unknown(world: &World) -> [Target; 2] {
             contact: kevin.id,
             username: kevin.username.clone(),
             token: token["id"].as_str().unwrap().to_owned(),
+            webhook: webhook["id"].as_str().unwrap().to_owned(),
         },
         Target {
             conversation: unknown,
@@ -201,6 +221,7 @@ async fn existing_and_unknown(world: &World) -> [Target; 2] {
             contact: ContactId::random(),
             username: "nobody".to_owned(),
             token: ContactId::random().to_string(),
+            webhook: ContactId::random().to_string(),
         },
     ]
 }

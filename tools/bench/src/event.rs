@@ -171,6 +171,20 @@ pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
             );
             with_form(event, &format!("message=edited {number}"))
         }
+        "create-webhook" => {
+            fixture.delete_webhooks().await?;
+            let event = event("POST", "/v1/webhooks", &[]);
+            with_form(event, "url=https://hooks.example.com")
+        }
+        "get-webhook" | "update-webhook" | "delete-webhook" => {
+            let id = fixture.create_webhook().await?;
+            let path = format!("/v1/webhooks/{id}");
+            match function {
+                "get-webhook" => event("GET", &path, &[("id", &id)]),
+                "delete-webhook" => event("DELETE", &path, &[("id", &id)]),
+                _ => with_form(event("PUT", &path, &[("id", &id)]), "is_enabled=true"),
+            }
+        }
         // All others are called as template.yaml says, without parameters.
         _ => match route(function)?.split_once(' ') {
             Some((method, path)) if !path.contains('{') => event(method, path, &[]),
@@ -198,11 +212,13 @@ pub fn expected_status(function: &str) -> u64 {
         | "create-contact-token"
         | "create-conversation"
         | "create-token"
+        | "create-webhook"
         | "report-message" => 201,
         "block-contact"
         | "unblock-contact"
         | "delete-attachment"
         | "delete-message"
+        | "delete-webhook"
         | "leave-conversation"
         | "remove-participant"
         | "revoke-contact-tokens"

@@ -93,6 +93,7 @@ impl Fixture {
             ("PARTICIPANTS_PER_DAY", "1000000000000"),
             ("UPLOADS_PER_DAY", "1000000000000"),
             ("UPLOAD_BYTES_PER_DAY", "1000000000000"),
+            ("WEBHOOKS", "true"),
             ("FILES_URL", &self.files_url),
         ];
         let endpoint = [("DYNAMODB_ENDPOINT", endpoint.as_str())];
@@ -141,6 +142,27 @@ impl Fixture {
     pub async fn revoke_tokens(&self) -> Result<(), Error> {
         let path = "/v1/tokens";
         self.send(Method::DELETE, path, String::new()).await?;
+        Ok(())
+    }
+
+    /// Creates a webhook of Kevin, the only one, and returns its id.
+    pub async fn create_webhook(&self) -> Result<String, Error> {
+        self.delete_webhooks().await?;
+        self.create("/v1/webhooks", "url=https://hooks.example.com".to_owned())
+            .await
+    }
+
+    /// Deletes all webhooks of Kevin.
+    pub async fn delete_webhooks(&self) -> Result<(), Error> {
+        let list = self
+            .send(Method::GET, "/v1/webhooks", String::new())
+            .await?;
+        let list: Value = serde_json::from_str(&list)?;
+        for webhook in list["data"].as_array().into_iter().flatten() {
+            let id = webhook["id"].as_str().ok_or("a webhook has no id")?;
+            self.send(Method::DELETE, &format!("/v1/webhooks/{id}"), String::new())
+                .await?;
+        }
         Ok(())
     }
 

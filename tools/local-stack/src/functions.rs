@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use lambda_http::lambda_runtime::LambdaEvent;
 use lambda_http::{Body, Request, Response};
 use shared::Store;
+use shared::delivery;
 use shared::socket;
 use shared::stream::{self, Outcome};
 
@@ -48,6 +49,22 @@ pub fn of_sockets() -> BTreeMap<&'static str, SocketHandler> {
     [("open-socket", open_socket)].into()
 }
 
+/// The handler of the function that delivers webhooks, as the Lambda runtime calls it.
+pub type DeliveryHandler = Arc<
+    dyn Fn(Store, LambdaEvent<delivery::Event>) -> BoxFuture<'static, shared::Result<()>>
+        + Send
+        + Sync,
+>;
+
+/// Returns the handlers that deliver webhooks, one per function.
+#[must_use]
+pub fn of_deliveries() -> BTreeMap<&'static str, DeliveryHandler> {
+    let deliver_webhooks: DeliveryHandler = Arc::new(|store, event| {
+        delivery::respond("deliver-webhooks", store, event, deliver_webhooks::handle).boxed()
+    });
+    [("deliver-webhooks", deliver_webhooks)].into()
+}
+
 /// Returns all handlers of HTTP requests, one per function.
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, Handler> {
@@ -60,8 +77,10 @@ pub fn all() -> BTreeMap<&'static str, Handler> {
         mount("create-conversation", create_conversation::handle),
         mount("create-message", create_message::handle),
         mount("create-token", create_token::handle),
+        mount("create-webhook", create_webhook::handle),
         mount("delete-attachment", delete_attachment::handle),
         mount("delete-message", delete_message::handle),
+        mount("delete-webhook", delete_webhook::handle),
         mount("download-attachment", download_attachment::handle),
         mount("erase-contact", erase_contact::handle),
         mount("get-attachment", get_attachment::handle),
@@ -69,6 +88,7 @@ pub fn all() -> BTreeMap<&'static str, Handler> {
         mount("get-conversation", get_conversation::handle),
         mount("get-me", get_me::handle),
         mount("get-message", get_message::handle),
+        mount("get-webhook", get_webhook::handle),
         mount("leave-conversation", leave_conversation::handle),
         mount("list-attachments", list_attachments::handle),
         mount("list-audit-entries", list_audit_entries::handle),
@@ -80,6 +100,7 @@ pub fn all() -> BTreeMap<&'static str, Handler> {
         mount("list-messages", list_messages::handle),
         mount("list-reports", list_reports::handle),
         mount("list-tokens", list_tokens::handle),
+        mount("list-webhooks", list_webhooks::handle),
         mount("remove-participant", remove_participant::handle),
         mount("report-message", report_message::handle),
         mount("resolve-report", resolve_report::handle),
@@ -92,6 +113,7 @@ pub fn all() -> BTreeMap<&'static str, Handler> {
         mount("update-conversation", update_conversation::handle),
         mount("update-me", update_me::handle),
         mount("update-message", update_message::handle),
+        mount("update-webhook", update_webhook::handle),
     ]
     .into()
 }

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::calls::Calls;
+use crate::deliveries::Deliverer;
 use crate::engine::Engine;
 use crate::functions::{self, Handler, SocketHandler};
 use crate::permissions::Permissions;
@@ -50,6 +51,7 @@ pub struct Gateway {
     routes: Vec<Route>,
     socket_routes: Vec<SocketRoute>,
     triggers: Vec<Trigger>,
+    deliverers: Vec<Deliverer>,
     permissions: Vec<Permissions>,
     calls: Calls,
 }
@@ -83,7 +85,8 @@ impl Gateway {
         let mut stream_handlers = functions::of_streams();
         let mut socket_handlers = functions::of_sockets();
         let (mut routes, mut triggers, mut granted) = (Vec::new(), Vec::new(), Vec::new());
-        let mut socket_routes = Vec::new();
+        let mut delivery_handlers = functions::of_deliveries();
+        let (mut socket_routes, mut deliverers) = (Vec::new(), Vec::new());
         let keys = template.tables.iter();
         let keys = keys.map(|(name, table)| (name.clone(), table.partition_key().to_owned()));
         let keys = Arc::new(keys.collect());
@@ -103,6 +106,20 @@ impl Gateway {
             let sockets = sockets.map(|sockets| sockets.with_interceptor(permissions.clone()));
             let store = store.with_files(files).with_sockets(sockets);
             granted.push(permissions);
+            if let Some(handler) = delivery_handlers.remove(binary) {
+                let [stream] = &*function.streams else {
+                    return Err(format!("{binary} has not one stream").into());
+                };
+                if !function.is_scheduled {
+                    return Err(format!("{binary} has no schedule").into());
+                }
+                deliverers.push(Deliverer {
+                    stream: stream.clone(),
+                    handler,
+                    store,
+                });
+                continue;
+            }
             if !function.streams.is_empty() {
                 let handler = stream_handlers.remove(binary).ok_or_else(missing)?;
                 triggers.extend(function.streams.iter().map(|stream| Trigger {
@@ -130,7 +147,8 @@ impl Gateway {
             }));
         }
         let unused = handlers.keys().chain(stream_handlers.keys());
-        match unused.chain(socket_handlers.keys()).next() {
+        let unused = unused.chain(socket_handlers.keys());
+        match unused.chain(delivery_handlers.keys()).next() {
             Some(binary) => Err(format!(
                 "template.yaml has no function for the handler {binary} of the local stack"
             )
@@ -139,6 +157,7 @@ impl Gateway {
                 routes,
                 socket_routes,
                 triggers,
+                deliverers,
                 permissions: granted,
                 calls,
             }),
@@ -173,6 +192,30 @@ impl Gateway {
             outcome = outcome.and(trigger.handle_changes(engine).await);
         }
         outcome
+    }
+
+    /// Invokes the function that delivers webhooks with new deliveries, until there are none.
+    ///
+    /// # Errors
+    ///
+    /// If it fails.
+    pub async fn deliver_new(&self, engine: &Engine) -> Result<(), Error> {
+        for deliverer in &self.deliverers {
+            deliverer.deliver_new(engine).await?;
+        }
+        Ok(())
+    }
+
+    /// Invokes the function that delivers webhooks as its schedule does, every minute on AWS.
+    ///
+    /// # Errors
+    ///
+    /// If it fails.
+    pub async fn deliver_due(&self) -> Result<(), Error> {
+        for deliverer in &self.deliverers {
+            deliverer.deliver_due().await?;
+        }
+        Ok(())
     }
 
     /// Invokes the function of a route of the WebSocket API. Returns the status.

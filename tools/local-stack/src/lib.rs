@@ -21,6 +21,7 @@ pub mod bucket;
 pub mod calls;
 pub mod client;
 pub mod cors;
+mod deliveries;
 pub mod demo;
 pub mod engine;
 pub mod functions;

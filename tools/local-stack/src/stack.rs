@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use futures_util::future::join;
 use shared::Store;
-use shared::store::{Files, Tables};
+use shared::store::{Files, Tables, Webhooks};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::cors::CorsLayer;
@@ -25,6 +26,9 @@ use crate::template::Template;
 
 /// How often the streams of tables are read.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often webhooks are delivered that are due.
+const SCHEDULE: Duration = Duration::from_mins(1);
 
 /// How often expired items are deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -130,9 +134,29 @@ impl Stack {
         gateway.handle_changes(&self.engine).await
     }
 
-    /// Invokes the functions with the changes of tables as they are made, and deletes what has expired, until this
-    /// future is dropped.
+    /// Invokes the functions with the changes of tables as they are made, deletes what has expired, and delivers webhooks,
+    /// until this future is dropped.
     pub async fn keep_handling_changes(&self, gateway: &Gateway) {
+        // A receiver that is slow delays webhooks only.
+        join(self.keep_publishing(gateway), self.keep_delivering(gateway)).await;
+    }
+
+    async fn keep_delivering(&self, gateway: &Gateway) {
+        let mut last_due = Instant::now();
+        loop {
+            let mut delivered = gateway.deliver_new(&self.engine).await;
+            if last_due.elapsed() > SCHEDULE {
+                last_due = Instant::now();
+                delivered = delivered.and(gateway.deliver_due().await);
+            }
+            if let Err(error) = delivered {
+                eprintln!("error: {error}");
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    async fn keep_publishing(&self, gateway: &Gateway) {
         let (mut last_sweep, mut failing) = (None::<Instant>, false);
         loop {
             let is_sweep_due = last_sweep.is_none_or(|last| last.elapsed() > SWEEP_INTERVAL);
@@ -185,7 +209,13 @@ fn store(
         .with_vars(variable)?
         .with_files(Files::new(files_url, "local", credentials()))
         .with_sockets(shared::store::Sockets::new(&sockets));
-    Ok(store)
+    // Unlike the template, which leaves that to the operator, and never posts to this host.
+    let has_webhooks = env::var("WEBHOOKS").as_deref() != Ok("false");
+    Ok(if has_webhooks {
+        store.with_webhooks(Webhooks::PublicAndLocal)
+    } else {
+        store
+    })
 }
 
 /// Returns a router that passes every request to `gateway`.

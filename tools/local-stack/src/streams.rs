@@ -89,7 +89,9 @@ pub fn invocation(records: &[&Value], request_id: String) -> Result<LambdaEvent<
     Ok(LambdaEvent::new(event, context))
 }
 
-fn sequence_number(record: &Value) -> String {
+/// The sequence number of a record.
+#[must_use]
+pub fn sequence_number(record: &Value) -> String {
     let number = &record["dynamodb"]["SequenceNumber"];
     number.as_str().unwrap_or_default().to_owned()
 }
@@ -146,13 +148,14 @@ impl Positions {
         })
     }
 
-    fn get(&self, table: &str) -> Option<String> {
+    /// The sequence number of the last record of a table's stream that has been handled.
+    pub fn get(&self, table: &str) -> Option<String> {
         let handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
         handled.get(table).cloned()
     }
 
     /// If the process ends before this is written, the records are handled again.
-    fn set(&self, table: &str, number: String) -> Result<(), Error> {
+    pub fn set(&self, table: &str, number: String) -> Result<(), Error> {
         let mut handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
         handled.insert(table.to_owned(), number);
         if let Some(file) = &self.file {

@@ -78,6 +78,8 @@ pub struct Function {
     pub routes: Vec<String>,
     /// The streams that invoke it.
     pub streams: Vec<Stream>,
+    /// Whether a schedule invokes it.
+    pub is_scheduled: bool,
     /// Whether it has the URL of the bucket.
     pub has_files: bool,
     /// Whether it has the URL of open sockets.
@@ -363,6 +365,7 @@ enum Event {
     HttpApi(Route),
     #[serde(rename = "DynamoDB")]
     Stream(StreamProperties),
+    Schedule(Schedule),
 }
 
 #[derive(Deserialize)]
@@ -370,6 +373,19 @@ enum Event {
 struct Route {
     method: Option<String>,
     path: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Schedule {
+    schedule: Rate,
+}
+
+/// The only one that the local stack knows.
+#[derive(Deserialize)]
+enum Rate {
+    #[serde(rename = "rate(1 minute)")]
+    EveryMinute,
 }
 
 #[derive(Deserialize)]
@@ -583,7 +599,7 @@ impl Function {
             let folder = properties.code_uri;
             return Err(format!("template.yaml: {name} builds {binary} from {folder}").into());
         }
-        let (mut routes, mut streams) = (Vec::new(), Vec::new());
+        let (mut routes, mut streams, mut is_scheduled) = (Vec::new(), Vec::new(), false);
         for event in properties.events.into_values() {
             match event {
                 Event::HttpApi(Route {
@@ -600,6 +616,9 @@ impl Function {
                     )
                     .into());
                 }
+                Event::Schedule(Schedule {
+                    schedule: Rate::EveryMinute,
+                }) => is_scheduled = true,
                 Event::Stream(properties) => {
                     let wrong = |error| format!("template.yaml: {name}: {error}");
                     streams.push(properties.stream().map_err(wrong)?);
@@ -659,6 +678,7 @@ impl Function {
             binary,
             routes,
             streams,
+            is_scheduled,
             has_files: files_url.is_some(),
             has_sockets: sockets_url.is_some(),
             variables,

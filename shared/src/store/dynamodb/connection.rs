@@ -3,6 +3,7 @@
 
 mod fetch;
 mod pool;
+mod post;
 mod tls;
 
 use std::env;
@@ -17,6 +18,7 @@ use aws_smithy_types::retry::ReconnectMode;
 
 pub(in crate::store) use fetch::fetch;
 pub use pool::Pool;
+pub(in crate::store) use post::{Post, Posted, post};
 
 use crate::error::Cause;
 

@@ -11,11 +11,13 @@ use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::batch::delete_all;
 use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::item::{Item, from_item, number_attr, string_attr, string_set_attr};
+use crate::store::dynamodb::query::{NO_LIMIT, query_items};
 use crate::store::dynamodb::update::Update;
 use crate::store::items::attachment::AttachmentItem;
 use crate::store::items::conversation;
 use crate::store::items::message::{MessageItem, REACTION, key};
 use crate::store::items::report::{self, ReportItem};
+use crate::store::items::webhook::WebhookItem;
 
 impl Store {
     /// Deletes items that a stage has found by their keys, whether they still exist or not. Returns their number.
@@ -26,6 +28,31 @@ impl Store {
         let keys = keys.map(|item| (source.table, source.key_of(item)));
         delete_all(&self.db, keys.collect()).await?;
         Ok(items.len())
+    }
+
+    /// Deletes webhooks, each after its deliveries. Returns how many items there were.
+    pub(super) async fn erase_webhooks(&self, items: &[Item]) -> Result<usize> {
+        let table = &self.tables.deliveries;
+        let mut deleted = 0;
+        for item in items {
+            let webhook: WebhookItem = from_item(item.clone())?;
+            let query = self
+                .db
+                .query()
+                .table_name(table)
+                .consistent_read(true)
+                .key_condition_expression("webhook_id = :webhook")
+                .projection_expression("webhook_id, id")
+                .expression_attribute_values(":webhook", string_attr(webhook.id));
+            let keys = query_items(query, NO_LIMIT).await?;
+            deleted += keys.len();
+            delete_all(
+                &self.db,
+                keys.into_iter().map(|key| (table.as_str(), key)).collect(),
+            )
+            .await?;
+        }
+        Ok(deleted + self.delete_found(Stage::Webhooks, items).await?)
     }
 
     /// Deletes reports, each in its list and with the reporter. Returns how many items the stage had found.

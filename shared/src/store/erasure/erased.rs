@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     Tokens,
     Feed,
+    Webhooks,
     Edits,
     Messages,
     Attachments,
@@ -30,9 +31,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Tokens,
         Self::Feed,
+        Self::Webhooks,
         Self::Edits,
         Self::Messages,
         Self::Attachments,
@@ -58,6 +60,7 @@ impl Kind {
         match self {
             Self::Tokens => "tokens",
             Self::Feed => "feed",
+            Self::Webhooks => "webhooks",
             Self::Edits => "edits",
             Self::Messages => "messages",
             Self::Attachments => "attachments",

@@ -19,6 +19,8 @@ pub enum Stage {
     /// Before the feed, so that it gets no more entries.
     Listener,
     Feed,
+    /// After the listener, so that they get no more deliveries.
+    Webhooks,
     /// What its messages said before they were edited.
     Edits,
     /// Messages, with their attachments, and reactions.
@@ -57,7 +59,8 @@ impl Stage {
             Self::Tokens => Self::UnlistedTokens,
             Self::UnlistedTokens => Self::Listener,
             Self::Listener => Self::Feed,
-            Self::Feed => Self::Edits,
+            Self::Feed => Self::Webhooks,
+            Self::Webhooks => Self::Edits,
             Self::Edits => Self::Messages,
             Self::Messages => Self::Attachments,
             Self::Attachments => Self::IdempotencyKeys,
@@ -79,6 +82,7 @@ impl Stage {
             Self::UnlistedTokens => (&tables.tokens, &["token_hash"], false),
             Self::Listener => (&tables.listeners, &["contact_id"], true),
             Self::Feed => (&tables.feed, &["contact_id", "segment_number"], true),
+            Self::Webhooks => (&tables.webhooks, &["contact_id", "id"], true),
             Self::Edits => (&tables.edits, &["conversation_id", "id"], false),
             Self::Messages => (&tables.messages, &["conversation_id", "created_at"], false),
             Self::Attachments => (
@@ -108,10 +112,10 @@ impl Stage {
     }
 
     /// How many items are erased at once, so that a request need not do much more than its limit: a message can have
-    /// ninety inbox entries, and a conversation that is deleted any number of messages.
+    /// ninety inbox entries, a conversation that is deleted any number of messages, and a webhook any number of deliveries.
     pub fn step(self) -> usize {
         match self {
-            Self::Conversations => 1,
+            Self::Conversations | Self::Webhooks => 1,
             Self::Messages => 25,
             _ => 100,
         }
@@ -140,6 +144,7 @@ impl Stage {
             Self::Tokens
             | Self::Listener
             | Self::Feed
+            | Self::Webhooks
             | Self::IdempotencyKeys
             | Self::InboxEntries => true,
             Self::UnlistedTokens | Self::Edits | Self::Attachments => is("contact_id"),

@@ -7,10 +7,20 @@ use crate::id::{ContactId, ConversationId, MessageId};
 use crate::store::items::conversation::ConversationItem;
 use crate::store::items::read_log::ReadLog;
 use crate::time::Micros;
+use crate::webhook::Origin;
 
 /// A change of which a stream has told.
 #[derive(Clone)]
-pub enum Change {
+pub struct Change {
+    /// The record that told of it.
+    pub origin: Origin,
+    /// What has changed.
+    pub changed: Changed,
+}
+
+/// What has changed.
+#[derive(Clone)]
+pub enum Changed {
     /// Of a message.
     Message {
         /// The message.
@@ -35,10 +45,10 @@ impl Change {
     /// The conversation that has changed, or whose message has.
     #[must_use]
     pub fn conversation(&self) -> ConversationId {
-        match self {
-            Self::Message { id, .. } => id.conversation(),
-            Self::Conversation(change) => change.id,
-            Self::Membership { conversation, .. } => *conversation,
+        match &self.changed {
+            Changed::Message { id, .. } => id.conversation(),
+            Changed::Conversation(change) => change.id,
+            Changed::Membership { conversation, .. } => *conversation,
         }
     }
 }
@@ -97,10 +107,11 @@ impl ConversationChange {
     }
 
     /// What was marked as read; none if nothing was.
-    pub(super) fn marks(&self) -> Option<Marks<'_>> {
+    pub(super) fn marks(&self, origin: Origin) -> Option<Marks<'_>> {
         let (before, after) = (self.before.as_ref()?, self.after.as_ref()?);
         let (start, last) = after.read_log.marked_since(&before.read_log)?;
         Some(Marks {
+            origin,
             conversation: self.id,
             participants: &after.participants,
             first: Micros(start.0 + 1),
@@ -117,6 +128,8 @@ fn participants(of: Option<&ConversationItem>) -> BTreeSet<ContactId> {
 
 /// Messages of a conversation that were marked as read.
 pub(super) struct Marks<'a> {
+    /// The record that told of them.
+    pub origin: Origin,
     pub conversation: ConversationId,
     /// Who sees that.
     pub participants: &'a BTreeSet<ContactId>,

@@ -68,7 +68,8 @@ impl Store {
         let contact = after.contact;
         let new = new_targets(&read);
         let targets = targets_of(&read);
-        let mut content = self.load_content(contact, &targets).await?;
+        let ids = targets.iter().map(|(_, target)| *target);
+        let content = self.load_content(contact, ids).await?;
         let mut page = EventPage {
             has_more: read.has_more,
             cursor: FeedCursor {
@@ -91,14 +92,14 @@ impl Store {
     }
 
     /// Loads the messages and conversations that the contact can see. Three round trips.
-    async fn load_content(
+    pub(in crate::store) async fn load_content(
         &self,
         contact: ContactId,
-        targets: &[(Position, Target)],
+        targets: impl Iterator<Item = Target>,
     ) -> Result<Content> {
         let (mut messages, mut memberships) = (Vec::new(), Vec::new());
-        for (_, target) in targets {
-            match *target {
+        for target in targets {
+            match target {
                 Target::Message(id) => messages.push(id),
                 Target::Conversation(id) => memberships.push(membership::key(contact, id)),
                 Target::AllMessagesOf(_) | Target::Everything => {}
@@ -158,18 +159,18 @@ impl Store {
 
 /// What events show.
 #[derive(Default)]
-struct Content {
+pub(in crate::store) struct Content {
     messages: HashMap<MessageId, Message>,
     conversations: HashMap<ConversationId, Conversation>,
     max_json_len: HashMap<Target, usize>,
 }
 
 impl Content {
-    /// The event of a target, which is shown once.
-    fn event(&mut self, target: Target, is_new: bool) -> Event {
+    /// The event of a target.
+    pub fn event(&self, target: Target, is_new: bool) -> Event {
         match target {
             Target::Message(id) => {
-                let message = self.messages.remove(&id);
+                let message = self.messages.get(&id).cloned();
                 let r#type = match (&message, is_new) {
                     (None, _) => EventType::MessageDeleted,
                     (Some(_), true) => EventType::MessageCreated,
@@ -183,7 +184,7 @@ impl Content {
                 }
             }
             Target::Conversation(id) => {
-                let conversation = self.conversations.remove(&id);
+                let conversation = self.conversations.get(&id).cloned();
                 let r#type = match (&conversation, is_new) {
                     (None, _) => EventType::ConversationDeleted,
                     (Some(_), true) => EventType::ConversationCreated,

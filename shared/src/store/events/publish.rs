@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use futures_util::future::join;
 use futures_util::stream::{self, StreamExt};
 use serde::Deserialize;
 
-use super::change::{Change, Marks};
+use super::change::{Change, Changed, Marks};
 use crate::error::{Error, Result};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::store::Store;
@@ -15,6 +16,7 @@ use crate::store::items::conversation;
 use crate::store::items::feed::{Entry, Target};
 use crate::store::items::listener::{self, Listener};
 use crate::time::Micros;
+use crate::webhook::Origin;
 
 /// The most messages for which a mark adds an entry each. Above that, it adds one for all of them.
 const MAX_MARKED: usize = 100;
@@ -37,8 +39,10 @@ struct EntriesByContact(BTreeMap<ContactId, ContactEntries>);
 
 /// The entries for a contact: one for each target, in the order of the first changes.
 #[derive(Default)]
-struct ContactEntries {
-    list: Vec<Entry>,
+pub(in crate::store) struct ContactEntries {
+    pub list: Vec<Entry>,
+    /// For each entry, the record that told of it first.
+    pub origins: Vec<Origin>,
     positions: HashMap<Target, usize>,
     conversations: BTreeSet<ConversationId>,
 }
@@ -49,23 +53,25 @@ impl EntriesByContact {
         contacts: impl IntoIterator<Item = ContactId>,
         conversation: ConversationId,
         entry: Entry,
+        origin: Origin,
     ) {
         for contact in contacts {
             let entries = self.0.entry(contact).or_default();
-            entries.add(entry);
+            entries.add(entry, origin);
             entries.conversations.insert(conversation);
         }
     }
 }
 
 impl ContactEntries {
-    fn add(&mut self, entry: Entry) {
+    fn add(&mut self, entry: Entry, origin: Origin) {
         match self.positions.get(&entry.target()) {
             Some(&position) if entry.is_new() => self.list[position] = entry,
             Some(_) => {}
             None => {
                 self.positions.insert(entry.target(), self.list.len());
                 self.list.push(entry);
+                self.origins.push(origin);
             }
         }
     }
@@ -75,22 +81,40 @@ impl Store {
     /// Appends an entry for each changed message and conversation to the feeds of all participants who listen.
     ///
     /// Two round trips without listeners: conversations of messages; listeners. Otherwise one or two more: messages
-    /// that were marked as read; feeds, for up to 16 contacts at once. Then their sockets get a hint. Can be repeated.
+    /// that were marked as read; feeds, for up to 16 contacts at once. Two more if one of them has webhooks. Then their
+    /// sockets get a hint. Can be repeated.
     ///
     /// # Errors
     ///
     /// Says in which conversations changes may be missing in a feed.
     pub async fn publish_changes(&self, changes: &[Change]) -> Result<(), Unpublished> {
-        let feeds = self.feeds_for(changes).await;
-        let feeds = feeds.map_err(|error| Unpublished {
+        let all = |error| Unpublished {
             conversations: changes.iter().map(Change::conversation).collect(),
             error,
-        })?;
-        let appends = feeds.into_iter().map(async |(listener, entries)| {
-            let (contact, hint) = (listener.contact_id, listener.segment_number);
-            let appended = self.append_to_feed(contact, &entries.list, hint).await;
-            (listener, entries.conversations, appended)
-        });
+        };
+        let feeds = self.feeds_for(changes).await.map_err(all)?;
+        // Whether or not one of them fails: a feed does not wait for webhooks.
+        let (appended, put) = join(self.append_to_feeds(&feeds), self.put_deliveries(&feeds)).await;
+        put.map_err(all)?;
+        appended
+    }
+
+    /// Appends the entries to the feeds of those who follow them, and tells their sockets.
+    async fn append_to_feeds(
+        &self,
+        feeds: &[(Listener, ContactEntries)],
+    ) -> Result<(), Unpublished> {
+        let now = self.clock.now();
+        let mut appends = Vec::new();
+        for (listener, entries) in feeds {
+            if listener.is_recorded(now) {
+                appends.push(async move {
+                    let (contact, hint) = (listener.contact_id, listener.segment_number);
+                    let appended = self.append_to_feed(contact, &entries.list, hint).await;
+                    (listener, &entries.conversations, appended)
+                });
+            }
+        }
         let appended: Vec<_> = stream::iter(appends)
             .buffer_unordered(MAX_CONCURRENT)
             .collect()
@@ -113,14 +137,14 @@ impl Store {
         unpublished.map_or(Ok(()), Err)
     }
 
-    /// The affected contacts that follow their feed, each with the entries to append.
+    /// The affected contacts that follow their feed or have webhooks, each with its entries.
     async fn feeds_for(&self, changes: &[Change]) -> Result<Vec<(Listener, ContactEntries)>> {
         let mut addressed = self.address_messages(changes).await?;
         let mut marks = Vec::new();
-        for change in changes {
-            match change {
-                Change::Message { .. } => {}
-                Change::Membership {
+        for Change { origin, changed } in changes {
+            match changed {
+                Changed::Message { .. } => {}
+                Changed::Membership {
                     contact,
                     conversation: id,
                     is_new,
@@ -130,13 +154,17 @@ impl Store {
                     } else {
                         Entry::ConversationUpdated(*id)
                     };
-                    addressed.add([*contact], *id, entry);
+                    addressed.add([*contact], *id, entry, *origin);
                 }
-                Change::Conversation(change) => {
+                Changed::Conversation(change) => {
                     let id = change.id;
-                    addressed.add(change.joined(), id, Entry::ConversationCreated(id));
-                    addressed.add(change.affected(), id, Entry::ConversationUpdated(id));
-                    marks.extend(change.marks());
+                    let (created, updated) = (
+                        Entry::ConversationCreated(id),
+                        Entry::ConversationUpdated(id),
+                    );
+                    addressed.add(change.joined(), id, created, *origin);
+                    addressed.add(change.affected(), id, updated, *origin);
+                    marks.extend(change.marks(*origin));
                 }
             }
         }
@@ -155,17 +183,16 @@ impl Store {
     /// The entries for changed messages: for those who participate now, as who joins later loads all messages. One
     /// round trip; none without changed messages.
     async fn address_messages(&self, changes: &[Change]) -> Result<EntriesByContact> {
-        let entries = changes.iter().filter_map(|change| match change {
-            Change::Message { id, is_new: true } => {
-                Some((id.conversation(), Entry::MessageCreated(*id)))
-            }
-            Change::Message { id, is_new: false } => {
-                Some((id.conversation(), Entry::MessageUpdated(*id)))
-            }
-            Change::Conversation(_) | Change::Membership { .. } => None,
+        let entries = changes.iter().filter_map(|change| {
+            let (id, entry) = match change.changed {
+                Changed::Message { id, is_new: true } => (id, Entry::MessageCreated(id)),
+                Changed::Message { id, is_new: false } => (id, Entry::MessageUpdated(id)),
+                Changed::Conversation(_) | Changed::Membership { .. } => return None,
+            };
+            Some((id.conversation(), entry, change.origin))
         });
         let entries: Vec<_> = entries.collect();
-        let ids: BTreeSet<_> = entries.iter().map(|&(id, _)| id).collect();
+        let ids: BTreeSet<_> = entries.iter().map(|&(id, _, _)| id).collect();
         let keys = ids.into_iter().map(conversation::key);
         let batch = BatchGet::default().keys(&self.tables.conversations, keys);
         let mut items = batch.send(&self.db).await?;
@@ -174,14 +201,14 @@ impl Store {
             .map(|conversation| (conversation.id, conversation.participants))
             .collect();
         let mut addressed = EntriesByContact::default();
-        for (id, entry) in entries {
+        for (id, entry, origin) in entries {
             let contacts = participants.get(&id).into_iter().flatten().copied();
-            addressed.add(contacts, id, entry);
+            addressed.add(contacts, id, entry, origin);
         }
         Ok(addressed)
     }
 
-    /// Those of the contacts in whose feeds changes are recorded. One round trip.
+    /// Those of the contacts in whose feeds changes are recorded, or that have webhooks. One round trip.
     async fn recorded_listeners(
         &self,
         contacts: BTreeSet<ContactId>,
@@ -191,7 +218,8 @@ impl Store {
         let mut items = BatchGet::default().keys(table, keys).send(&self.db).await?;
         let now = self.clock.now();
         let listeners = items.take::<Listener>(table)?.into_iter();
-        let listeners = listeners.filter(|listener| listener.is_recorded(now));
+        let listeners =
+            listeners.filter(|listener| listener.is_recorded(now) || self.delivers_to(listener));
         Ok(listeners
             .map(|listener| (listener.contact_id, listener))
             .collect())
@@ -214,11 +242,12 @@ impl Store {
         let reads = reads.filter(|(_, contacts)| !contacts.is_empty());
         let reads = reads.map(async |(marks, contacts)| {
             let entries = self.entries_of_marks(marks).await?;
-            Ok((marks.conversation, contacts, entries))
+            Ok((marks, contacts, entries))
         });
-        for (conversation, contacts, entries) in join_bounded(reads.collect()).await? {
+        for (marks, contacts, entries) in join_bounded(reads.collect()).await? {
             for entry in entries {
-                addressed.add(contacts.iter().copied(), conversation, entry);
+                let contacts = contacts.iter().copied();
+                addressed.add(contacts, marks.conversation, entry, marks.origin);
             }
         }
         Ok(())

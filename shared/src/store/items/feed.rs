@@ -92,6 +92,16 @@ impl Entry {
         }
     }
 
+    /// A text for its target, which differs from that of any other.
+    pub fn target_id(self) -> String {
+        match self.target() {
+            Target::Message(id) => id.to_string(),
+            Target::Conversation(id) => id.to_string(),
+            Target::AllMessagesOf(id) => format!("messages of {id}"),
+            Target::Everything => String::new(),
+        }
+    }
+
     /// Whether its target is new for the contact.
     pub fn is_new(self) -> bool {
         matches!(self, Self::MessageCreated(_) | Self::ConversationCreated(_))

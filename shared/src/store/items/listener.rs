@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::ContactId;
+use crate::id::{ContactId, WebhookId};
 use crate::socket::ConnectionId;
 use crate::store::dynamodb::item::{Item, string_attr};
 use crate::time::{Micros, Seconds};
@@ -27,6 +27,13 @@ pub struct Listener {
         with = "serde_dynamo::string_set"
     )]
     pub connections: BTreeSet<Connection>,
+    /// Its webhooks. They get events whether the contact reads its feed or not.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeSet::is_empty",
+        with = "serde_dynamo::string_set"
+    )]
+    pub webhooks: BTreeSet<WebhookId>,
 }
 
 /// A socket of a contact. They sort by age.

@@ -7,11 +7,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::id::{ContactId, ConversationId};
 use shared::key::Scope;
-use shared::store::Limits;
+use shared::store::{Limits, Webhooks};
 use shared::time::Clock;
 
 use super::examples::form;
-use crate::harness::{Json, Person, World, metadata_with_keys};
+use crate::harness::{Json, Person, Receiver, World, metadata_with_keys};
 
 /// Bodies with each parameter in each type.
 pub async fn send_each_type(world: &World) {
@@ -529,6 +529,71 @@ pub async fn use_tokens(world: &World) {
     kate.revokes_token(&id).await.is(204);
     kate.revokes_token(&id).await.is(404);
     kate.revokes_other_tokens().await.is(204);
+}
+
+pub async fn use_webhooks(world: &World) {
+    let kate = &world.kate;
+    let receiver = Receiver::start().await;
+    let form = format!("url={}&events[]=message.created", receiver.url());
+    let webhook = kate.posts("/v1/webhooks", form).await.is(201).json();
+    let types = json!([
+        "message.created",
+        "message.updated",
+        "message.deleted",
+        "conversation.created",
+        "conversation.updated",
+        "conversation.deleted",
+        "resync",
+    ]);
+    for events in [types.clone(), Value::Null] {
+        let body = json!({"url": receiver.url(), "events": events});
+        kate.posts("/v1/webhooks", Json(body)).await.is(201);
+    }
+    let path = format!("/v1/webhooks/{}", webhook["id"].as_str().unwrap());
+    for body in [
+        json!({"url": receiver.url(), "events": types, "is_enabled": false}),
+        json!({"url": null, "events": null, "is_enabled": null}),
+        json!({"is_enabled": "true"}),
+    ] {
+        kate.puts(&path, Json(body)).await.is(200);
+    }
+    let form = format!(
+        "url={}&events[]=resync&events[]=message.created&is_enabled=true",
+        receiver.url()
+    );
+    kate.puts(&path, form).await.is(200);
+    // First it fails, then it is gone.
+    for status in [500, 410] {
+        receiver.responds(status, &[]);
+        world.kevin.sends("hello").await;
+        world.delivers().await;
+        kate.gets(&path).await.is(200);
+        kate.gets("/v1/webhooks").await.is(200);
+        kate.puts(&path, "events[]=message.created").await.is(200);
+    }
+    for body in [
+        json!({"url": "http:"}),
+        json!({"url": receiver.url(), "events": []}),
+        json!({"url": receiver.url(), "events": ["resync", "resync"]}),
+        json!({"url": receiver.url(), "events": ["typing"]}),
+    ] {
+        kate.posts("/v1/webhooks", Json(body.clone())).await.is(400);
+        kate.puts(&path, Json(body)).await.is(400);
+    }
+    for _ in 3..10 {
+        let form = format!("url={}", receiver.url());
+        kate.posts("/v1/webhooks", form).await.is(201);
+    }
+    let form = format!("url={}", receiver.url());
+    kate.posts("/v1/webhooks", &*form).await.is(409);
+    let store = world.store().clone().with_webhooks(Webhooks::Disabled);
+    let disabled = kate.at(&crate::harness::serve(world.stack(), &store).await);
+    disabled.posts("/v1/webhooks", &*form).await.is(403);
+    disabled.puts(&path, "is_enabled=true").await.is(403);
+    kate.deletes(&path).await.is(204);
+    kate.gets(&path).await.is(404);
+    kate.puts(&path, "is_enabled=true").await.is(404);
+    kate.deletes(&path).await.is(404);
 }
 
 /// As the operator's server.

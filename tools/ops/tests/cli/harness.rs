@@ -295,7 +295,7 @@ impl World {
     }
 }
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "MessagesTable",
     "AttachmentsTable",
     "InboxTable",
@@ -309,6 +309,7 @@ const TABLES: [&str; 13] = [
     "ReportsTable",
     "AuditTable",
     "EditsTable",
+    "WebhooksTable",
 ];
 
 /// A string as a DynamoDB attribute.

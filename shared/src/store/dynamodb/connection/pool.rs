@@ -9,6 +9,7 @@
 //! `docs/decisions/0001-own-http-connection-pool.md`.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -29,7 +30,7 @@ use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
@@ -275,8 +276,31 @@ impl Endpoint {
         Ok(connection)
     }
 
+    /// Connects to one of the addresses that are allowed. The name is resolved once, so that what is connected to is what
+    /// was checked.
+    pub(super) async fn connect_if(
+        &self,
+        is_allowed: fn(IpAddr) -> bool,
+    ) -> Result<Connection, Cause> {
+        let addresses = lookup_host((self.host.as_str(), self.port)).await?;
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        if let Some(refused) = addresses.iter().find(|address| !is_allowed(address.ip())) {
+            return Err(format!("{} is not a public address", refused.ip()).into());
+        }
+        let stream = TcpStream::connect(&*addresses).await?;
+        let stream = TokioIo::new(self.secure(stream).await?);
+        let (connection, work) = http1::handshake(stream).await?;
+        tokio::spawn(work);
+        Ok(connection)
+    }
+
     async fn stream(&self) -> io::Result<Box<dyn Stream>> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        self.secure(TcpStream::connect((self.host.as_str(), self.port)).await?)
+            .await
+    }
+
+    /// The stream with TLS, if the URL is https.
+    async fn secure(&self, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
         stream.set_nodelay(true)?;
         Ok(match &self.tls {
             None => Box::new(stream),

@@ -1,0 +1,147 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::retries::{MAX_ATTEMPTS, delay_after};
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::store::Store;
+use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::concurrency::join_bounded;
+use crate::store::dynamodb::connection::{Post, Posted, post};
+use crate::store::dynamodb::item::number_attr;
+use crate::store::dynamodb::update::Update;
+use crate::store::items::contact::{self, ContactItem};
+use crate::store::items::delivery::{DeliveryItem, DeliveryKey, DeliveryStatus};
+use crate::store::items::webhook::{self, WebhookItem};
+use crate::time::Seconds;
+use crate::webhook::{Delivery, address};
+
+/// How long a receiver may take, from the look-up of its name to the end of its response.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+impl Store {
+    /// Attempts deliveries to one webhook at once. Returns whether its receiver responds. Six round trips: deliveries;
+    /// webhook and its owner; claims; conversations; messages; contacts. Then the attempts, and one more.
+    pub(super) async fn attempt_deliveries(&self, keys: &[DeliveryKey]) -> Result<bool> {
+        let now = Seconds::from(self.clock.now());
+        let table = &self.tables.deliveries;
+        let batch = BatchGet::default().keys(table, keys.iter().map(DeliveryKey::item));
+        let mut items = batch.send(&self.db).await?;
+        let mut deliveries: Vec<DeliveryItem> = items.take(table)?;
+        deliveries.retain(|delivery| delivery.is_attempted_at(now));
+        let Some(first) = deliveries.first() else {
+            return Ok(true);
+        };
+        let batch = BatchGet::default()
+            .keys(
+                &self.tables.webhooks,
+                [webhook::key(first.contact_id, first.webhook_id)],
+            )
+            .keys(&self.tables.contacts, [contact::key(first.contact_id)]);
+        let mut items = batch.send(&self.db).await?;
+        let owner: Option<ContactItem> = items.take(&self.tables.contacts)?.pop();
+        let webhook: Option<WebhookItem> = items.take(&self.tables.webhooks)?.pop();
+        let Some(webhook) = webhook else {
+            // It has been deleted.
+            let keys = deliveries.iter().map(DeliveryItem::key);
+            return self.drop_deliveries(keys.collect()).await.map(|()| true);
+        };
+        let is_active = owner.is_some_and(|owner| owner.suspended_at.is_none());
+        let is_refused = !(webhook.is_enabled && is_active);
+        let is_over = |delivery: &DeliveryItem| delivery.attempts >= MAX_ATTEMPTS;
+        let over = deliveries.extract_if(.., |delivery| is_refused || is_over(delivery));
+        let failed = over.map(|delivery| self.settle(delivery, DeliveryStatus::Failed, None));
+        join_bounded(failed.collect()).await?;
+        let claims = deliveries.into_iter().map(|delivery| self.claim(delivery));
+        let claimed = join_bounded(claims.collect()).await?.into_iter().flatten();
+        let claimed: Vec<_> = claimed.collect();
+        self.attempt(&webhook, claimed).await
+    }
+
+    /// Writes when the next attempt is due, and that this one begins. Returns the delivery as it is then; none if
+    /// another instance has done so. One round trip.
+    async fn claim(&self, delivery: DeliveryItem) -> Result<Option<DeliveryItem>> {
+        let attempts = delivery.attempts + 1;
+        let due_at = Seconds::from(self.clock.now().after(delay_after(attempts)));
+        let seen = delivery.due_at.unwrap_or(Seconds(0));
+        let claimed = Update::new(
+            &self.tables.deliveries,
+            delivery.key().item(),
+            "SET due_at = :due_at, attempts = :attempts",
+            "due_at = :seen AND attempts = :attempts_before",
+        )
+        .value(":due_at", number_attr(due_at.0))
+        .value(":attempts", number_attr(attempts as u64))
+        .value(":seen", number_attr(seen.0))
+        .value(":attempts_before", number_attr(delivery.attempts as u64));
+        let is_claimed = claimed.send(&self.db).await?;
+        Ok(is_claimed.then_some(DeliveryItem {
+            attempts,
+            due_at: Some(due_at),
+            ..delivery
+        }))
+    }
+
+    /// Posts the events of deliveries, and writes what came of it. Returns whether the receiver responds.
+    async fn attempt(&self, webhook: &WebhookItem, claimed: Vec<DeliveryItem>) -> Result<bool> {
+        let targets = claimed.iter().map(|delivery| delivery.entry.target());
+        // Several deliveries can be about the same.
+        let targets: HashSet<_> = targets.collect();
+        let content = self
+            .load_content(webhook.contact_id, targets.into_iter())
+            .await?;
+        let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+        for delivery in claimed {
+            let entry = delivery.entry;
+            let event = content.event(entry.target(), entry.is_new());
+            if webhook.event_types.contains(event.r#type) {
+                wanted.push((delivery, event));
+            } else {
+                unwanted.push(delivery.key());
+            }
+        }
+        self.drop_deliveries(unwanted).await?;
+        let posts = wanted.into_iter().map(async |(delivery, event)| {
+            let posted = self.post_event(webhook, &delivery, &event).await;
+            (delivery, posted)
+        });
+        let posted = join_all(posts).await;
+        let is_responding = posted.iter().all(|(_, posted)| posted.is_ok());
+        self.settle_all(webhook, posted).await?;
+        Ok(is_responding)
+    }
+
+    /// Posts the event of a delivery.
+    async fn post_event(
+        &self,
+        webhook: &WebhookItem,
+        delivery: &DeliveryItem,
+        event: &Event,
+    ) -> Result<Posted> {
+        let body = Delivery::new(event, delivery.changed_at).map_err(Error::internal)?;
+        let body = serde_json::to_vec(&body).map_err(Error::internal)?;
+        let id = delivery.id.as_str();
+        let timestamp = Seconds::from(self.clock.now());
+        let signature = webhook.secret.sign(id, timestamp, &body);
+        let is_allowed = if self.allows_local_webhooks() {
+            |_| true
+        } else {
+            address::is_public
+        };
+        let posted = post(Post {
+            url: &webhook.url,
+            headers: [
+                ("content-type", "application/json".to_owned()),
+                ("webhook-id", id.to_owned()),
+                ("webhook-timestamp", timestamp.0.to_string()),
+                ("webhook-signature", signature),
+            ],
+            body,
+            is_allowed,
+            timeout: TIMEOUT,
+        });
+        posted.await.map_err(Error::Unavailable)
+    }
+}

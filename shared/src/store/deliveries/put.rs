@@ -1,0 +1,111 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+
+use crate::error::Result;
+use crate::event::EventType;
+use crate::store::Store;
+use crate::store::dynamodb::batch::BatchGet;
+use crate::store::dynamodb::concurrency::join_bounded;
+use crate::store::dynamodb::item::to_item;
+use crate::store::events::ContactEntries;
+use crate::store::items::delivery::{DeliveryItem, DeliveryStatus, TTL, shard_of};
+use crate::store::items::feed::Entry;
+use crate::store::items::listener::Listener;
+use crate::store::items::webhook::{self, WebhookItem};
+use crate::webhook::DeliveryId;
+
+/// When the first attempt is repeated that the stream should have led to.
+const FIRST_ATTEMPT: Duration = Duration::from_mins(1);
+
+impl Store {
+    /// Whether events of a contact are delivered to webhooks.
+    pub(in crate::store) fn delivers_to(&self, listener: &Listener) -> bool {
+        self.has_webhooks() && !listener.webhooks.is_empty()
+    }
+
+    /// Puts a delivery for each entry of a contact and each of its webhooks that may want it. Can be repeated. Two round
+    /// trips, for up to 16 deliveries; none without webhooks.
+    pub(in crate::store) async fn put_deliveries(
+        &self,
+        feeds: &[(Listener, ContactEntries)],
+    ) -> Result<()> {
+        let table = &self.tables.webhooks;
+        let listeners = feeds.iter().map(|(listener, _)| listener);
+        let listeners = listeners.filter(|listener| self.delivers_to(listener));
+        let keys = listeners.flat_map(|listener| {
+            let ids = listener.webhooks.iter();
+            ids.map(|&id| webhook::key(listener.contact_id, id))
+        });
+        let mut items = BatchGet::default().keys(table, keys).send(&self.db).await?;
+        let webhooks = items.take::<WebhookItem>(table)?.into_iter();
+        let webhooks = webhooks.filter(|webhook| webhook.is_enabled);
+        let entries: HashMap<_, _> = feeds
+            .iter()
+            .map(|(listener, entries)| (listener.contact_id, entries))
+            .collect();
+        let mut puts = Vec::new();
+        for webhook in webhooks {
+            let Some(entries) = entries.get(&webhook.contact_id) else {
+                continue;
+            };
+            let wanted = entries.list.iter().zip(&entries.origins);
+            let wanted = wanted.filter(|(entry, _)| may_be_wanted(&webhook, **entry));
+            let now = self.clock.now();
+            puts.extend(wanted.map(|(&entry, &origin)| {
+                let id = DeliveryId::new(origin, &entry.target_id());
+                self.put_delivery(DeliveryItem {
+                    webhook_id: webhook.id,
+                    retry_shard: Some(shard_of(&id)),
+                    id,
+                    contact_id: webhook.contact_id,
+                    entry,
+                    changed_at: origin.changed_at,
+                    attempts: 0,
+                    delivery_status: DeliveryStatus::Waiting,
+                    last_status: None,
+                    due_at: Some(now.after(FIRST_ATTEMPT).into()),
+                    expires_at: now.after(TTL).into(),
+                })
+            }));
+        }
+        join_bounded(puts).await.map(drop)
+    }
+
+    async fn put_delivery(&self, delivery: DeliveryItem) -> Result<()> {
+        let put = self
+            .db
+            .put_item()
+            .table_name(&self.tables.deliveries)
+            .set_item(Some(to_item(&delivery)?))
+            .condition_expression("attribute_not_exists(webhook_id)");
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                // This was done before.
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
+
+/// Whether an entry can become an event that the webhook is for. What it shows is decided at the attempt.
+fn may_be_wanted(webhook: &WebhookItem, entry: Entry) -> bool {
+    let types: &[EventType] = match entry {
+        Entry::MessageCreated(_) => &[EventType::MessageCreated, EventType::MessageDeleted],
+        Entry::MessageUpdated(_) => &[EventType::MessageUpdated, EventType::MessageDeleted],
+        Entry::ConversationCreated(_) => &[
+            EventType::ConversationCreated,
+            EventType::ConversationDeleted,
+        ],
+        Entry::ConversationUpdated(_) => &[
+            EventType::ConversationUpdated,
+            EventType::ConversationDeleted,
+        ],
+        Entry::ManyMessagesUpdated(_) | Entry::Resync => &[EventType::Resync],
+    };
+    let mut types = types.iter();
+    types.any(|&r#type| webhook.event_types.contains(r#type))
+}
