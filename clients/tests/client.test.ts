@@ -1,9 +1,22 @@
 /** What the client for TypeScript does, against the local stack; `test_client.py` is the same for Python. */
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import { test } from "node:test";
 
-import { ApiError, type components, createMessagesClient, events, ok, paginate, uploadFile } from "citypay-messages";
+import {
+  ApiError,
+  type components,
+  createMessagesClient,
+  events,
+  ok,
+  paginate,
+  uploadFile,
+  verifyWebhook,
+  WebhookVerificationError,
+} from "citypay-messages";
+import { Webhook } from "standardwebhooks";
 
 const url = process.env["API_URL"] ?? assert.fail("API_URL is not set: run this with stack.py");
 const socket = process.env["SOCKET_URL"] ?? assert.fail("SOCKET_URL is not set: run this with stack.py");
@@ -379,4 +392,155 @@ test("who follows the feed gets every change, also of the time in which it did n
   await assert.rejects(async () => {
     for await (const page of events(kevin, { after: cursor })) assert.fail(JSON.stringify(page));
   }, hasStatus(400, "parameter_invalid"));
+});
+
+const secret = "whsec_bWVycnkgY2hyaXN0bWFzLCB5YSBmaWx0aHk=";
+const otherSecret = "whsec_YW5kIGEgaGFwcHkgbmV3IHllYXIhISEhISE=";
+const event = {
+  type: "message.deleted",
+  message_id: "3AZ9anUDAxgQQXg3hrtjh7AvZ",
+  conversation_id: "xgQQXg3hrtjh7AvZ",
+  message: null,
+  conversation: null,
+  later: "Käse",
+};
+// Indented, and with an umlaut: what is signed are the bytes, not the value.
+const delivered = JSON.stringify({ type: event.type, timestamp: "2026-11-24T12:25:06Z", data: event }, null, 2);
+
+interface Signing {
+  body?: string;
+  secrets?: string[];
+  timestamp?: number | string;
+  id?: string;
+}
+
+/** Returns the headers of a delivery. */
+function signed({
+  body = delivered,
+  secrets = [secret],
+  timestamp = Math.floor(Date.now() / 1000),
+  id = "0AbCdEfGhIjKlMnOp",
+}: Signing = {}): Record<string, string> {
+  const signatures = secrets.map((secret) => {
+    const key = Buffer.from(secret.slice("whsec_".length), "base64");
+    return `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`;
+  });
+  return { "webhook-id": id, "webhook-timestamp": `${timestamp}`, "webhook-signature": signatures.join(" ") };
+}
+
+type Delivered = Partial<Parameters<typeof verifyWebhook>[0]>;
+
+const verify = (given: Delivered = {}) => verifyWebhook({ secret, headers: signed(), body: delivered, ...given });
+
+async function assertRefused(reason: RegExp, given: Delivered): Promise<void> {
+  await assert.rejects(verify(given), (error) => {
+    assert.ok(error instanceof WebhookVerificationError, String(error));
+    assert.equal(error.name, "WebhookVerificationError");
+    assert.match(error.message, reason);
+    return true;
+  });
+}
+
+test("what the reference library for webhooks signs is accepted", async () => {
+  const now = new Date();
+  const headers = {
+    "webhook-id": "msg_1",
+    "webhook-timestamp": `${Math.floor(now.getTime() / 1000)}`,
+    "webhook-signature": new Webhook(secret).sign("msg_1", now, delivered),
+  };
+  const delivery = await verify({ headers });
+  assert.deepEqual(delivery, { id: "msg_1", type: event.type, timestamp: "2026-11-24T12:25:06Z", data: event });
+});
+
+test("the reference library for webhooks accepts what these tests sign", async () => {
+  const headers = signed({ secrets: [otherSecret, secret] });
+  assert.deepEqual(new Webhook(secret).verify(delivered, headers), JSON.parse(delivered));
+  await verify({ headers });
+});
+
+test("the body of a delivery is text or bytes", async () => {
+  const bytes = new TextEncoder().encode(delivered);
+  const part = Buffer.concat([Buffer.from("before"), bytes, Buffer.from("after")]).subarray(6, 6 + bytes.length);
+  for (const body of [bytes, bytes.buffer, Buffer.from(delivered), part, new DataView(bytes.buffer)]) {
+    assert.deepEqual(await verify({ body }), await verify());
+  }
+  await assert.rejects(verify({ body: JSON.parse(delivered) }), { name: "TypeError", message: /raw body/ });
+});
+
+test("names of headers of a delivery are in any case", async () => {
+  const headers = Object.entries(signed());
+  await verify({ headers: Object.fromEntries(headers.map(([name, value]) => [name.toUpperCase(), value])) });
+  await verify({ headers: new Headers(signed()) });
+  await verify({ headers: new Request("http://localhost", { headers: signed() }).headers });
+  const received: IncomingHttpHeaders = { ...signed(), "set-cookie": ["a", "b"], host: undefined };
+  await verify({ headers: received });
+  await verify({ headers: Object.fromEntries(headers.map(([name, value]) => [name, [value]])) });
+});
+
+test("another body, another id and another secret of a delivery are refused", async () => {
+  await assertRefused(/no signature/, { body: `${delivered}\n` });
+  await assertRefused(/no signature/, { body: JSON.stringify(JSON.parse(delivered)) });
+  await assertRefused(/no signature/, { body: new Uint8Array([255]) });
+  await assertRefused(/no signature/, { headers: { ...signed(), "webhook-id": "1AbCdEfGhIjKlMnOp" } });
+  await assertRefused(/no signature/, { secret: otherSecret });
+});
+
+test("a missing header of a delivery is named", async () => {
+  for (const name of Object.keys(signed())) {
+    for (const missing of [undefined, "", []]) {
+      await assertRefused(new RegExp(`${name} is missing`), { headers: { ...signed(), [name]: missing } });
+    }
+    const headers = new Headers(signed());
+    headers.delete(name);
+    await assertRefused(new RegExp(`${name} is missing`), { headers });
+  }
+});
+
+test("the timestamp of a delivery is at most five minutes off", async (context) => {
+  const now = 1_795_523_106;
+  context.mock.timers.enable({ apis: ["Date"], now: now * 1000 });
+  for (const offset of [-300, 0, 300]) await verify({ headers: signed({ timestamp: now + offset }) });
+  for (const offset of [-301, 301]) {
+    await assertRefused(/5 minutes/, { headers: signed({ timestamp: now + offset }) });
+  }
+  await assertRefused(/no signature/, { headers: { ...signed(), "webhook-timestamp": `${now + 1}` } });
+  for (const timestamp of [`${now}.0`, ` ${now}`, `+${now}`, `${now}\n`, "1e9", "NaN", "9".repeat(5000), "١"]) {
+    await assertRefused(/Unix seconds/, { headers: signed({ timestamp }) });
+  }
+});
+
+test("one valid signature of a delivery of several suffices", async () => {
+  const headers = signed({ secrets: [otherSecret, secret] });
+  await verify({ headers });
+  await verify({ headers, secret: otherSecret });
+  const valid = signed()["webhook-signature"];
+  for (const others of ["v1,AAAA", "v1a,AAAA", "v1", "", ",", "\xff\ud800"]) {
+    await verify({ headers: { ...signed(), "webhook-signature": `${others} ${valid} ${others}` } });
+  }
+});
+
+test("garbage and other versions are no signatures of a delivery", async () => {
+  const signature = signed()["webhook-signature"]?.slice("v1,".length) ?? assert.fail();
+  const garbage = ["v1", "v1,", "v1,!!!!", `v2,${signature}`, `v1a,${signature}`, signature, `v1,${signature}A`, "\ud800"];
+  const truncated = [`v1,${signature.slice(0, -1)}`, `v1,${signature.slice(1)}`];
+  for (const given of [...garbage, ...truncated, `v1,${"A".repeat(43)}=`]) {
+    await assertRefused(/no signature/, { headers: { ...signed(), "webhook-signature": given } });
+  }
+});
+
+test("a signed body that is no delivery is refused", async () => {
+  const withoutData = '{"type": "a", "timestamp": "b", "data": null}';
+  for (const body of ["", "[]", "null", "{}", withoutData, delivered.slice(0, -1)]) {
+    await assertRefused(/not a delivery/, { headers: signed({ body }), body });
+  }
+});
+
+test("a malformed secret of a webhook is an error that does not contain it", async () => {
+  const withoutPrefix = secret.slice("whsec_".length);
+  for (const malformed of ["", "whsec_", withoutPrefix, `${secret}\n`, "whsec_a-b_", "whsec_abc", "whsec_ä"]) {
+    await assert.rejects(verify({ secret: malformed }), {
+      name: "TypeError",
+      message: "the webhook secret must be whsec_ followed by base64",
+    });
+  }
 });

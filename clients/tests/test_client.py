@@ -1,24 +1,35 @@
 """What the client for Python does, against the local stack; `client.test.ts` is the same for TypeScript."""
 
 import asyncio
+import base64
+import hmac
+import json
 import os
 import tempfile
 import time
 import unittest
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
+import standardwebhooks
 from citypay_messages import (
     ApiError,
     MessagesClient,
+    VerifiedDelivery,
+    WebhookVerificationError,
     events,
     events_async,
     paginate,
     paginate_async,
     upload_file,
     upload_file_async,
+    verify_webhook,
 )
 from citypay_messages.api.attachments import download_attachment
 from citypay_messages.api.blocks import block_contact, unblock_contact
@@ -72,6 +83,35 @@ def attempts() -> list[str | None]:
 async def uploads(conversation_id: str, file: Path) -> str:
     async with MessagesClient(URL, token="citypay_demo_kevin") as client:
         return await upload_file_async(client, conversation_id, file)
+
+
+SECRET = "whsec_bWVycnkgY2hyaXN0bWFzLCB5YSBmaWx0aHk="
+OTHER_SECRET = "whsec_YW5kIGEgaGFwcHkgbmV3IHllYXIhISEhISE="
+EVENT = {
+    "type": "message.deleted",
+    "message_id": "3AZ9anUDAxgQQXg3hrtjh7AvZ",
+    "conversation_id": "xgQQXg3hrtjh7AvZ",
+    "message": None,
+    "conversation": None,
+}
+# Spaces and an umlaut: what is signed are the bytes, not the value.
+BODY = json.dumps(
+    {"type": "message.deleted", "timestamp": "2026-11-24T12:25:06Z", "data": EVENT | {"later": "Käse"}},
+    ensure_ascii=False,
+)
+
+
+def signed(
+    body: str = BODY, *secrets: str, timestamp: float | str | None = None, id: str = "0AbCdEfGhIjKlMnOp"
+) -> dict[str, str]:
+    """Returns the headers of a delivery."""
+    timestamp = int(time.time()) if timestamp is None else timestamp
+    signatures = []
+    for secret in secrets or (SECRET,):
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        signature = hmac.digest(key, f"{id}.{timestamp}.{body}".encode(), "sha256")
+        signatures.append(f"v1,{base64.b64encode(signature).decode()}")
+    return {"webhook-id": id, "webhook-timestamp": str(timestamp), "webhook-signature": " ".join(signatures)}
 
 
 def tearDownModule() -> None:
@@ -349,6 +389,119 @@ class ClientTest(unittest.TestCase):
         with self.assertRaises(ApiError) as raised:
             next(events(kevin, begun.cursor))
         self.assert_status(raised.exception, 400, "parameter_invalid")
+
+
+class WebhookTest(unittest.TestCase):
+    def verify(self, headers: Mapping[str, str], body: bytes | str = BODY, secret: str = SECRET) -> VerifiedDelivery:
+        return verify_webhook(secret, headers, body)
+
+    def assert_refused(
+        self, reason: str, headers: Mapping[str, str], body: bytes | str = BODY, secret: str = SECRET
+    ) -> None:
+        with self.assertRaisesRegex(WebhookVerificationError, reason):
+            verify_webhook(secret, headers, body)
+
+    def test_what_the_reference_library_signs_is_accepted(self) -> None:
+        now = datetime.now(tz=UTC).replace(microsecond=0)
+        signature = standardwebhooks.Webhook(SECRET).sign("msg_1", now, BODY)
+        timestamp = str(int(now.timestamp()))
+        headers = {"webhook-id": "msg_1", "webhook-timestamp": timestamp, "webhook-signature": signature}
+        delivery = self.verify(headers)
+        self.assertEqual((delivery.id, delivery.type), ("msg_1", EVENT["type"]))
+        self.assertEqual(delivery.timestamp, datetime(2026, 11, 24, 12, 25, 6, tzinfo=UTC))
+        self.assertEqual(delivery.data.to_dict(), EVENT | {"later": "Käse"})
+
+    def test_the_reference_library_accepts_what_these_tests_sign(self) -> None:
+        headers = signed(BODY, OTHER_SECRET, SECRET)
+        self.assertEqual(standardwebhooks.Webhook(SECRET).verify(BODY, headers), json.loads(BODY))
+        self.verify(headers)
+
+    def test_the_body_is_bytes_or_text(self) -> None:
+        self.assertEqual(self.verify(signed(), BODY.encode()), self.verify(signed(), BODY))
+        parsed: Any = json.loads(BODY)
+        with self.assertRaisesRegex(TypeError, "raw body"):
+            self.verify(signed(), parsed)
+
+    def test_names_of_headers_are_in_any_case(self) -> None:
+        self.verify({name.upper(): value for name, value in signed().items()})
+        self.verify(httpx.Headers(signed()))
+        received = Message()
+        for name, value in signed().items():
+            received[name.title()] = value
+        verify_webhook(SECRET, received, BODY)
+
+    def test_another_body_another_id_and_another_secret_are_refused(self) -> None:
+        self.assert_refused("no signature", signed(), BODY + "\n")
+        self.assert_refused("no signature", signed(), json.dumps(json.loads(BODY)))
+        self.assert_refused("no signature", signed(), b"\xff")
+        self.assert_refused("no signature", signed(), "\ud800")
+        self.assert_refused("no signature", signed() | {"webhook-id": "1AbCdEfGhIjKlMnOp"})
+        self.assert_refused("no signature", signed(), secret=OTHER_SECRET)
+
+    def test_a_missing_header_is_named(self) -> None:
+        for name in signed():
+            headers = signed()
+            headers[name] = ""
+            self.assert_refused(f"{name} is missing", headers)
+            del headers[name]
+            self.assert_refused(f"{name} is missing", headers)
+
+    def test_the_timestamp_is_at_most_five_minutes_off(self) -> None:
+        now = 1_795_523_106
+        with mock.patch("time.time", return_value=float(now)):
+            for offset in (-300, 0, 300):
+                self.verify(signed(timestamp=now + offset))
+            for offset in (-301, 301):
+                self.assert_refused("5 minutes", signed(timestamp=now + offset))
+            self.assert_refused("no signature", signed(timestamp=now) | {"webhook-timestamp": str(now + 1)})
+            for timestamp in (f"{now}.0", f" {now}", f"+{now}", f"{now}\n", "1e9", "nan", "9" * 5000, "١"):
+                self.assert_refused("Unix seconds", signed(timestamp=timestamp))
+
+    def test_one_valid_signature_of_several_suffices(self) -> None:
+        valid = signed()["webhook-signature"]
+        with_both = signed(BODY, OTHER_SECRET, SECRET)
+        self.verify(with_both)
+        self.verify(with_both, secret=OTHER_SECRET)
+        for others in ("v1,AAAA", "v1a,AAAA", "v1", "", ",", "\xff\ud800"):
+            self.verify(signed() | {"webhook-signature": f"{others} {valid} {others}"})
+
+    def test_garbage_and_other_versions_are_no_signatures(self) -> None:
+        signature = signed()["webhook-signature"].removeprefix("v1,")
+        garbage = (
+            "v1",
+            "v1,",
+            "v1,!!!!",
+            f"v2,{signature}",
+            f"v1a,{signature}",
+            signature,
+            f"v1,{signature}A",
+            "\ud800",
+        )
+        for given in (*garbage, f"v1,{signature[:-1]}", f"v1,{signature[1:]}", f"v1,{signature.swapcase()}"):
+            with self.subTest(given):
+                self.assert_refused("no signature", signed() | {"webhook-signature": given})
+
+    def test_a_signed_body_that_is_no_delivery_is_refused(self) -> None:
+        without_data = '{"type": "a", "timestamp": "2026-11-24T12:25:06Z", "data": null}'
+        for body in ("", "[]", "null", "{}", without_data, BODY.replace("Z", "?"), BODY[:-1]):
+            with self.subTest(body):
+                self.assert_refused("not a delivery", signed(body), body)
+
+    def test_a_malformed_secret_is_an_error_that_does_not_contain_it(self) -> None:
+        for secret in (
+            "",
+            "whsec_",
+            SECRET.removeprefix("whsec_"),
+            f"{SECRET}\n",
+            "whsec_a-b_",
+            "whsec_abc",
+            "whsec_ä",
+        ):
+            with (
+                self.subTest(secret),
+                self.assertRaisesRegex(ValueError, "^the webhook secret must be whsec_ followed"),
+            ):
+                self.verify(signed(), secret=secret)
 
 
 class AsyncClientTest(unittest.IsolatedAsyncioTestCase):

@@ -6,3 +6,4 @@ export { events, type FollowOptions } from "./events.js";
 export { paginate } from "./pagination.js";
 export type { components, operations, paths } from "./schema.js";
 export { uploadFile } from "./upload.js";
+export { type VerifiedDelivery, type WebhookRequest, WebhookVerificationError, verifyWebhook } from "./webhook.js";

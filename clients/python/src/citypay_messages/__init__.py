@@ -9,14 +9,18 @@ from .errors import ApiError
 from .events import events, events_async
 from .pagination import paginate, paginate_async
 from .upload import upload_file, upload_file_async
+from .webhooks import VerifiedDelivery, WebhookVerificationError, verify_webhook
 
 __all__ = [
     "ApiError",
     "MessagesClient",
+    "VerifiedDelivery",
+    "WebhookVerificationError",
     "events",
     "events_async",
     "paginate",
     "paginate_async",
     "upload_file",
     "upload_file_async",
+    "verify_webhook",
 ]
