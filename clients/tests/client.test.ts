@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 
 import {
@@ -319,6 +322,15 @@ test("a token whose revocation had no response is revoked", async () => {
   await assert.rejects(revoke(), hasStatus(404, "token_not_found"));
 });
 
+test("a webhook whose deletion had no response is deleted", async () => {
+  const { id } = await ok(kevin.POST("/v1/webhooks", { body: { url: "https://hooks.example.com" } }));
+  const remove = () => ok(kevin.DELETE("/v1/webhooks/{id}", { params: { path: { id } } }));
+  await injectFault({ method: "DELETE", path: `/v1/webhooks/${id}`, times: 1, lose_response: true });
+  await remove();
+  assert.equal((await attempts()).length, 2);
+  await assert.rejects(remove(), hasStatus(404, "webhook_not_found"));
+});
+
 test("a failure that stays is an error after five attempts", async () => {
   await injectFault({ method: "GET", path: "/v1/me", times: 5, status: 503 });
   await assert.rejects(ok(kevin.GET("/v1/me")), hasStatus(503));
@@ -440,6 +452,34 @@ async function assertRefused(reason: RegExp, given: Delivered): Promise<void> {
     return true;
   });
 }
+
+test("both libraries accept what the API posts", { timeout: 60_000 }, async () => {
+  const posted: { headers: IncomingHttpHeaders; body: Buffer }[] = [];
+  const receiver = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    posted.push({ headers: request.headers, body: Buffer.concat(chunks) });
+    response.writeHead(204).end();
+    receiver.emit("posted");
+  });
+  await once(receiver.listen(0, "127.0.0.1"), "listening");
+  const { port } = receiver.address() as AddressInfo;
+  const body = { url: `http://127.0.0.1:${port}/` };
+  const webhook = await ok(kate.POST("/v1/webhooks", { body }));
+  const conversation_id = await newConversation("posted");
+  const sent = await ok(kevin.POST("/v1/messages", { body: { conversation_id, message: "posted" } }));
+  for (let found = false; !found; ) {
+    if (posted.length === 0) await once(receiver, "posted");
+    for (const { headers, body } of posted.splice(0)) {
+      const delivery = await verifyWebhook({ secret: webhook.secret, headers, body });
+      new Webhook(webhook.secret).verify(body, headers as Record<string, string>);
+      found ||= delivery.data.message_id === sent.id;
+    }
+  }
+  await ok(kate.DELETE("/v1/webhooks/{id}", { params: { path: { id: webhook.id } } }));
+  receiver.closeAllConnections();
+  receiver.close();
+});
 
 test("what the reference library for webhooks signs is accepted", async () => {
   const now = new Date();

@@ -5,13 +5,16 @@ import base64
 import hmac
 import json
 import os
+import queue
 import tempfile
+import threading
 import time
 import unittest
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.message import Message
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -43,10 +46,12 @@ from citypay_messages.api.conversations import (
 from citypay_messages.api.me import get_me
 from citypay_messages.api.messages import create_message, delete_message, get_message, list_messages, update_message
 from citypay_messages.api.tokens import create_token, revoke_token
+from citypay_messages.api.webhooks import create_webhook, delete_webhook, list_webhooks
 from citypay_messages.models import (
     CreateConversation,
     CreateMessage,
     CreateToken,
+    CreateWebhook,
     EventPage,
     ReactionsUpdate,
     UpdateConversation,
@@ -345,6 +350,24 @@ class ClientTest(unittest.TestCase):
             revoke_token.sync(token.id, client=kevin)
         self.assert_status(raised.exception, 404, "token_not_found")
 
+    def test_a_webhook_whose_deletion_had_no_response_is_deleted(self) -> None:
+        webhook = create_webhook.sync(client=kevin, body=CreateWebhook(url="https://hooks.example.com"))
+        inject_fault("DELETE", f"/v1/webhooks/{webhook.id}", lose_response=True)
+        delete_webhook.sync(webhook.id, client=kevin)
+        self.assertEqual(len(attempts()), 2)
+        with self.assertRaises(ApiError) as raised:
+            delete_webhook.sync(webhook.id, client=kevin)
+        self.assert_status(raised.exception, 404, "webhook_not_found")
+
+    def test_webhooks_are_a_list_with_pages(self) -> None:
+        ids = [
+            create_webhook.sync(client=kevin, body=CreateWebhook(url="https://hooks.example.com")).id for _ in range(3)
+        ]
+        listed = [webhook.id for webhook in paginate(list_webhooks.sync_detailed, client=kevin, limit=2)]
+        self.assertEqual(listed, ids[::-1])
+        for each in ids:
+            delete_webhook.sync(each, client=kevin)
+
     def test_a_failure_that_stays_is_an_error_after_five_attempts(self) -> None:
         inject_fault("GET", "/v1/me", times=5, status=503)
         with self.assertRaises(ApiError) as raised:
@@ -400,6 +423,34 @@ class WebhookTest(unittest.TestCase):
     ) -> None:
         with self.assertRaisesRegex(WebhookVerificationError, reason):
             verify_webhook(secret, headers, body)
+
+    def test_both_libraries_accept_what_the_api_posts(self) -> None:
+        posted: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
+
+        class Receiver(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                posted.put((dict(self.headers), body))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with HTTPServer(("127.0.0.1", 0), Receiver) as receiver:
+            threading.Thread(target=receiver.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{receiver.server_port}/"
+            webhook = create_webhook.sync(client=kate, body=CreateWebhook(url=url))
+            body = CreateMessage(message="posted", conversation_id=new_conversation("posted"))
+            sent = create_message.sync(client=kevin, body=body)
+            while True:
+                headers, content = posted.get(timeout=30)
+                delivery = verify_webhook(webhook.secret, headers, content)
+                standardwebhooks.Webhook(webhook.secret).verify(content, headers)
+                if delivery.data.message_id == sent.id:
+                    break
+            receiver.shutdown()
+        delete_webhook.sync(webhook.id, client=kate)
 
     def test_what_the_reference_library_signs_is_accepted(self) -> None:
         now = datetime.now(tz=UTC).replace(microsecond=0)

@@ -6,7 +6,6 @@ pub mod address;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::base64;
@@ -88,7 +87,7 @@ pub enum InvalidWebhookUrl {
     #[error("must have the name of a host, not an IP address")]
     Address,
     /// The port is that of another service.
-    #[error("must have the port 443, or one from 1024 on")]
+    #[error("must have the port 443, or one from 1024 to 65535")]
     Port,
 }
 
@@ -100,7 +99,7 @@ impl WebhookUrl {
     /// If the text is no such URL. `is_local_allowed` also allows http, this host and all ports, for a receiver on the
     /// machine of a developer.
     pub fn parse(text: &str, is_local_allowed: bool) -> Result<Self, InvalidWebhookUrl> {
-        if text.len() > MAX_URL || text.contains('#') {
+        if text.len() > MAX_URL || !text.is_ascii() || text.contains('#') {
             return Err(InvalidWebhookUrl::Format);
         }
         let uri: Uri = text.parse().map_err(|_| InvalidWebhookUrl::Format)?;
@@ -110,9 +109,16 @@ impl WebhookUrl {
         if authority.as_str().contains('@') || !(is_https || is_http && is_local_allowed) {
             return Err(InvalidWebhookUrl::Format);
         }
+        // A port that is none is not read as one.
+        let host = authority.host();
+        if authority.as_str() != host && authority.port_u16().is_none() {
+            return Err(InvalidWebhookUrl::Port);
+        }
         if !is_local_allowed {
-            let host = authority.host();
-            if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+            // The last part of a name is not a number: 127.1 and 0x7f000001 are addresses.
+            let last = host.rsplit('.').find(|part| !part.is_empty());
+            let is_number = last.is_none_or(|part| part.starts_with(|c: char| c.is_ascii_digit()));
+            if host.starts_with('[') || is_number {
                 return Err(InvalidWebhookUrl::Address);
             }
             if authority
@@ -185,7 +191,13 @@ impl From<EventTypes> for Option<Vec<EventType>> {
 
 /// What deliveries are signed with: `whsec_` and the base64 of 24 random bytes.
 #[derive(Clone, Deserialize, Serialize)]
-pub struct Secret(String);
+#[serde(try_from = "String", into = "String")]
+pub struct Secret(Vec<u8>);
+
+/// The text is not a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("must be {SECRET_PREFIX} and base64")]
+pub struct InvalidSecret;
 
 impl Secret {
     /// A new secret.
@@ -197,19 +209,35 @@ impl Secret {
     pub fn generate() -> Self {
         let mut bytes = [0; SECRET_LEN];
         getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-        Self(format!("{SECRET_PREFIX}{}", base64::encode(bytes)))
+        Self(bytes.into())
     }
 
     /// The signature of a delivery, as the header `webhook-signature` has it.
     #[must_use]
     pub fn sign(&self, id: &str, timestamp: Seconds, body: &[u8]) -> String {
-        let key = self.0.strip_prefix(SECRET_PREFIX).unwrap_or_default();
-        let key = base64::decode(key).unwrap_or_default();
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
         let mut signed = hmac::Context::with_key(&key);
         signed.update(format!("{id}.{}.", timestamp.0).as_bytes());
         signed.update(body);
         format!("v1,{}", base64::encode(signed.sign()))
+    }
+}
+
+impl TryFrom<String> for Secret {
+    type Error = InvalidSecret;
+
+    fn try_from(text: String) -> Result<Self, InvalidSecret> {
+        let key = text.strip_prefix(SECRET_PREFIX).ok_or(InvalidSecret)?;
+        let key = base64::decode(key).map_err(|_| InvalidSecret)?;
+        Some(Self(key))
+            .filter(|secret| secret.0.len() >= SECRET_LEN)
+            .ok_or(InvalidSecret)
+    }
+}
+
+impl From<Secret> for String {
+    fn from(secret: Secret) -> Self {
+        format!("{SECRET_PREFIX}{}", base64::encode(secret.0))
     }
 }
 
@@ -219,7 +247,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Which record of which stream has told of a change. It is the same however often the record is handled.
+/// Which record of a stream has told of a change. It is the same however often the record is handled.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
     /// When the change was made.
@@ -323,7 +351,8 @@ mod tests {
     /// The example of the documentation of Svix, who wrote the first library for the specification.
     #[test]
     fn a_delivery_is_signed_as_the_specification_says() {
-        let secret = Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();
+        let secret = Secret::try_from(secret).unwrap();
         let body = br#"{"test": 2432232314}"#;
         let signature = secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", Seconds(1_614_265_330), body);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
@@ -331,10 +360,13 @@ mod tests {
 
     #[test]
     fn a_secret_has_24_random_bytes() {
-        let [a, b] = [Secret::generate(), Secret::generate()];
-        assert_ne!(a.0, b.0);
-        let key = a.0.strip_prefix("whsec_").unwrap();
-        assert_eq!(base64::decode(key).unwrap().len(), 24);
+        let [a, b] = [(), ()].map(|()| String::from(Secret::generate()));
+        assert_ne!(a, b);
+        assert_eq!(a.len(), "whsec_".len() + 32);
+        assert_eq!(String::from(Secret::try_from(a.clone()).unwrap()), a);
+        for damaged in ["", "whsec_", "whsec_x", "whsec_AAAA", &a[6..]] {
+            assert!(Secret::try_from(damaged.to_owned()).is_err());
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ export async function fetchWithRetries(
     try {
       const response = await send(request, timeout);
       const code = await errorCode(response);
-      if (attempt > 1 && isRevokedAlready(request, code)) {
+      if (attempt > 1 && isDeletedAlready(request, code)) {
         return new Response(null, { status: 204, headers: response.headers });
       }
       if (isUnfinished(request, response, code)) {
@@ -61,9 +61,9 @@ function isSafe(request: Request): boolean {
   return SAFE_METHODS.has(request.method) || isSend(request);
 }
 
-/** Whether the token was revoked by an earlier attempt, whose response was lost. */
-function isRevokedAlready(request: Request, code: string | undefined): boolean {
-  return request.method === "DELETE" && code === "token_not_found";
+/** Whether the token or the webhook was deleted by an earlier attempt, whose response was lost. */
+function isDeletedAlready(request: Request, code: string | undefined): boolean {
+  return request.method === "DELETE" && (code === "token_not_found" || code === "webhook_not_found");
 }
 
 /** Whether the same request succeeds once a file has been scanned, or once all of a large removal is done. */

@@ -261,8 +261,7 @@ impl Store {
                 erased.add(Kind::Feed, deleted);
             }
             Stage::Webhooks => {
-                let deleted = self.erase_webhooks(items).await?;
-                erased.add(Kind::Webhooks, deleted);
+                return self.erase_webhooks(items, erased, limit).await;
             }
             Stage::Edits => {
                 let keys = self.delete_found(erasure.stage, items);

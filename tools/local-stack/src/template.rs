@@ -211,6 +211,18 @@ struct FunctionProperties {
     _publish: Value,
     #[serde(rename = "Timeout")]
     _timeout: Option<u64>,
+    #[serde(rename = "EventInvokeConfig")]
+    _invoke: Option<EventInvokeConfig>,
+}
+
+/// What becomes of events that fail. A destination for them would grant permissions.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventInvokeConfig {
+    #[serde(rename = "MaximumRetryAttempts")]
+    _retries: u64,
+    #[serde(rename = "MaximumEventAgeInSeconds")]
+    _age: u64,
 }
 
 #[derive(Deserialize)]

@@ -77,7 +77,7 @@ class Attempts:
         self.is_safe = is_send or request.method in {"GET", "PUT", "DELETE"}
 
     def pause_after(self, response: httpx.Response) -> float | None:
-        if self._is_revoked_already(response):
+        if self._is_deleted_already(response):
             return None
         if self._is_unfinished(response):
             self.is_repeated = True
@@ -97,13 +97,14 @@ class Attempts:
 
     def result(self, response: httpx.Response) -> httpx.Response:
         """Returns what the response of the last attempt means."""
-        if not self._is_revoked_already(response):
+        if not self._is_deleted_already(response):
             return response
         return httpx.Response(204, headers=response.headers, request=self.request)
 
-    def _is_revoked_already(self, response: httpx.Response) -> bool:
-        """Whether the token was revoked by an earlier attempt, whose response was lost."""
-        return self.is_repeated and self.request.method == "DELETE" and error_code(response) == "token_not_found"
+    def _is_deleted_already(self, response: httpx.Response) -> bool:
+        """Whether the token or the webhook was deleted by an earlier attempt, whose response was lost."""
+        is_delete = self.is_repeated and self.request.method == "DELETE"
+        return is_delete and error_code(response) in ("token_not_found", "webhook_not_found")
 
     def _is_unfinished(self, response: httpx.Response) -> bool:
         """Whether the same request succeeds once a file has been scanned, or once all of a large removal is done."""

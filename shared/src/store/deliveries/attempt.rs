@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::retries::{MAX_ATTEMPTS, delay_after};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Result};
 use crate::event::Event;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
@@ -22,15 +22,19 @@ use crate::webhook::{Delivery, address};
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Store {
-    /// Attempts deliveries to one webhook at once. Returns whether its receiver responds. Six round trips: deliveries;
+    /// Attempts deliveries to one webhook at once. Returns whether more can be attempted now. Six round trips: deliveries;
     /// webhook and its owner; claims; conversations; messages; contacts. Then the attempts, and one more.
-    pub(super) async fn attempt_deliveries(&self, keys: &[DeliveryKey]) -> Result<bool> {
+    pub(super) async fn attempt_deliveries(
+        &self,
+        keys: &[DeliveryKey],
+        are_new: bool,
+    ) -> Result<bool> {
         let now = Seconds::from(self.clock.now());
         let table = &self.tables.deliveries;
         let batch = BatchGet::default().keys(table, keys.iter().map(DeliveryKey::item));
         let mut items = batch.send(&self.db).await?;
         let mut deliveries: Vec<DeliveryItem> = items.take(table)?;
-        deliveries.retain(|delivery| delivery.is_attempted_at(now));
+        deliveries.retain(|delivery| delivery.may_be_attempted_at(now));
         let Some(first) = deliveries.first() else {
             return Ok(true);
         };
@@ -46,12 +50,16 @@ impl Store {
         let Some(webhook) = webhook else {
             // It has been deleted.
             let keys = deliveries.iter().map(DeliveryItem::key);
-            return self.drop_deliveries(keys.collect()).await.map(|()| true);
+            return self.delete_deliveries(keys.collect()).await.map(|()| true);
         };
+        if are_new && webhook.failing_since.is_some() {
+            // They do not delay those of others: they are due in a minute.
+            return Ok(false);
+        }
         let is_active = owner.is_some_and(|owner| owner.suspended_at.is_none());
-        let is_refused = !(webhook.is_enabled && is_active);
+        let is_disabled = !(webhook.is_enabled && is_active);
         let is_over = |delivery: &DeliveryItem| delivery.attempts >= MAX_ATTEMPTS;
-        let over = deliveries.extract_if(.., |delivery| is_refused || is_over(delivery));
+        let over = deliveries.extract_if(.., |delivery| is_disabled || is_over(delivery));
         let failed = over.map(|delivery| self.settle(delivery, DeliveryStatus::Failed, None));
         join_bounded(failed.collect()).await?;
         let claims = deliveries.into_iter().map(|delivery| self.claim(delivery));
@@ -84,7 +92,7 @@ impl Store {
         }))
     }
 
-    /// Posts the events of deliveries, and writes what came of it. Returns whether the receiver responds.
+    /// Posts the events of deliveries, and writes what came of it. Returns whether more can be attempted now.
     async fn attempt(&self, webhook: &WebhookItem, claimed: Vec<DeliveryItem>) -> Result<bool> {
         let targets = claimed.iter().map(|delivery| delivery.entry.target());
         // Several deliveries can be about the same.
@@ -102,15 +110,17 @@ impl Store {
                 unwanted.push(delivery.key());
             }
         }
-        self.drop_deliveries(unwanted).await?;
         let posts = wanted.into_iter().map(async |(delivery, event)| {
             let posted = self.post_event(webhook, &delivery, &event).await;
             (delivery, posted)
         });
         let posted = join_all(posts).await;
-        let is_responding = posted.iter().all(|(_, posted)| posted.is_ok());
+        let goes_on = posted
+            .iter()
+            .all(|(_, posted)| posted.as_ref().is_ok_and(|posted| !posted.is_busy()));
         self.settle_all(webhook, posted).await?;
-        Ok(is_responding)
+        self.delete_deliveries(unwanted).await?;
+        Ok(goes_on)
     }
 
     /// Posts the event of a delivery.
@@ -119,9 +129,8 @@ impl Store {
         webhook: &WebhookItem,
         delivery: &DeliveryItem,
         event: &Event,
-    ) -> Result<Posted> {
-        let body = Delivery::new(event, delivery.changed_at).map_err(Error::internal)?;
-        let body = serde_json::to_vec(&body).map_err(Error::internal)?;
+    ) -> Result<Posted, Cause> {
+        let body = serde_json::to_vec(&Delivery::new(event, delivery.changed_at)?)?;
         let id = delivery.id.as_str();
         let timestamp = Seconds::from(self.clock.now());
         let signature = webhook.secret.sign(id, timestamp, &body);
@@ -142,6 +151,6 @@ impl Store {
             is_allowed,
             timeout: TIMEOUT,
         });
-        posted.await.map_err(Error::Unavailable)
+        posted.await
     }
 }

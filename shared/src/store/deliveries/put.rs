@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 
-use crate::error::Result;
+use crate::error::{Result, chain};
 use crate::event::EventType;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::concurrency::join_bounded;
-use crate::store::dynamodb::item::to_item;
+use crate::store::dynamodb::item::{from_item, to_item};
 use crate::store::events::ContactEntries;
 use crate::store::items::delivery::{DeliveryItem, DeliveryStatus, TTL, shard_of};
 use crate::store::items::feed::Entry;
@@ -16,8 +16,8 @@ use crate::store::items::listener::Listener;
 use crate::store::items::webhook::{self, WebhookItem};
 use crate::webhook::DeliveryId;
 
-/// When the first attempt is repeated that the stream should have led to.
-const FIRST_ATTEMPT: Duration = Duration::from_mins(1);
+/// After this time the schedule makes the first attempt, if the stream has not led to it.
+const FIRST_ATTEMPT_DUE: Duration = Duration::from_mins(1);
 
 impl Store {
     /// Whether events of a contact are delivered to webhooks.
@@ -39,7 +39,16 @@ impl Store {
             ids.map(|&id| webhook::key(listener.contact_id, id))
         });
         let mut items = BatchGet::default().keys(table, keys).send(&self.db).await?;
-        let webhooks = items.take::<WebhookItem>(table)?.into_iter();
+        let webhooks = items.take_items(table).into_iter();
+        // One that cannot be read must not delay the feeds of others.
+        let webhooks = webhooks.filter_map(|item| match from_item::<WebhookItem>(item) {
+            Ok(webhook) => Some(webhook),
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(error, "skipped a webhook that cannot be read");
+                None
+            }
+        });
         let webhooks = webhooks.filter(|webhook| webhook.is_enabled);
         let entries: HashMap<_, _> = feeds
             .iter()
@@ -65,7 +74,7 @@ impl Store {
                     attempts: 0,
                     delivery_status: DeliveryStatus::Waiting,
                     last_status: None,
-                    due_at: Some(now.after(FIRST_ATTEMPT).into()),
+                    due_at: Some(now.after(FIRST_ATTEMPT_DUE).into()),
                     expires_at: now.after(TTL).into(),
                 })
             }));

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::retries::MAX_ATTEMPTS;
-use crate::error::{Result, chain};
+use crate::error::{Cause, Result, chain};
 use crate::store::Store;
 use crate::store::dynamodb::batch::delete_all;
 use crate::store::dynamodb::concurrency::join_bounded;
@@ -22,15 +22,12 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// The status of a receiver that wants no more deliveries.
 const GONE: u16 = 410;
 
-/// The statuses whose `Retry-After` is obeyed.
-const BUSY: [u16; 2] = [429, 503];
-
 impl Store {
     /// Writes what came of attempts to deliver to a webhook. One round trip.
     pub(super) async fn settle_all(
         &self,
         webhook: &WebhookItem,
-        posted: Vec<(DeliveryItem, Result<Posted>)>,
+        posted: Vec<(DeliveryItem, Result<Posted, Cause>)>,
     ) -> Result<()> {
         if posted.is_empty() {
             return Ok(());
@@ -40,14 +37,14 @@ impl Store {
         let is_gone = statuses.clone().any(|posted| posted.status == GONE);
         let error = posted.iter().find_map(|(_, posted)| posted.as_ref().err());
         if let Some(error) = error {
-            let (webhook_id, error) = (webhook.id.to_string(), chain(error));
+            let (webhook_id, error) = (webhook.id.to_string(), chain(&**error));
             tracing::warn!(webhook_id, error, "failed to reach a webhook");
         }
         let settled = posted.into_iter().map(|(delivery, posted)| {
             let posted = posted.ok();
             let status = posted.map(|posted| posted.status);
             let retry_after = posted
-                .filter(|posted| BUSY.contains(&posted.status))
+                .filter(Posted::is_busy)
                 .and_then(|posted| posted.retry_after);
             (delivery, status, retry_after)
         });
@@ -122,7 +119,7 @@ impl Store {
     }
 
     /// Deletes deliveries that nobody wants. One round trip.
-    pub(super) async fn drop_deliveries(&self, keys: Vec<DeliveryKey>) -> Result<()> {
+    pub(super) async fn delete_deliveries(&self, keys: Vec<DeliveryKey>) -> Result<()> {
         let table = self.tables.deliveries.as_str();
         let keys = keys.iter().map(|key| (table, key.item()));
         delete_all(&self.db, keys.collect()).await
@@ -132,14 +129,23 @@ impl Store {
     async fn disable(&self, webhook: &WebhookItem, because: DisabledBecause) -> Result<()> {
         let set = "SET is_enabled = :no, disabled_because = :because";
         let key = webhook::key(webhook.contact_id, webhook.id);
-        // Not if its owner has changed it meanwhile.
-        let condition = "is_enabled = :yes AND #url = :url";
-        let disabled = Update::new(&self.tables.webhooks, key, set, condition)
+        // Not if its owner has changed it meanwhile, or another delivery has succeeded.
+        let since = webhook
+            .failing_since
+            .filter(|_| because == DisabledBecause::Failing);
+        let condition = match since {
+            Some(_) => "is_enabled = :yes AND #url = :url AND failing_since = :since",
+            None => "is_enabled = :yes AND #url = :url",
+        };
+        let mut disabled = Update::new(&self.tables.webhooks, key, set, condition)
             .name("#url", "url")
             .value(":no", to_attribute(&false)?)
             .value(":yes", to_attribute(&true)?)
             .value(":url", to_attribute(&webhook.url)?)
             .value(":because", to_attribute(&because)?);
+        if let Some(since) = since {
+            disabled = disabled.value(":since", number_attr(since.0));
+        }
         if disabled.send(&self.db).await? {
             let webhook_id = webhook.id.to_string();
             tracing::info!(webhook_id, ?because, "disabled a webhook");

@@ -7,17 +7,20 @@ use super::stage::Stage;
 use crate::error::{Error, Result};
 use crate::id::{AttachmentId, ContactId};
 use crate::store::Store;
+use crate::store::cleanup::{CleanupLimit, Progress};
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::batch::delete_all;
 use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::item::{Item, from_item, number_attr, string_attr, string_set_attr};
-use crate::store::dynamodb::query::{NO_LIMIT, query_items};
+use crate::store::dynamodb::query::query_page;
 use crate::store::dynamodb::update::Update;
 use crate::store::items::attachment::AttachmentItem;
 use crate::store::items::conversation;
 use crate::store::items::message::{MessageItem, REACTION, key};
 use crate::store::items::report::{self, ReportItem};
-use crate::store::items::webhook::WebhookItem;
+
+/// How many deliveries are deleted before the limit is looked at.
+const MAX_DELETED: usize = 1000;
 
 impl Store {
     /// Deletes items that a stage has found by their keys, whether they still exist or not. Returns their number.
@@ -30,12 +33,16 @@ impl Store {
         Ok(items.len())
     }
 
-    /// Deletes webhooks, each after its deliveries. Returns how many items there were.
-    pub(super) async fn erase_webhooks(&self, items: &[Item]) -> Result<usize> {
-        let table = &self.tables.deliveries;
-        let mut deleted = 0;
+    /// Deletes a webhook after its deliveries.
+    pub(super) async fn erase_webhooks(
+        &self,
+        items: &[Item],
+        erased: &mut Erased,
+        limit: CleanupLimit,
+    ) -> Result<Progress> {
+        let table = self.tables.deliveries.as_str();
         for item in items {
-            let webhook: WebhookItem = from_item(item.clone())?;
+            let webhook = item.get("id").cloned().unwrap_or_else(|| string_attr(""));
             let query = self
                 .db
                 .query()
@@ -43,16 +50,22 @@ impl Store {
                 .consistent_read(true)
                 .key_condition_expression("webhook_id = :webhook")
                 .projection_expression("webhook_id, id")
-                .expression_attribute_values(":webhook", string_attr(webhook.id));
-            let keys = query_items(query, NO_LIMIT).await?;
-            deleted += keys.len();
-            delete_all(
-                &self.db,
-                keys.into_iter().map(|key| (table.as_str(), key)).collect(),
-            )
-            .await?;
+                .expression_attribute_values(":webhook", webhook);
+            loop {
+                let (keys, has_more) = query_page(query.clone(), MAX_DELETED).await?;
+                erased.add(Kind::Webhooks, keys.len());
+                let keys = keys.into_iter().map(|key| (table, key));
+                delete_all(&self.db, keys.collect()).await?;
+                if !has_more {
+                    break;
+                } else if limit.is_reached() {
+                    return Ok(Progress::Unfinished);
+                }
+            }
         }
-        Ok(deleted + self.delete_found(Stage::Webhooks, items).await?)
+        let deleted = self.delete_found(Stage::Webhooks, items).await?;
+        erased.add(Kind::Webhooks, deleted);
+        Ok(Progress::Finished)
     }
 
     /// Deletes reports, each in its list and with the reporter. Returns how many items the stage had found.

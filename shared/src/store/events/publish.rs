@@ -93,7 +93,7 @@ impl Store {
             error,
         };
         let feeds = self.feeds_for(changes).await.map_err(all)?;
-        // Whether or not one of them fails: a feed does not wait for webhooks.
+        // Both are done, also if one of them fails.
         let (appended, put) = join(self.append_to_feeds(&feeds), self.put_deliveries(&feeds)).await;
         put.map_err(all)?;
         appended

@@ -14,7 +14,7 @@ use crate::webhook::DeliveryId;
 pub const TTL: Duration = Duration::from_hours(30 * 24);
 
 /// The index of those that wait, by the time of the next attempt.
-pub const DUE: &str = "due";
+pub const DUE_INDEX: &str = "due";
 
 /// The partitions of the index, so that it takes four times as many writes as one.
 const SHARDS: u64 = 4;
@@ -69,7 +69,7 @@ impl DeliveryKey {
 
 impl DeliveryItem {
     /// Whether an attempt may begin: the first one at any time, others when they are due.
-    pub fn is_attempted_at(&self, now: Seconds) -> bool {
+    pub fn may_be_attempted_at(&self, now: Seconds) -> bool {
         self.due_at
             .is_some_and(|due_at| self.attempts == 0 || due_at <= now)
     }

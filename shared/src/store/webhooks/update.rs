@@ -32,17 +32,18 @@ impl Store {
     ) -> Result<Webhook> {
         let contact = self.authenticate(caller).await?;
         let (mut set, mut values) = (Vec::new(), Vec::new());
+        let mut removed = "";
         if let Some(url) = &update.url {
             let url = String::from(self.parse_webhook_url(url)?);
             // `url` is a reserved word.
             set.push("#url = :url");
             values.push((":url", string_attr(url)));
+            removed = " REMOVE failing_since";
         }
         if let Some(event_types) = &update.event_types {
             set.push("event_types = :event_types");
             values.push((":event_types", to_attribute(event_types)?));
         }
-        let mut removed = "";
         if let Some(is_enabled) = update.is_enabled {
             if is_enabled && !self.has_webhooks() {
                 return Err(Error::WebhooksDisabled);

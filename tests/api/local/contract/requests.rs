@@ -567,8 +567,12 @@ pub async fn use_webhooks(world: &World) {
         receiver.responds(status, &[]);
         world.kevin.sends("hello").await;
         world.delivers().await;
+        let due = Clock::system().now().after(Duration::from_mins(2));
+        world.delivers_due(due).await;
         kate.gets(&path).await.is(200);
         kate.gets("/v1/webhooks").await.is(200);
+        kate.gets("/v1/webhooks?limit=100").await.is(200);
+        kate.gets("/v1/webhooks?limit=1").await.is(200);
         kate.puts(&path, "events[]=message.created").await.is(200);
     }
     for body in [

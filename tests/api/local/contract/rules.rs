@@ -14,6 +14,7 @@ async fn break_rules_of_lists(kevin: &Person, message: &str, foreign: &str) {
         ("/v1/contacts", &id.to_string()),
         ("/v1/blocks", &id.to_string()),
         ("/v1/tokens", &id.to_string()),
+        ("/v1/webhooks", &id.to_string()),
     ] {
         kevin.gets(&format!("{path}?limit=100")).await.is(200);
         for query in ["limit=0", "limit=101", "limit=x", "starting_after=x"] {

@@ -16,6 +16,9 @@ use crate::error::Cause;
 /// The most bytes of a response that are read, in order to be dropped.
 const MAX_RESPONSE: usize = 16 * 1024;
 
+/// The statuses whose `Retry-After` counts.
+const BUSY: [u16; 2] = [429, 503];
+
 /// What is posted.
 pub struct Post<'a, const HEADERS: usize> {
     /// An http or https URL.
@@ -34,6 +37,13 @@ pub struct Posted {
     pub status: u16,
     /// How long it wants to be left alone.
     pub retry_after: Option<Duration>,
+}
+
+impl Posted {
+    /// Whether the server says that it gets too much.
+    pub fn is_busy(&self) -> bool {
+        BUSY.contains(&self.status)
+    }
 }
 
 /// Posts over a connection of its own. Follows no redirects and uses no proxy.
