@@ -272,10 +272,10 @@ impl Origin {
 pub struct DeliveryId(String);
 
 impl DeliveryId {
-    /// The id for what a record has told of a message or a conversation.
+    /// The id for what a record has told a webhook of a message or a conversation.
     #[must_use]
-    pub fn new(origin: Origin, target: &str) -> Self {
-        let hash = hash(&[&origin.hash.to_string(), target]);
+    pub fn new(webhook: WebhookId, origin: Origin, target: &str) -> Self {
+        let hash = hash(&[&webhook.to_string(), &origin.hash.to_string(), target]);
         let moment = base62::encode::<6>(origin.changed_at.0);
         Self(format!("{moment}{}", base62::encode::<11>(hash)))
     }
@@ -370,10 +370,11 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_delivery_depends_on_the_record_and_on_what_has_changed() {
+    fn the_id_of_a_delivery_depends_on_webhook_record_and_what_has_changed() {
+        let webhook = WebhookId::random();
         let id = |seconds, number: &str, target: &str| {
             let origin = Origin::new(Seconds(seconds), number);
-            DeliveryId::new(origin, target).to_string()
+            DeliveryId::new(webhook, origin, target).to_string()
         };
         let first = id(1_795_523_106, "100", "message");
         assert_eq!(first.len(), 17);
@@ -381,6 +382,10 @@ mod tests {
         assert_ne!(first, id(1_795_523_106, "101", "message"));
         assert_ne!(first, id(1_795_523_106, "100", "other"));
         assert!(first < id(1_795_523_107, "0", ""));
+        // One receiver can have several webhooks, and remember ids for all of them together.
+        let origin = Origin::new(Seconds(1_795_523_106), "100");
+        let other = DeliveryId::new(WebhookId::random(), origin, "message");
+        assert_ne!(first, other.to_string());
     }
 
     #[test]

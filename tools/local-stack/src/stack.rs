@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures_util::future::join;
+use futures_util::future::join3;
 use shared::Store;
 use shared::store::{Files, Tables, Webhooks};
 use tokio::net::TcpListener;
@@ -138,18 +138,17 @@ impl Stack {
     /// until this future is dropped.
     pub async fn keep_handling_changes(&self, gateway: &Gateway) {
         // A receiver that is slow delays webhooks only.
-        join(self.keep_publishing(gateway), self.keep_delivering(gateway)).await;
+        join3(
+            self.keep_publishing(gateway),
+            self.keep_delivering(gateway),
+            keep_schedule(gateway),
+        )
+        .await;
     }
 
     async fn keep_delivering(&self, gateway: &Gateway) {
-        let mut last_due = Instant::now();
         loop {
-            let mut delivered = gateway.deliver_new(&self.engine).await;
-            if last_due.elapsed() > SCHEDULE {
-                last_due = Instant::now();
-                delivered = delivered.and(gateway.deliver_due().await);
-            }
-            if let Err(error) = delivered {
+            if let Err(error) = gateway.deliver_new(&self.engine).await {
                 eprintln!("error: {error}");
             }
             sleep(POLL_INTERVAL).await;
@@ -180,6 +179,16 @@ impl Stack {
             .variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Invokes the function that delivers webhooks as its schedule does.
+async fn keep_schedule(gateway: &Gateway) {
+    loop {
+        sleep(SCHEDULE).await;
+        if let Err(error) = gateway.deliver_due().await {
+            eprintln!("error: {error}");
+        }
     }
 }
 

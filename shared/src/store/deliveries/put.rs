@@ -63,7 +63,7 @@ impl Store {
             let wanted = wanted.filter(|(entry, _)| may_be_wanted(&webhook, **entry));
             let now = self.clock.now();
             puts.extend(wanted.map(|(&entry, &origin)| {
-                let id = DeliveryId::new(origin, &entry.target_id());
+                let id = DeliveryId::new(webhook.id, origin, &entry.target_id());
                 self.put_delivery(DeliveryItem {
                     webhook_id: webhook.id,
                     retry_shard: Some(shard_of(&id)),
