@@ -141,7 +141,7 @@ async fn a_receiver_that_was_down_for_three_days_gets_everything() {
     assert!(attempts.len() <= 30 * 8, "{} attempts", attempts.len());
     assert!(gets(&world.kate, &webhook).await["failing_since"].is_u64());
     receiver.responds(200, &[]);
-    for hours in 73..=92 {
+    for hours in 73..=100 {
         world.delivers_due(after(Duration::from_hours(hours))).await;
     }
     let posted = receiver.takes();
