@@ -40,7 +40,8 @@ struct Record {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct StreamRecord {
-    /// In seconds since 1970.
+    /// In seconds since 1970. A record without it is handled like any other.
+    #[serde(default)]
     approximate_creation_date_time: f64,
     keys: Keys,
     /// The item before and after the change, if the stream has it.
