@@ -105,6 +105,7 @@ async fn erasing_a_contact_deletes_all_its_data() {
     let expected = [
         "tokens 1",
         "feed 0",
+        "webhooks 0",
         "edits 0",
         "messages 4",
         "attachments 2",
