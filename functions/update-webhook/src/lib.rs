@@ -54,7 +54,7 @@ impl UpdateWebhook {
     }
 }
 
-/// A parameter that is null, and not absent, stands for all types.
+/// Reads an explicit `null` as all types; an absent parameter is `None`.
 fn null_is_all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EventTypes>, D::Error> {
     EventTypes::deserialize(deserializer).map(Some)
 }

@@ -20,13 +20,13 @@ const DELAYS: [Duration; 9] = [
 /// How many attempts are made.
 pub const MAX_ATTEMPTS: usize = DELAYS.len() + 1;
 
-/// How long an attempt takes at most. When the last one was interrupted, nobody else settles it.
-const LAST_ATTEMPT: Duration = Duration::from_mins(1);
+/// After this time, the schedule marks a delivery as failed whose last attempt was interrupted.
+const AFTER_LAST_ATTEMPT: Duration = Duration::from_mins(1);
 
 /// How long after an attempt the next one is due, or after the last one, when it has failed: with up to a fifth more, so
 /// that what failed together is not repeated together. Never less, so that nothing is lost in three days.
 pub fn delay_after(attempts: usize) -> Duration {
     let delay = attempts.checked_sub(1).and_then(|index| DELAYS.get(index));
     let jitter = 1.0 + 0.2 * fastrand::f64();
-    delay.copied().unwrap_or(LAST_ATTEMPT).mul_f64(jitter)
+    delay.copied().unwrap_or(AFTER_LAST_ATTEMPT).mul_f64(jitter)
 }

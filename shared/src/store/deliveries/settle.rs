@@ -118,7 +118,7 @@ impl Store {
             .map(drop)
     }
 
-    /// Deletes deliveries that nobody wants. One round trip.
+    /// Deletes deliveries whose webhook was deleted, or is not for their event. One round trip.
     pub(super) async fn delete_deliveries(&self, keys: Vec<DeliveryKey>) -> Result<()> {
         let table = self.tables.deliveries.as_str();
         let keys = keys.iter().map(|key| (table, key.item()));

@@ -1,4 +1,4 @@
-//! Posts a document to a server on the internet that somebody else has named.
+//! Sends a POST request to a URL that a client has chosen.
 
 use std::net::IpAddr;
 use std::time::Duration;
