@@ -11,6 +11,7 @@ use crate::error::{Error, Result, chain};
 use crate::id::WebhookId;
 use crate::log::{self, Meter};
 use crate::store::{Store, Task};
+use crate::stream::Text;
 use crate::webhook::DeliveryId;
 
 /// What Lambda passes: some records of the stream, or that it is time.
@@ -38,12 +39,6 @@ struct StreamRecord {
 struct Keys {
     webhook_id: Text,
     id: Text,
-}
-
-#[derive(Debug, Deserialize)]
-struct Text {
-    #[serde(rename = "S")]
-    s: String,
 }
 
 impl Event {

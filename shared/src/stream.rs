@@ -70,8 +70,8 @@ enum Keys {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Text {
-    s: String,
+pub(crate) struct Text {
+    pub s: String,
 }
 
 #[derive(Debug, Deserialize)]

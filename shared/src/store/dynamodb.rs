@@ -1,4 +1,4 @@
-//! DynamoDB without our tables: connections, items, queries, batches, updates and transactions.
+//! DynamoDB without our tables: connections, items, queries, batches, puts, updates and transactions.
 
 pub(super) mod batch;
 pub(super) mod concurrency;
@@ -7,6 +7,7 @@ mod error;
 pub(super) mod item;
 pub(super) mod metering;
 pub(super) mod partition;
+pub(super) mod put;
 pub(super) mod query;
 pub(super) mod retry;
 pub(super) mod transaction;

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-
 use crate::error::Result;
 use crate::id::AttachmentId;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
-use crate::store::dynamodb::item::to_item;
+use crate::store::dynamodb::put::put_once;
 use crate::store::items::attachment::{AttachmentItem, Tombstone, key};
 
 /// For how long after its creation an upload may still end: it can be begun for fifteen minutes, and S3 lets it take
@@ -48,19 +46,12 @@ impl Store {
             created_at: id.created_at(),
             expires_at: now.after(UPLOADABLE_FOR).into(),
         };
-        let put = self
-            .db
-            .put_item()
-            .table_name(&self.tables.attachments)
-            .set_item(Some(to_item(&tombstone)?))
-            .condition_expression("attribute_not_exists(conversation_id)");
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                // This was done before.
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(error.into()),
-            },
-        }
+        put_once(
+            &self.db,
+            &self.tables.attachments,
+            "conversation_id",
+            &tombstone,
+        )
+        .await
     }
 }

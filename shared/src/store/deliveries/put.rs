@@ -1,14 +1,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-
 use crate::error::{Result, chain};
 use crate::event::EventType;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::concurrency::join_bounded;
-use crate::store::dynamodb::item::{from_item, to_item};
+use crate::store::dynamodb::item::from_item;
+use crate::store::dynamodb::put::put_once;
 use crate::store::events::ContactEntries;
 use crate::store::items::delivery::{DeliveryItem, DeliveryStatus, TTL, shard_of};
 use crate::store::items::feed::Entry;
@@ -62,41 +61,29 @@ impl Store {
             let wanted = entries.list.iter().zip(&entries.origins);
             let wanted = wanted.filter(|(entry, _)| may_be_wanted(&webhook, **entry));
             let now = self.clock.now();
-            puts.extend(wanted.map(|(&entry, &origin)| {
-                let id = DeliveryId::new(webhook.id, origin, &entry.target_id());
-                self.put_delivery(DeliveryItem {
-                    webhook_id: webhook.id,
-                    retry_shard: Some(shard_of(&id)),
-                    id,
-                    contact_id: webhook.contact_id,
-                    entry,
-                    changed_at: origin.changed_at,
-                    attempts: 0,
-                    delivery_status: DeliveryStatus::Waiting,
-                    last_status: None,
-                    due_at: Some(now.after(FIRST_ATTEMPT_DUE).into()),
-                    expires_at: now.after(TTL).into(),
-                })
-            }));
+            puts.extend(
+                wanted.map(|(&entry, &origin)| {
+                    let id = DeliveryId::new(webhook.id, origin, &entry.target_id());
+                    let delivery = DeliveryItem {
+                        webhook_id: webhook.id,
+                        retry_shard: Some(shard_of(&id)),
+                        id,
+                        contact_id: webhook.contact_id,
+                        entry,
+                        changed_at: origin.changed_at,
+                        attempts: 0,
+                        delivery_status: DeliveryStatus::Waiting,
+                        last_status: None,
+                        due_at: Some(now.after(FIRST_ATTEMPT_DUE).into()),
+                        expires_at: now.after(TTL).into(),
+                    };
+                    async move {
+                        put_once(&self.db, &self.tables.deliveries, "webhook_id", &delivery).await
+                    }
+                }),
+            );
         }
         join_bounded(puts).await.map(drop)
-    }
-
-    async fn put_delivery(&self, delivery: DeliveryItem) -> Result<()> {
-        let put = self
-            .db
-            .put_item()
-            .table_name(&self.tables.deliveries)
-            .set_item(Some(to_item(&delivery)?))
-            .condition_expression("attribute_not_exists(webhook_id)");
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                // This was done before.
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(error.into()),
-            },
-        }
     }
 }
 

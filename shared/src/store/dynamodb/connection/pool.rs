@@ -270,10 +270,7 @@ impl Endpoint {
         let stream = timeout(CONNECT_TIMEOUT, self.stream()).await;
         let stream = stream.map_err(|late| ConnectorError::timeout(late.into()))?;
         let stream = stream.map_err(|error| ConnectorError::io(error.into()))?;
-        let stream = TokioIo::new(stream);
-        let (connection, work) = http1::handshake(stream).await.map_err(failed)?;
-        tokio::spawn(work);
-        Ok(connection)
+        handshake(stream).await.map_err(failed)
     }
 
     /// Connects to one of the addresses that are allowed. The name is resolved once, so that what is connected to is what
@@ -288,10 +285,7 @@ impl Endpoint {
             return Err(format!("{} is not a public address", refused.ip()).into());
         }
         let stream = TcpStream::connect(&*addresses).await?;
-        let stream = TokioIo::new(self.secure(stream).await?);
-        let (connection, work) = http1::handshake(stream).await?;
-        tokio::spawn(work);
-        Ok(connection)
+        Ok(handshake(self.secure(stream).await?).await?)
     }
 
     async fn stream(&self) -> io::Result<Box<dyn Stream>> {
@@ -310,6 +304,13 @@ impl Endpoint {
             }
         })
     }
+}
+
+/// Begins HTTP/1.1 over a stream.
+async fn handshake(stream: Box<dyn Stream>) -> hyper::Result<Connection> {
+    let (connection, work) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(work);
+    Ok(connection)
 }
 
 /// A TCP or TLS stream.
