@@ -840,6 +840,12 @@ async fn follow_changes(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
     let webhook = format!("url={}", receiver.url());
     kevin.calls("POST /v1/webhooks", &webhook).await;
     kate.calls("POST /v1/webhooks", &webhook).await;
+    let server = Caller {
+        gateway: kevin.gateway,
+        token: demo::SERVER_KEY.to_owned(),
+        on_behalf_of: None,
+    };
+    server.calls("POST /v1/webhooks", &webhook).await;
     let deleted = id(&kate.calls("POST /v1/webhooks", &webhook).await);
     let begun = kate.calls("GET /v1/events", "").await;
     // A segment that has expired, and as many sockets as a contact can have.
@@ -872,6 +878,11 @@ async fn follow_changes(stack: &Stack, kevin: &Caller<'_>, kate: &Caller<'_>) {
     let deleted = format!("/v1/webhooks/{deleted}");
     kate.calls(&format!("GET {deleted}"), "").await;
     kate.calls("GET /v1/webhooks", "").await;
+    kate.calls(&format!("POST {deleted}/secret"), "").await;
+    let test = id(&kate.calls(&format!("POST {deleted}/test"), "").await);
+    kate.calls(&format!("GET {deleted}/deliveries"), "").await;
+    let replay = format!("POST {deleted}/replay");
+    kate.calls(&replay, &format!("ids[]={test}")).await;
     kate.calls(&format!("PUT {deleted}"), "is_enabled=true")
         .await;
     kate.calls(&format!("DELETE {deleted}"), "").await;
@@ -973,6 +984,10 @@ async fn call_as_server(gateway: &Gateway) {
         "GET /v1/webhooks/x",
         "PUT /v1/webhooks/x",
         "DELETE /v1/webhooks/x",
+        "POST /v1/webhooks/x/secret",
+        "POST /v1/webhooks/x/test",
+        "GET /v1/webhooks/x/deliveries",
+        "POST /v1/webhooks/x/replay",
     ] {
         server.calls(route, "").await;
     }

@@ -52,7 +52,8 @@ impl Event {
         let keys = inserted.map(|record| {
             let Keys { webhook_id, id } = record.dynamodb.keys;
             let webhook: WebhookId = webhook_id.s.parse().map_err(Error::internal)?;
-            Ok((webhook, DeliveryId::from(id.s)))
+            let id = DeliveryId::try_from(id.s).map_err(Error::internal)?;
+            Ok((webhook, id))
         });
         Ok(Task::New(keys.collect::<Result<_>>()?))
     }

@@ -11,7 +11,7 @@ use crate::message::{Emoji, MAX_EMOJI, MAX_PINNED};
 use crate::metadata;
 use crate::page::Direction;
 use crate::token::MAX_TOKENS;
-use crate::webhook::MAX_WEBHOOKS;
+use crate::webhook::{DeliveryId, MAX_PREVIOUS_SECRETS, MAX_WEBHOOKS};
 
 /// The result of every fallible step.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -141,6 +141,23 @@ pub enum Error {
     /// The deployment delivers no webhooks.
     #[error("this deployment has no webhooks: its operator can set the parameter Webhooks")]
     WebhooksDisabled,
+    /// The webhook is disabled, so nothing is delivered to it.
+    #[error("this webhook is disabled: enable it first")]
+    WebhookNotEnabled,
+    /// The webhook has as many replaced secrets that still sign as it may have.
+    #[error(
+        "{MAX_PREVIOUS_SECRETS} replaced secrets still sign: use the newest one, or try again in {retry_after} seconds"
+    )]
+    TooManySecrets {
+        /// When one of them expires, in seconds from now.
+        retry_after: u64,
+    },
+    /// The webhook has no such delivery, or not any more.
+    #[error("no delivery {id}: it does not exist, has expired, or is one of another webhook")]
+    DeliveryNotFound {
+        /// Its id.
+        id: DeliveryId,
+    },
     /// A new token would expire after the one it is created with.
     #[error("must be at most {max_seconds}: a token cannot outlive the one that creates it")]
     LifetimeTooLong {
@@ -482,6 +499,9 @@ impl Error {
             | Self::WebhookNotFound
             | Self::TooManyWebhooks
             | Self::WebhooksDisabled
+            | Self::WebhookNotEnabled
+            | Self::TooManySecrets { .. }
+            | Self::DeliveryNotFound { .. }
             | Self::LifetimeTooLong { .. }
             | Self::CursorNotFound(_)
             | Self::ForeignFeedCursor

@@ -60,10 +60,12 @@ pub enum EventType {
     ConversationDeleted,
     /// Load everything again; or one conversation with its messages, if it is named.
     Resync,
+    /// Nothing: the owner of a webhook tests it. Never in a feed.
+    WebhookTest,
 }
 
 impl EventType {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::MessageCreated,
         Self::MessageUpdated,
         Self::MessageDeleted,
@@ -71,6 +73,7 @@ impl EventType {
         Self::ConversationUpdated,
         Self::ConversationDeleted,
         Self::Resync,
+        Self::WebhookTest,
     ];
 }
 
@@ -85,6 +88,7 @@ impl From<EventType> for &'static str {
             EventType::ConversationUpdated => "conversation.updated",
             EventType::ConversationDeleted => "conversation.deleted",
             EventType::Resync => "resync",
+            EventType::WebhookTest => "webhook.test",
         }
     }
 }

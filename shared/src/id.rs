@@ -78,6 +78,11 @@ random_id! {
     ContactId
 }
 
+impl ContactId {
+    /// The operator, as the owner of webhooks. No contact has this id.
+    pub(crate) const OPERATOR: Self = Self([b'0'; RANDOM_LEN]);
+}
+
 random_id! {
     /// The id of a conversation.
     ConversationId

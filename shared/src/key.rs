@@ -22,16 +22,19 @@ pub enum Scope {
     Moderate,
     /// Read the audit trail.
     Export,
+    /// Create and manage the operator's webhooks, which get the events of all conversations.
+    Webhooks,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Contacts,
         Self::Tokens,
         Self::Conversations,
         Self::Moderate,
         Self::Export,
+        Self::Webhooks,
     ];
 
     fn bit(self) -> u8 {
@@ -48,13 +51,14 @@ impl fmt::Display for Scope {
             Self::Conversations => "conversations",
             Self::Moderate => "moderate",
             Self::Export => "export",
+            Self::Webhooks => "webhooks",
         })
     }
 }
 
 /// The text is not a scope.
 #[derive(Debug, thiserror::Error)]
-#[error("must be a scope: contacts, tokens, conversations, moderate or export")]
+#[error("must be a scope: contacts, tokens, conversations, moderate, export or webhooks")]
 pub struct InvalidScope;
 
 impl FromStr for Scope {
@@ -140,7 +144,7 @@ mod tests {
             .into_iter()
             .collect();
         let contained = Scope::ALL.map(|scope| scopes.contains(scope));
-        assert_eq!(contained, [true, false, true, false, false]);
+        assert_eq!(contained, [true, false, true, false, false, false]);
         let json = serde_json::to_string(&scopes).unwrap();
         assert_eq!(json, r#"["contacts","conversations"]"#);
         assert_eq!(serde_json::from_str::<Scopes>(&json).unwrap(), scopes);

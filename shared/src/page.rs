@@ -21,7 +21,7 @@ pub struct Page<T> {
     pub data: Vec<T>,
     /// Where the next page starts, if not next to the last item: a filtered list has examined others after it.
     #[serde(skip)]
-    pub examined_to: Option<MessageId>,
+    pub examined_to: Option<String>,
 }
 
 impl<T> Page<T> {

@@ -3,34 +3,30 @@
 //! says.
 
 pub mod address;
+mod delivery;
+mod secret;
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::base64;
-use aws_smithy_types::date_time::{DateTimeFormatError, Format};
 use hyper::Uri;
-use ring::hmac;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::base62;
-use crate::event::{Event, EventType};
+pub use self::delivery::{
+    Delivery, DeliveryId, DeliveryIds, DeliveryStatus, Origin, Payload, Recipient, Replay,
+};
+pub use self::secret::Secret;
+use crate::event::EventType;
 use crate::id::WebhookId;
 use crate::time::Seconds;
 
 /// The most webhooks of a contact.
 pub const MAX_WEBHOOKS: usize = 10;
 
+/// The most replaced secrets of a webhook that still sign.
+pub const MAX_PREVIOUS_SECRETS: usize = 4;
+
 /// The longest URL, in bytes.
 const MAX_URL: usize = 2048;
-
-/// The random bytes of a secret.
-const SECRET_LEN: usize = 24;
-
-/// What a secret begins with.
-const SECRET_PREFIX: &str = "whsec_";
 
 /// A webhook, without its secret.
 #[derive(Debug, Serialize)]
@@ -51,9 +47,9 @@ pub struct Webhook {
     pub created_at: Seconds,
 }
 
-/// A webhook that has just been created.
+/// A webhook whose secret is new.
 #[derive(Debug, Serialize)]
-pub struct NewWebhook {
+pub struct WebhookWithSecret {
     /// The webhook.
     #[serde(flatten)]
     pub webhook: Webhook,
@@ -189,204 +185,11 @@ impl From<EventTypes> for Option<Vec<EventType>> {
     }
 }
 
-/// What deliveries are signed with: `whsec_` and the base64 of 24 random bytes.
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Secret(Vec<u8>);
-
-/// The text is not a secret.
-#[derive(Debug, thiserror::Error)]
-#[error("must be {SECRET_PREFIX} and base64")]
-pub struct InvalidSecret;
-
-impl Secret {
-    /// A new secret.
-    ///
-    /// # Panics
-    ///
-    /// If the operating system has no random bytes.
-    #[must_use]
-    pub fn generate() -> Self {
-        let mut bytes = [0; SECRET_LEN];
-        getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-        Self(bytes.into())
-    }
-
-    /// The signature of a delivery, as the header `webhook-signature` has it.
-    #[must_use]
-    pub fn sign(&self, id: &str, timestamp: Seconds, body: &[u8]) -> String {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
-        let mut signed = hmac::Context::with_key(&key);
-        signed.update(format!("{id}.{}.", timestamp.0).as_bytes());
-        signed.update(body);
-        format!("v1,{}", base64::encode(signed.sign()))
-    }
-}
-
-impl TryFrom<String> for Secret {
-    type Error = InvalidSecret;
-
-    fn try_from(text: String) -> Result<Self, InvalidSecret> {
-        let key = text.strip_prefix(SECRET_PREFIX).ok_or(InvalidSecret)?;
-        let key = base64::decode(key).map_err(|_| InvalidSecret)?;
-        Some(Self(key))
-            .filter(|secret| secret.0.len() >= SECRET_LEN)
-            .ok_or(InvalidSecret)
-    }
-}
-
-impl From<Secret> for String {
-    fn from(secret: Secret) -> Self {
-        format!("{SECRET_PREFIX}{}", base64::encode(secret.0))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// Which record of a stream has told of a change. It is the same however often the record is handled.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin {
-    /// When the change was made.
-    pub changed_at: Seconds,
-    hash: u64,
-}
-
-impl Origin {
-    /// The record with this sequence number.
-    #[must_use]
-    pub fn new(changed_at: Seconds, sequence_number: &str) -> Self {
-        Self {
-            changed_at,
-            hash: hash(&[sequence_number]),
-        }
-    }
-}
-
-/// The id of a delivery, which receivers get as `webhook-id`: 17 characters of `0-9A-Za-z`. Ids sort by the time of the
-/// change.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct DeliveryId(String);
-
-impl DeliveryId {
-    /// The id for what a record has told a webhook of a message or a conversation.
-    #[must_use]
-    pub fn new(webhook: WebhookId, origin: Origin, target: &str) -> Self {
-        let hash = hash(&[&webhook.to_string(), &origin.hash.to_string(), target]);
-        let moment = base62::encode::<6>(origin.changed_at.0);
-        Self(format!("{moment}{}", base62::encode::<11>(hash)))
-    }
-
-    /// One of the numbers less than `count`, with all of them equally often.
-    #[must_use]
-    pub fn shard(&self, count: u64) -> u64 {
-        hash(&[&self.0]) % count
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for DeliveryId {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Display for DeliveryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn hash(texts: &[&str]) -> u64 {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update(text.as_bytes());
-        hash.update([0]);
-    }
-    let hash: [u8; 32] = hash.finalize().into();
-    u64::from_be_bytes([
-        hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7],
-    ])
-}
-
-/// The body of a delivery.
-#[derive(Debug, Serialize)]
-pub struct Delivery<'a> {
-    r#type: EventType,
-    /// When the change was made, as ISO 8601 in UTC.
-    timestamp: String,
-    data: &'a Event,
-}
-
-impl<'a> Delivery<'a> {
-    /// The body for an event and the time of its change.
-    ///
-    /// # Errors
-    ///
-    /// If the time is after the year 9999.
-    pub fn new(event: &'a Event, changed_at: Seconds) -> Result<Self, DateTimeFormatError> {
-        let seconds = i64::try_from(changed_at.0).unwrap_or(i64::MAX);
-        Ok(Self {
-            r#type: event.r#type,
-            timestamp: DateTime::from_secs(seconds).fmt(Format::DateTime)?,
-            data: event,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{from_value, json, to_value};
 
     use super::*;
-
-    /// The example of the documentation of Svix, who wrote the first library for the specification.
-    #[test]
-    fn a_delivery_is_signed_as_the_specification_says() {
-        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();
-        let secret = Secret::try_from(secret).unwrap();
-        let body = br#"{"test": 2432232314}"#;
-        let signature = secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", Seconds(1_614_265_330), body);
-        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-    }
-
-    #[test]
-    fn a_secret_has_24_random_bytes() {
-        let [a, b] = [(), ()].map(|()| String::from(Secret::generate()));
-        assert_ne!(a, b);
-        assert_eq!(a.len(), "whsec_".len() + 32);
-        assert_eq!(String::from(Secret::try_from(a.clone()).unwrap()), a);
-        for damaged in ["", "whsec_", "whsec_x", "whsec_AAAA", &a[6..]] {
-            assert!(Secret::try_from(damaged.to_owned()).is_err());
-        }
-    }
-
-    #[test]
-    fn the_id_of_a_delivery_depends_on_webhook_record_and_what_has_changed() {
-        let webhook = WebhookId::random();
-        let id = |seconds, number: &str, target: &str| {
-            let origin = Origin::new(Seconds(seconds), number);
-            DeliveryId::new(webhook, origin, target).to_string()
-        };
-        let first = id(1_795_523_106, "100", "message");
-        assert_eq!(first.len(), 17);
-        assert_eq!(first, id(1_795_523_106, "100", "message"));
-        assert_ne!(first, id(1_795_523_106, "101", "message"));
-        assert_ne!(first, id(1_795_523_106, "100", "other"));
-        assert!(first < id(1_795_523_107, "0", ""));
-        // One receiver can have several webhooks, and remember ids for all of them together.
-        let origin = Origin::new(Seconds(1_795_523_106), "100");
-        let other = DeliveryId::new(WebhookId::random(), origin, "message");
-        assert_ne!(first, other.to_string());
-    }
 
     #[test]
     fn event_types_are_a_list_without_repetitions_or_null() {

@@ -17,8 +17,9 @@ use shared::message::{MAX_EDITS, Text};
 use shared::metadata::MetadataUpdate;
 use shared::page::Limit;
 use shared::report::Remark;
-use shared::time::{Micros, TimeBound};
+use shared::time::{Micros, Seconds, TimeBound};
 use shared::token::{Label, Lifetime};
+use shared::webhook::{DeliveryId, DeliveryIds};
 
 use crate::harness::contract::{Contract, Exchange, document, operations, strings};
 
@@ -361,6 +362,10 @@ fn accepts(name: &str, size: u64) -> Option<bool> {
             let conversation = "xgQQXg3hrtjh7AvZ".parse().unwrap();
             let id = |micros| AttachmentId::new(Micros(micros), conversation);
             AttachmentIds::try_from((0..size).map(id).collect::<Vec<_>>()).is_ok()
+        }
+        "DeliveryIds" => {
+            let id = |seconds| DeliveryId::random(Seconds(seconds));
+            DeliveryIds::try_from((0..size).map(id).collect::<Vec<_>>()).is_ok()
         }
         "name" => Name::try_from(text("x")).is_ok(),
         "ExternalId" | "external_id" => ExternalId::try_from(text("x")).is_ok(),

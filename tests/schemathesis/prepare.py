@@ -1,5 +1,6 @@
-"""Makes strangers of Kevin and Linnie in the demo data of API_URL, names the conversation in which she was, so that
-others can be added to it, and prints the id of Kate's token."""
+"""Makes strangers of Kevin and Linnie in the demo data of API_URL, and names the conversation in which she was, so that
+others can be added to it. Prints the id of Kate's token, of a webhook of Kevin, to which nobody listens, and of a
+delivery to it."""
 
 import json
 import os
@@ -19,4 +20,6 @@ def send(method: str, path: str, name: str, form: str = None):
 send("DELETE", CONVERSATION, "linnie")
 send("PUT", CONVERSATION, "kevin", "name=Family")
 [token] = json.loads(send("GET", "/v1/tokens", "kate"))["data"]
-print(token["id"])
+webhook = json.loads(send("POST", "/v1/webhooks", "kevin", "url=http://127.0.0.1:9/"))
+delivery = json.loads(send("POST", f"/v1/webhooks/{webhook['id']}/test", "kevin"))
+print(token["id"], webhook["id"], delivery["id"])

@@ -7,7 +7,7 @@ use shared::http::{Request, Response};
 use shared::{Error, Result, Store};
 
 /// The paths of the endpoints and the methods of each; a segment like `:id` matches any segment.
-pub const ROUTES: [(&str, &str); 25] = [
+pub const ROUTES: [(&str, &str); 29] = [
     ("/v1/attachments", "GET, POST"),
     ("/v1/attachments/:id", "GET, DELETE"),
     ("/v1/attachments/:id/file", "GET"),
@@ -33,6 +33,10 @@ pub const ROUTES: [(&str, &str); 25] = [
     ("/v1/tokens/:id", "DELETE"),
     ("/v1/webhooks", "GET, POST"),
     ("/v1/webhooks/:id", "GET, PUT, DELETE"),
+    ("/v1/webhooks/:id/secret", "POST"),
+    ("/v1/webhooks/:id/test", "POST"),
+    ("/v1/webhooks/:id/deliveries", "GET"),
+    ("/v1/webhooks/:id/replay", "POST"),
 ];
 
 /// Returns the methods of a path for `OPTIONS`, to which API Gateway adds the CORS headers of a browser's preflight.

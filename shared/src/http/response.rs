@@ -53,7 +53,7 @@ impl Response {
             Some(Cursor::EndingBefore(_)) => page.has_more,
         };
         let direction = Cursor::direction(cursor);
-        let examined_to = page.examined_to.map(|id| id.to_string());
+        let examined_to = page.examined_to.clone();
         let (older, newer) = match direction {
             Direction::Older => (examined_to, None),
             Direction::Newer => (None, examined_to),
@@ -88,6 +88,12 @@ impl Response {
     #[must_use]
     pub fn created(body: &impl Serialize) -> Self {
         Self::json(StatusCode::CREATED, body)
+    }
+
+    /// 202
+    #[must_use]
+    pub fn accepted(body: &impl Serialize) -> Self {
+        Self::json(StatusCode::ACCEPTED, body)
     }
 
     /// Adds the `ETag` of a message in this version.
@@ -312,6 +318,9 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::TooManyWebhooks => (StatusCode::CONFLICT, "too_many_webhooks"),
         Error::WebhookNotFound => (StatusCode::NOT_FOUND, "webhook_not_found"),
         Error::WebhooksDisabled => (StatusCode::FORBIDDEN, "webhooks_disabled"),
+        Error::WebhookNotEnabled => (StatusCode::CONFLICT, "webhook_not_enabled"),
+        Error::TooManySecrets { .. } => (StatusCode::CONFLICT, "too_many_secrets"),
+        Error::DeliveryNotFound { .. } => (StatusCode::NOT_FOUND, "delivery_not_found"),
         Error::RouteNotFound => (StatusCode::NOT_FOUND, "route_not_found"),
         Error::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
         Error::BudgetExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "budget_exceeded"),
@@ -364,6 +373,7 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         Error::ParticipantNotFound => "contact_id".into(),
         Error::ExternalIdTaken => "external_id".into(),
         Error::ContactRequired | Error::OnBehalfOfRefused => ON_BEHALF_OF.into(),
+        Error::DeliveryNotFound { .. } => "ids[]".into(),
         Error::MentionNotFound { .. }
         | Error::InvalidParticipantCount { .. }
         | Error::NotAcceptingMessages { username: Some(_) } => "participants[]".into(),
@@ -402,6 +412,8 @@ fn param<'a>(error: &'a Error, conversation_param: &'static str) -> Option<Cow<'
         | Error::TooManyTokens
         | Error::TooManyWebhooks
         | Error::WebhooksDisabled
+        | Error::WebhookNotEnabled
+        | Error::TooManySecrets { .. }
         | Error::RouteNotFound
         | Error::MethodNotAllowed { .. }
         | Error::AlreadyExists

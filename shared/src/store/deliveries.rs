@@ -7,8 +7,11 @@
 
 mod attempt;
 mod due;
+mod list;
 mod put;
+mod replay;
 mod retries;
 mod settle;
+mod test;
 
 pub use due::Task;

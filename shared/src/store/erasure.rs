@@ -85,8 +85,15 @@ enum Step {
 
 impl Erasure {
     /// An erasure that has not begun.
-    pub(super) fn of(contact: ContactId) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ContactNotFound`] for the operator, who owns webhooks under the id of no contact.
+    pub(super) fn of(contact: ContactId) -> Result<Self> {
+        if contact == ContactId::OPERATOR {
+            return Err(Error::ContactNotFound);
+        }
+        Ok(Self {
             contact,
             stage: Stage::FIRST,
             position: None,
@@ -96,7 +103,7 @@ impl Erasure {
             known: None,
             erased: Erased::default(),
             revision: None,
-        }
+        })
     }
 
     /// What has been erased so far.
@@ -125,7 +132,7 @@ impl Store {
         let table = &self.tables.contacts;
         let batch = BatchGet::default().keys(table, [erasure::key(contact)]);
         let item = batch.send(&self.db).await?.take_items(table).pop();
-        let mut erasure = Erasure::of(contact);
+        let mut erasure = Erasure::of(contact)?;
         if let Some(item) = item {
             let item: ErasureItem = from_item(item)?;
             return Ok(Some(Erasure {

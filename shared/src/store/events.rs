@@ -6,6 +6,7 @@
 
 mod append;
 mod change;
+mod content;
 mod list;
 mod publish;
 mod start;
@@ -13,6 +14,7 @@ mod start;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
 pub use change::{Change, Changed, ConversationChange};
+pub(super) use content::Content;
 pub(super) use publish::ContactEntries;
 pub use publish::Unpublished;
 

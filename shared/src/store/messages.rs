@@ -238,7 +238,7 @@ impl Store {
     /// contacts and quoted messages ‖ older reads.
     pub(super) async fn render_messages(
         &self,
-        caller: ContactId,
+        participant: Option<ContactId>,
         messages: Vec<MessageItem>,
         conversations: &Conversations,
     ) -> Result<Vec<Message>> {
@@ -246,7 +246,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let needed = messages.iter().flat_map(MessageItem::displayed_contacts);
-        let needed = needed.chain([caller]).collect();
+        let needed = needed.chain(participant).collect();
         let (displayed, read_logs) = try_join(
             self.load_displayed(HashMap::new(), &needed, &messages),
             self.load_reads_of(conversations, &messages),
@@ -256,10 +256,7 @@ impl Store {
             if let Some(read_log) = read_logs.get(&message.conversation_id) {
                 read_log.apply(&mut message);
             }
-            let viewer = Viewer::Participant {
-                caller,
-                conversation: &conversations[&message.conversation_id],
-            };
+            let viewer = Viewer::new(participant, &conversations[&message.conversation_id]);
             message.render(viewer, &displayed)
         });
         Ok(rendered.collect())

@@ -18,7 +18,18 @@ pub enum Viewer<'a> {
     Operator,
 }
 
-impl Viewer<'_> {
+impl<'a> Viewer<'a> {
+    /// A participant of a conversation, or the operator.
+    pub fn new(participant: Option<ContactId>, conversation: &'a ConversationItem) -> Self {
+        match participant {
+            Some(caller) => Self::Participant {
+                caller,
+                conversation,
+            },
+            None => Self::Operator,
+        }
+    }
+
     /// The contact that the viewer is, if it is one.
     pub fn caller(&self) -> Option<ContactId> {
         match self {

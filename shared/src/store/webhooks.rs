@@ -5,13 +5,18 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod rotate_secret;
 mod update;
 
 pub use update::WebhookUpdate;
 
 use super::Store;
+use super::tokens::contact_or_key;
 use super::vars;
-use crate::error::{Cause, Invalid, Result};
+use crate::caller::Caller;
+use crate::error::{Cause, Error, Invalid, Result};
+use crate::id::{ContactId, WebhookId};
+use crate::key::Scope;
 use crate::webhook::WebhookUrl;
 
 /// What a deployment delivers to webhooks.
@@ -39,6 +44,39 @@ impl Store {
     #[must_use]
     pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
         Self { webhooks, ..self }
+    }
+
+    /// The contact whose webhooks a request is about; the operator, for a server key that acts for itself. One round trip.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`]; [`Error::BudgetExceeded`]; [`Error::ScopeMissing`].
+    pub(super) async fn authenticate_for_webhooks(&self, caller: &Caller) -> Result<ContactId> {
+        let contact = contact_or_key(self.identify(caller).await?, Scope::Webhooks)?;
+        Ok(contact.unwrap_or(ContactId::OPERATOR))
+    }
+
+    /// The operator as an owner of webhooks, if the deployment has any.
+    pub(super) fn operator(&self) -> Option<ContactId> {
+        self.has_webhooks().then_some(ContactId::OPERATOR)
+    }
+
+    /// Records in the audit trail that a webhook of the operator is about to be changed. One round trip; none for a
+    /// webhook of a contact.
+    async fn audit_webhook(&self, caller: &Caller, owner: ContactId, id: WebhookId) -> Result<()> {
+        if owner == ContactId::OPERATOR {
+            self.audit(caller, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Fails unless events are delivered.
+    pub(super) fn check_has_webhooks(&self) -> Result<()> {
+        if self.has_webhooks() {
+            Ok(())
+        } else {
+            Err(Error::WebhooksDisabled)
+        }
     }
 
     /// Whether events are delivered.

@@ -85,6 +85,7 @@ async fn exchanges() -> Vec<Exchange> {
         Box::pin(requests::record_edits(&world)).await;
         Box::pin(requests::follow_events(&world)).await;
         Box::pin(requests::use_webhooks(&world)).await;
+        Box::pin(requests::use_webhooks_of_the_operator(&world)).await;
         Box::pin(requests::read_the_audit_trail(&world)).await;
         Box::pin(requests::exceed_quotas(&world)).await;
         Box::pin(common_errors::send_to_unknown_routes(&world)).await;

@@ -16,10 +16,11 @@ use lambda_http::lambda_runtime::LambdaEvent;
 use local_stack::functions;
 use local_stack::streams::{invocation, records_after};
 use serde_json::{Value, json};
+use shared::Store;
 use shared::id::{ContactId, ConversationId, MessageId};
 use shared::key::Scope;
 use shared::message::Text;
-use shared::store::{Budget, Limits};
+use shared::store::{Budget, Limits, Webhooks};
 use shared::time::{Clock, Micros};
 
 use crate::harness::{Cost, Json, Person, Receiver, Response, World};
@@ -676,13 +677,29 @@ async fn recording_edits_costs_as_documented() {
     assert_eq!(deleted, cost(plain.calls, plain.round_trips, units));
 }
 
-/// What the function `publish-changes` uses for the changes of messages since the last call.
+/// What the function `publish-changes` uses for the changes of messages since the last call, in a deployment without
+/// webhooks.
 async fn publishing_costs(world: &World, position: &mut Option<String>) -> Cost {
     publishing_costs_of(world, "MessagesTable", position).await
 }
 
-/// What the function `publish-changes` uses for the changes of a table since the last call.
+/// The same for the changes of a table.
 async fn publishing_costs_of(world: &World, table: &str, position: &mut Option<String>) -> Cost {
+    let store = world.store().clone().with_webhooks(Webhooks::Disabled);
+    publishing_costs_with(&store, world, table, position).await
+}
+
+/// The same for the changes of messages, in a deployment with webhooks.
+async fn publishing_costs_with_webhooks(world: &World, position: &mut Option<String>) -> Cost {
+    publishing_costs_with(world.store(), world, "MessagesTable", position).await
+}
+
+async fn publishing_costs_with(
+    store: &Store,
+    world: &World,
+    table: &str,
+    position: &mut Option<String>,
+) -> Cost {
     let database = world.engine().database();
     let records = records_after(database, table, position.as_deref()).unwrap();
     let last = records.last().expect("something has changed");
@@ -692,7 +709,7 @@ async fn publishing_costs_of(world: &World, table: &str, position: &mut Option<S
     let records: Vec<_> = records.iter().collect();
     let event = invocation(&records, id.clone()).unwrap();
     let publish = functions::of_streams()["publish-changes"].clone();
-    let outcome = publish(world.store().as_new_instance(), event).await;
+    let outcome = publish(store.as_new_instance(), event).await;
     assert_eq!(outcome.first_failure(), None);
     Cost::of(&id)
 }
@@ -780,7 +797,7 @@ async fn webhooks_cost_as_documented() {
     let world = World::active().await;
     let (kevin, kate, mut position) = (&world.kevin, &world.kate, None);
     kevin.sends("first").await;
-    publishing_costs(&world, &mut position).await;
+    publishing_costs_with_webhooks(&world, &mut position).await;
     let receiver = Receiver::start().await;
     let form = format!("url={}", receiver.url());
     // As beginning a feed, which is 5 calls; webhook and listener: 2 each
@@ -795,10 +812,10 @@ async fn webhooks_cost_as_documented() {
     let updated = kate.puts(&path, "is_enabled=true").await.is(200);
     assert_eq!(updated.cost(), cost(2, 2, 1.0 + 1.0));
 
-    // conversation; three participants; feed ‖ webhook; delivery: the item and the index
+    // conversation; three participants and the operator; feed ‖ webhook; delivery: the item and the index
     kevin.sends("hello").await;
-    let published = publishing_costs(&world, &mut position).await;
-    assert_eq!(published, cost(5, 4, 1.0 + 3.0 + 1.0 + 1.0 + 2.0));
+    let published = publishing_costs_with_webhooks(&world, &mut position).await;
+    assert_eq!(published, cost(5, 4, 1.0 + 4.0 + 1.0 + 1.0 + 2.0));
     // delivery; webhook, its owner; claim: the item, and twice the index; conversation; message; two contacts; settled: the
     // item and the index
     let now = Clock::system().now();
@@ -809,9 +826,56 @@ async fn webhooks_cost_as_documented() {
     let nothing = delivering_costs(&world, json!({}), now).await;
     assert_eq!(nothing, cost(4, 1, 4.0 * 0.5));
 
+    // token; webhook; secret
+    let rotated = kate.posts(&format!("{path}/secret"), ()).await.is(200);
+    assert_eq!(rotated.cost(), cost(3, 3, 1.0 + 1.0 + 1.0));
+    // token; webhook; delivery: the item and the index
+    let tested = kate.posts(&format!("{path}/test"), ()).await.is(202);
+    assert_eq!(tested.cost(), cost(3, 3, 1.0 + 1.0 + 2.0));
+    // token; webhook; two deliveries
+    let deliveries = format!("{path}/deliveries");
+    let listed = kate.gets(&deliveries).await.is(200);
+    assert_eq!(listed.cost(), cost(3, 3, 1.0 + 1.0 + 1.0));
+    // token; webhook and two deliveries; of each the item, and once or twice the index
+    let form = format!("ids[]={}&ids[]={}", listed.ids()[0], listed.ids()[1]);
+    let replayed = kate.posts(&format!("{path}/replay"), form).await.is(202);
+    assert_eq!(
+        replayed.cost(),
+        cost(4, 3, 1.0 + 3.0 + 2.0 * 1.0 + 1.0 + 2.0)
+    );
+
     // webhook and listener: 2 each
     let deleted = kate.deletes(&path).await.is(204);
     assert_eq!(deleted.cost(), cost(2, 2, 1.0 + 4.0));
+}
+
+#[tokio::test]
+async fn webhooks_of_the_operator_cost_as_documented() {
+    let world = World::active().await;
+    let (kevin, mut position) = (&world.kevin, None);
+    kevin.sends("first").await;
+    publishing_costs_with_webhooks(&world, &mut position).await;
+    let server = world.new_server(&[Scope::Webhooks]).await;
+    let receiver = Receiver::start().await;
+    server.gets("/v1/webhooks").await.is(200);
+    let form = format!("url={}", receiver.url());
+    // key; audit trail; webhook and listener: 2 each
+    let created = server.posts("/v1/webhooks", form).await.is(201);
+    assert_eq!(created.cost(), cost(3, 3, 1.0 + 1.0 + 4.0));
+
+    // conversation; three participants and the operator; webhook; delivery: the item and the index
+    kevin.sends("hello").await;
+    let published = publishing_costs_with_webhooks(&world, &mut position).await;
+    assert_eq!(published, cost(4, 4, 1.0 + 4.0 + 1.0 + 2.0));
+    // delivery; webhook, no owner; claim: the item, and twice the index; conversation; message ‖ of three participants
+    // membership, listener and contact; the sender; settled: the item and the index
+    let now = Clock::system().now();
+    let delivered = delivering_costs(&world, new_deliveries(&world), now).await;
+    assert_eq!(
+        delivered,
+        cost(8, 7, 1.0 + 2.0 + 3.0 + 1.0 + 1.0 + 9.0 + 1.0 + 2.0)
+    );
+    assert_eq!(receiver.takes().len(), 1);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ const fn request(
     }
 }
 
-static REQUESTS: [Request; 48] = [
+static REQUESTS: [Request; 52] = [
     request(Method::GET, "/v1/messages", "", false),
     request(
         Method::GET,
@@ -151,6 +151,20 @@ static REQUESTS: [Request; 48] = [
         true,
     ),
     request(Method::DELETE, "/v1/webhooks/{webhook}", "", true),
+    request(Method::POST, "/v1/webhooks/{webhook}/secret", "", true),
+    request(Method::POST, "/v1/webhooks/{webhook}/test", "", true),
+    request(
+        Method::GET,
+        "/v1/webhooks/{webhook}/deliveries",
+        "status=failed",
+        true,
+    ),
+    request(
+        Method::POST,
+        "/v1/webhooks/{webhook}/replay",
+        "ids[]=1xXn2eK7dQ0bLr94S",
+        true,
+    ),
 ];
 
 /// What the requests are about.
@@ -286,6 +300,7 @@ fn scope_of(request: &Request) -> Option<Scope> {
     match request.route {
         "/v1/contacts" | "/v1/contacts/{contact}" => Some(Scope::Contacts),
         "/v1/contacts/{contact}/tokens" => Some(Scope::Tokens),
+        route if route.starts_with("/v1/webhooks") => Some(Scope::Webhooks),
         "/v1/audit" => Some(Scope::Export),
         "/v1/attachments/{attachment}" | "/v1/attachments/{attachment}/file" => {
             (method == "GET").then_some(Scope::Moderate)
@@ -310,7 +325,7 @@ fn scope_of(request: &Request) -> Option<Scope> {
 /// Whether contacts may send the request, too.
 fn is_for_contacts(request: &Request) -> bool {
     match scope_of(request) {
-        None => true,
+        None | Some(Scope::Webhooks) => true,
         Some(Scope::Moderate) => {
             !request.route.starts_with("/v1/reports") && !request.form.starts_with("closed")
         }
@@ -333,6 +348,7 @@ async fn a_server_key_does_what_its_scopes_allow_and_a_token_none_of_it() {
         &NEEDED_FOR_TOKENS,
         &[Scope::Moderate],
         &[Scope::Export],
+        &[Scope::Webhooks],
     ] {
         let server = world.new_server(scopes).await;
         for request in &REQUESTS {

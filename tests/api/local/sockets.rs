@@ -19,7 +19,7 @@ use super::events::begins;
 use crate::harness::{Person, World};
 
 /// An open socket.
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     /// The next text; none if the server closes the socket.
@@ -74,7 +74,7 @@ fn bearer(person: &Person) -> (&'static str, String) {
     ("authorization", format!("Bearer {}", person.token))
 }
 
-async fn opens_as(world: &World, person: &Person) -> Socket {
+pub async fn opens_as(world: &World, person: &Person) -> Socket {
     opens(world, "", &[bearer(person)]).await.ok().unwrap()
 }
 

@@ -19,26 +19,26 @@ use shared::time::{Clock, Micros};
 use crate::harness::{Chaos, Json, Person, Received, Receiver, World};
 
 /// Creates a webhook for all events. Returns it.
-async fn hooks(person: &Person, receiver: &Receiver) -> Value {
+pub async fn hooks(person: &Person, receiver: &Receiver) -> Value {
     let form = format!("url={}", receiver.url());
     person.posts("/v1/webhooks", &*form).await.is(201).json()
 }
 
-fn id(webhook: &Value) -> &str {
+pub fn id(webhook: &Value) -> &str {
     webhook["id"].as_str().unwrap()
 }
 
-async fn gets(person: &Person, webhook: &Value) -> Value {
+pub async fn gets(person: &Person, webhook: &Value) -> Value {
     let path = format!("/v1/webhooks/{}", id(webhook));
     person.gets(&path).await.is(200).json()
 }
 
-fn after(duration: Duration) -> Micros {
+pub fn after(duration: Duration) -> Micros {
     Clock::system().now().after(duration)
 }
 
 /// The status of each delivery.
-fn deliveries(world: &World) -> Vec<String> {
+pub fn deliveries(world: &World) -> Vec<String> {
     let items = world.items("DeliveriesTable").into_iter();
     let mut statuses: Vec<_> = items
         .map(|item| item["delivery_status"]["S"].as_str().unwrap().to_owned())
@@ -47,7 +47,7 @@ fn deliveries(world: &World) -> Vec<String> {
     statuses
 }
 
-async fn world() -> World {
+pub async fn world() -> World {
     let world = World::new().await;
     world.settles().await;
     world
@@ -481,8 +481,10 @@ async fn several_changes_of_a_message_can_be_posted_together() {
 async fn nothing_is_lost_and_nothing_is_forged_while_dynamodb_fails() {
     for seed in 0..10 {
         let world = world().await;
-        let receiver = Receiver::start().await;
-        hooks(&world.kate, &receiver).await;
+        let receivers = [Receiver::start().await, Receiver::start().await];
+        let operator = world.new_server(&[Scope::Webhooks]).await;
+        hooks(&world.kate, &receivers[0]).await;
+        hooks(&operator, &receivers[1]).await;
         let mut sent = BTreeSet::new();
         for _ in 0..10 {
             sent.insert(world.kevin.sends("hello").await);
@@ -501,12 +503,14 @@ async fn nothing_is_lost_and_nothing_is_forged_while_dynamodb_fails() {
         }
         chaos.stop();
         world.delivers_due(after(Duration::from_hours(24))).await;
-        let posted = receiver.takes().into_iter().map(|one| {
-            let id = one.json()["data"]["message_id"].clone();
-            id.as_str().unwrap().to_owned()
-        });
-        assert_eq!(posted.collect::<BTreeSet<_>>(), sent, "seed {seed}");
-        assert_eq!(deliveries(&world), vec!["delivered"; 10], "seed {seed}");
+        for receiver in receivers {
+            let posted = receiver.takes().into_iter().map(|one| {
+                let id = one.json()["data"]["message_id"].clone();
+                id.as_str().unwrap().to_owned()
+            });
+            assert_eq!(posted.collect::<BTreeSet<_>>(), sent, "seed {seed}");
+        }
+        assert_eq!(deliveries(&world), vec!["delivered"; 20], "seed {seed}");
     }
 }
 

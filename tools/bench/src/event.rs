@@ -176,13 +176,27 @@ pub async fn next(function: &str, fixture: &Fixture) -> Result<Value, Error> {
             let event = event("POST", "/v1/webhooks", &[]);
             with_form(event, "url=https://hooks.example.com")
         }
-        "get-webhook" | "update-webhook" | "delete-webhook" => {
+        "get-webhook"
+        | "update-webhook"
+        | "delete-webhook"
+        | "rotate-webhook-secret"
+        | "test-webhook"
+        | "list-deliveries"
+        | "replay-deliveries" => {
             let id = fixture.create_webhook().await?;
             let path = format!("/v1/webhooks/{id}");
+            let event = |method, of: &str| event(method, &format!("{path}{of}"), &[("id", &id)]);
             match function {
-                "get-webhook" => event("GET", &path, &[("id", &id)]),
-                "delete-webhook" => event("DELETE", &path, &[("id", &id)]),
-                _ => with_form(event("PUT", &path, &[("id", &id)]), "is_enabled=true"),
+                "get-webhook" => event("GET", ""),
+                "delete-webhook" => event("DELETE", ""),
+                "rotate-webhook-secret" => event("POST", "/secret"),
+                "test-webhook" => event("POST", "/test"),
+                "list-deliveries" => event("GET", "/deliveries"),
+                "replay-deliveries" => {
+                    let delivery = fixture.test_webhook(&id).await?;
+                    with_form(event("POST", "/replay"), &format!("ids[]={delivery}"))
+                }
+                _ => with_form(event("PUT", ""), "is_enabled=true"),
             }
         }
         // All others are called as template.yaml says, without parameters.
@@ -224,6 +238,7 @@ pub fn expected_status(function: &str) -> u64 {
         | "revoke-contact-tokens"
         | "revoke-token"
         | "revoke-tokens" => 204,
+        "test-webhook" | "replay-deliveries" => 202,
         "download-attachment" => 302,
         "unknown-route" => 404,
         _ => 200,

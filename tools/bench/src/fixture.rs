@@ -152,6 +152,12 @@ impl Fixture {
             .await
     }
 
+    /// Puts a test delivery to a webhook of Kevin, and returns its id.
+    pub async fn test_webhook(&self, id: &str) -> Result<String, Error> {
+        self.create(&format!("/v1/webhooks/{id}/test"), String::new())
+            .await
+    }
+
     /// Deletes all webhooks of Kevin.
     pub async fn delete_webhooks(&self) -> Result<(), Error> {
         let list = self

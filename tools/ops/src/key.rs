@@ -32,7 +32,7 @@ pub enum Command {
 
 #[derive(Args)]
 pub struct Issue {
-    /// What the key may do: contacts, tokens, conversations, moderate, export; several are separated by commas
+    /// What the key may do: contacts, tokens, conversations, moderate, export, webhooks; several are separated by commas
     #[arg(long, value_name = "SCOPE", required = true, value_delimiter = ',')]
     scope: Vec<Scope>,
     /// Description, for example the server that uses the key

@@ -11,8 +11,12 @@ impl Admin {
     /// what has been erased: nothing if nothing referred to a contact with this id.
     ///
     /// It can be interrupted and repeated, also while the endpoint erases the same contact.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ContactNotFound`](crate::Error::ContactNotFound) for the id under which the operator owns webhooks.
     pub async fn erase_contact(&self, contact: ContactId) -> Result<Erased> {
-        let mut erasure = Erasure::of(contact);
+        let mut erasure = Erasure::of(contact)?;
         loop {
             let limit = CleanupLimit::none();
             let progress = self.store.continue_erasure(&mut erasure, limit).await?;

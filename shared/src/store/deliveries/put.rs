@@ -1,22 +1,17 @@
 use std::collections::HashMap;
-use std::time::Duration;
 
 use crate::error::{Result, chain};
-use crate::event::EventType;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::item::from_item;
 use crate::store::dynamodb::put::put_once;
 use crate::store::events::ContactEntries;
-use crate::store::items::delivery::{DeliveryItem, DeliveryStatus, TTL, shard_of};
+use crate::store::items::delivery::{DeliveryContent, DeliveryItem};
 use crate::store::items::feed::Entry;
 use crate::store::items::listener::Listener;
 use crate::store::items::webhook::{self, WebhookItem};
 use crate::webhook::DeliveryId;
-
-/// After this time the schedule makes the first attempt, if the stream has not led to it.
-const FIRST_ATTEMPT_DUE: Duration = Duration::from_mins(1);
 
 impl Store {
     /// Whether events of a contact are delivered to webhooks.
@@ -64,19 +59,8 @@ impl Store {
             puts.extend(
                 wanted.map(|(&entry, &origin)| {
                     let id = DeliveryId::new(webhook.id, origin, &entry.target_id());
-                    let delivery = DeliveryItem {
-                        webhook_id: webhook.id,
-                        retry_shard: Some(shard_of(&id)),
-                        id,
-                        contact_id: webhook.contact_id,
-                        entry,
-                        changed_at: origin.changed_at,
-                        attempts: 0,
-                        delivery_status: DeliveryStatus::Waiting,
-                        last_status: None,
-                        due_at: Some(now.after(FIRST_ATTEMPT_DUE).into()),
-                        expires_at: now.after(TTL).into(),
-                    };
+                    let content = DeliveryContent::Change(entry);
+                    let delivery = DeliveryItem::new(&webhook, id, content, origin.changed_at, now);
                     async move {
                         put_once(&self.db, &self.tables.deliveries, "webhook_id", &delivery).await
                     }
@@ -89,19 +73,8 @@ impl Store {
 
 /// Whether an entry can become an event that the webhook is for. What it shows is decided at the attempt.
 fn may_be_wanted(webhook: &WebhookItem, entry: Entry) -> bool {
-    let types: &[EventType] = match entry {
-        Entry::MessageCreated(_) => &[EventType::MessageCreated, EventType::MessageDeleted],
-        Entry::MessageUpdated(_) => &[EventType::MessageUpdated, EventType::MessageDeleted],
-        Entry::ConversationCreated(_) => &[
-            EventType::ConversationCreated,
-            EventType::ConversationDeleted,
-        ],
-        Entry::ConversationUpdated(_) => &[
-            EventType::ConversationUpdated,
-            EventType::ConversationDeleted,
-        ],
-        Entry::ManyMessagesUpdated(_) | Entry::Resync => &[EventType::Resync],
-    };
-    let mut types = types.iter();
-    types.any(|&r#type| webhook.event_types.contains(r#type))
+    let types = [entry.event_type(), entry.event_type_without_target()];
+    types
+        .into_iter()
+        .any(|r#type| webhook.event_types.contains(r#type))
 }

@@ -8,10 +8,10 @@ use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::connection::Posted;
 use crate::store::dynamodb::item::{number_attr, to_attribute};
 use crate::store::dynamodb::update::Update;
-use crate::store::items::delivery::{DeliveryItem, DeliveryKey, DeliveryStatus};
+use crate::store::items::delivery::{DeliveryItem, DeliveryKey};
 use crate::store::items::webhook::{self, WebhookItem};
 use crate::time::Seconds;
-use crate::webhook::DisabledBecause;
+use crate::webhook::{DeliveryStatus, DisabledBecause};
 
 /// After this time without a delivery that succeeds, a webhook is disabled.
 const MAX_FAILING: Duration = Duration::from_hours(5 * 24);

@@ -1,6 +1,7 @@
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde::de::DeserializeOwned;
 
 use super::item::{from_item, string_attr};
@@ -33,6 +34,12 @@ impl Partition<'_> {
         cursor: Option<Cursor<impl Display>>,
         limit: usize,
     ) -> Result<Vec<T>> {
+        let items = query_items(self.query(db, cursor), limit).await?;
+        items.into_iter().map(from_item).collect()
+    }
+
+    /// A query for the items next to the cursor, in its direction. Strongly consistent.
+    pub fn query(&self, db: &Client, cursor: Option<Cursor<impl Display>>) -> QueryFluentBuilder {
         let follows_list = Cursor::direction(cursor.as_ref()) == Direction::Older;
         let is_ascending = match self.order {
             Order::Ascending => follows_list,
@@ -46,7 +53,7 @@ impl Partition<'_> {
             .expression_attribute_names("#key", key)
             .expression_attribute_values(":key", string_attr(value))
             .scan_index_forward(is_ascending);
-        let query = match cursor {
+        match cursor {
             None => query.key_condition_expression("#key = :key"),
             Some(cursor) => query
                 .key_condition_expression(if is_ascending {
@@ -56,8 +63,6 @@ impl Partition<'_> {
                 })
                 .expression_attribute_names("#id", self.sort_key)
                 .expression_attribute_values(":id", string_attr(cursor.id())),
-        };
-        let items = query_items(query, limit).await?;
-        items.into_iter().map(from_item).collect()
+        }
     }
 }

@@ -80,6 +80,11 @@ impl ConversationChange {
         })
     }
 
+    /// Whether it was created.
+    pub(super) fn is_new(&self) -> bool {
+        self.before.is_none()
+    }
+
     /// Who has become a participant.
     pub(super) fn joined(&self) -> BTreeSet<ContactId> {
         &participants(self.after.as_ref()) - &participants(self.before.as_ref())
@@ -104,6 +109,14 @@ impl ConversationChange {
             || before.name != after.name
             || before.metadata != after.metadata
             || before.closed_at != after.closed_at
+    }
+
+    /// Whether it is an event for the operator. The deletion of what nobody participated in any more is none: the last
+    /// participant had left before.
+    pub(super) fn concerns_operator(&self) -> bool {
+        let was_empty = participants(self.before.as_ref()).is_empty();
+        let is_deletion = self.after.is_none();
+        self.is_visible() && !(is_deletion && was_empty)
     }
 
     /// What was marked as read; none if nothing was.

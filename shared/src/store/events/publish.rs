@@ -164,11 +164,16 @@ impl Store {
                     );
                     addressed.add(change.joined(), id, created, *origin);
                     addressed.add(change.affected(), id, updated, *origin);
+                    if change.concerns_operator() {
+                        let entry = if change.is_new() { created } else { updated };
+                        addressed.add(self.operator(), id, entry, *origin);
+                    }
                     marks.extend(change.marks(*origin));
                 }
             }
         }
         let see_marks = marks.iter().flat_map(|marks| marks.participants).copied();
+        let see_marks = see_marks.chain(self.operator().filter(|_| !marks.is_empty()));
         let contacts = addressed.0.keys().copied().chain(see_marks).collect();
         let listeners = self.recorded_listeners(contacts).await?;
         self.address_marked_messages(&marks, &listeners, &mut addressed)
@@ -180,8 +185,8 @@ impl Store {
         Ok(feeds.collect())
     }
 
-    /// The entries for changed messages: for those who participate now, as who joins later loads all messages. One
-    /// round trip; none without changed messages.
+    /// The entries for changed messages: for those who participate now, as who joins later loads all messages, and for the
+    /// operator, unless the whole conversation is being deleted. One round trip; none without changed messages.
     async fn address_messages(&self, changes: &[Change]) -> Result<EntriesByContact> {
         let entries = changes.iter().filter_map(|change| {
             let (id, entry) = match change.changed {
@@ -202,8 +207,10 @@ impl Store {
             .collect();
         let mut addressed = EntriesByContact::default();
         for (id, entry, origin) in entries {
-            let contacts = participants.get(&id).into_iter().flatten().copied();
-            addressed.add(contacts, id, entry, origin);
+            let participants = participants.get(&id).filter(|all| !all.is_empty());
+            let operator = self.operator().filter(|_| participants.is_some());
+            let participants = participants.into_iter().flatten().copied();
+            addressed.add(participants.chain(operator), id, entry, origin);
         }
         Ok(addressed)
     }
@@ -225,8 +232,7 @@ impl Store {
             .collect())
     }
 
-    /// Adds the entries for messages that were marked as read. One round trip; none if none of the participants
-    /// listens.
+    /// Adds the entries for messages that were marked as read. One round trip; none if nobody listens.
     async fn address_marked_messages(
         &self,
         marks: &[Marks<'_>],
@@ -235,7 +241,9 @@ impl Store {
     ) -> Result<()> {
         let listening = |marks: &Marks<'_>| {
             let participants = marks.participants.iter().copied();
-            let listening = participants.filter(|contact| listeners.contains_key(contact));
+            let listening = participants
+                .chain(self.operator())
+                .filter(|contact| listeners.contains_key(contact));
             listening.collect::<Vec<_>>()
         };
         let reads = marks.iter().map(|marks| (marks, listening(marks)));

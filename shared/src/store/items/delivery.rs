@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::feed::Entry;
+use super::feed::{Entry, Target};
+use super::webhook::WebhookItem;
+use crate::event::EventType;
 use crate::id::{ContactId, WebhookId};
 use crate::store::dynamodb::item::{Item, string_attr};
-use crate::time::Seconds;
-use crate::webhook::DeliveryId;
+use crate::time::{Micros, Seconds};
+use crate::webhook::{Delivery, DeliveryId, DeliveryStatus};
 
 /// How long a delivery is kept.
 pub const TTL: Duration = Duration::from_hours(30 * 24);
+
+/// After this time the schedule makes the first attempt, if the stream has not led to it.
+const FIRST_ATTEMPT_DUE: Duration = Duration::from_mins(1);
 
 /// The index of those that wait, by the time of the next attempt.
 pub const DUE_INDEX: &str = "due";
@@ -25,7 +30,8 @@ pub struct DeliveryItem {
     pub id: DeliveryId,
     /// The owner of the webhook.
     pub contact_id: ContactId,
-    pub entry: Entry,
+    #[serde(rename = "entry")]
+    pub content: DeliveryContent,
     pub changed_at: Seconds,
     /// How many attempts have begun.
     pub attempts: usize,
@@ -41,14 +47,35 @@ pub struct DeliveryItem {
     pub expires_at: Seconds,
 }
 
-/// What has come of a delivery.
+/// What a delivery is about.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// Another attempt follows.
-    Waiting,
-    Delivered,
-    Failed,
+#[serde(from = "String", into = "String")]
+pub enum DeliveryContent {
+    /// A change, as an entry of the feed tells it.
+    Change(Entry),
+    /// Nothing: the owner tests the webhook.
+    Test,
+}
+
+const TEST: &str = "t";
+
+impl From<DeliveryContent> for String {
+    fn from(content: DeliveryContent) -> Self {
+        match content {
+            DeliveryContent::Change(entry) => entry.into(),
+            DeliveryContent::Test => TEST.to_owned(),
+        }
+    }
+}
+
+impl From<String> for DeliveryContent {
+    fn from(text: String) -> Self {
+        if text == TEST {
+            Self::Test
+        } else {
+            Self::Change(text.into())
+        }
+    }
 }
 
 /// The key of a delivery.
@@ -68,10 +95,66 @@ impl DeliveryKey {
 }
 
 impl DeliveryItem {
+    /// A delivery to a webhook that has not been attempted.
+    pub fn new(
+        webhook: &WebhookItem,
+        id: DeliveryId,
+        content: DeliveryContent,
+        changed_at: Seconds,
+        now: Micros,
+    ) -> Self {
+        Self {
+            webhook_id: webhook.id,
+            retry_shard: Some(shard_of(&id)),
+            id,
+            contact_id: webhook.contact_id,
+            content,
+            changed_at,
+            attempts: 0,
+            delivery_status: DeliveryStatus::Waiting,
+            last_status: None,
+            due_at: Some(now.after(FIRST_ATTEMPT_DUE).into()),
+            expires_at: now.after(TTL).into(),
+        }
+    }
+
     /// Whether an attempt may begin: the first one at any time, others when they are due.
     pub fn may_be_attempted_at(&self, now: Seconds) -> bool {
         self.due_at
             .is_some_and(|due_at| self.attempts == 0 || due_at <= now)
+    }
+
+    /// The change, if it is about one.
+    pub fn entry(&self) -> Option<Entry> {
+        match self.content {
+            DeliveryContent::Change(entry) => Some(entry),
+            DeliveryContent::Test => None,
+        }
+    }
+
+    /// The type of event that it is put for, without regard to what there is when it is posted.
+    fn event_type(&self) -> EventType {
+        self.entry()
+            .map_or(EventType::WebhookTest, Entry::event_type)
+    }
+
+    pub fn into_delivery(self) -> Delivery {
+        let (message_id, conversation_id) = match self.entry().map(Entry::target) {
+            Some(Target::Message(id)) => (Some(id), Some(id.conversation())),
+            Some(Target::Conversation(id) | Target::AllMessagesOf(id)) => (None, Some(id)),
+            Some(Target::Everything) | None => (None, None),
+        };
+        Delivery {
+            r#type: self.event_type(),
+            id: self.id,
+            message_id,
+            conversation_id,
+            status: self.delivery_status,
+            attempts: self.attempts,
+            last_status: self.last_status,
+            next_attempt_at: self.due_at,
+            created_at: self.changed_at,
+        }
     }
 
     pub fn key(&self) -> DeliveryKey {

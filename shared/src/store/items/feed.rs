@@ -9,7 +9,7 @@ mod protocol;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Position;
+use crate::event::{EventType, Position};
 use crate::id::{ContactId, ConversationId, MessageId};
 use crate::store::dynamodb::item::{Item, number_attr, string_attr};
 use crate::time::Seconds;
@@ -99,6 +99,26 @@ impl Entry {
             Target::Conversation(id) => id.to_string(),
             Target::AllMessagesOf(id) => format!("messages of {id}"),
             Target::Everything => String::new(),
+        }
+    }
+
+    /// The type of its event, if the contact can still see the target.
+    pub fn event_type(self) -> EventType {
+        match self {
+            Self::MessageCreated(_) => EventType::MessageCreated,
+            Self::MessageUpdated(_) => EventType::MessageUpdated,
+            Self::ConversationCreated(_) => EventType::ConversationCreated,
+            Self::ConversationUpdated(_) => EventType::ConversationUpdated,
+            Self::ManyMessagesUpdated(_) | Self::Resync => EventType::Resync,
+        }
+    }
+
+    /// The type of its event otherwise.
+    pub fn event_type_without_target(self) -> EventType {
+        match self.target() {
+            Target::Message(_) => EventType::MessageDeleted,
+            Target::Conversation(_) => EventType::ConversationDeleted,
+            Target::AllMessagesOf(_) | Target::Everything => EventType::Resync,
         }
     }
 

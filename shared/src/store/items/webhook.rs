@@ -1,11 +1,14 @@
 //! The table of webhooks: those of a contact are a partition.
 
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::id::{ContactId, WebhookId};
 use crate::store::dynamodb::item::{Item, string_attr};
 use crate::time::Seconds;
-use crate::webhook::{DisabledBecause, EventTypes, Secret, Webhook};
+use crate::webhook::{DisabledBecause, EventTypes, Secret, Webhook, WebhookWithSecret};
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct WebhookItem {
@@ -14,6 +17,9 @@ pub struct WebhookItem {
     pub url: String,
     pub event_types: EventTypes,
     pub secret: Secret,
+    /// Those that it has replaced, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous_secrets: Vec<PreviousSecret>,
     pub is_enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_because: Option<DisabledBecause>,
@@ -23,7 +29,38 @@ pub struct WebhookItem {
     pub created_at: Seconds,
 }
 
+/// A secret that signs for a while longer, so that receivers have time to learn its successor.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct PreviousSecret {
+    pub secret: Secret,
+    pub expires_at: Seconds,
+}
+
 impl WebhookItem {
+    /// The secrets that sign deliveries at this moment.
+    pub fn secrets_at(&self, now: Seconds) -> impl Iterator<Item = &Secret> {
+        let previous = self.previous_secrets.iter();
+        let valid = previous.filter(move |previous| previous.expires_at > now);
+        iter::once(&self.secret).chain(valid.map(|previous| &previous.secret))
+    }
+
+    /// Fails if events are not delivered to it.
+    pub fn check_is_enabled(&self) -> Result<()> {
+        if self.is_enabled {
+            Ok(())
+        } else {
+            Err(Error::WebhookNotEnabled)
+        }
+    }
+
+    pub fn into_webhook_with_secret(self) -> WebhookWithSecret {
+        let secret = self.secret.clone();
+        WebhookWithSecret {
+            webhook: self.into_webhook(),
+            secret,
+        }
+    }
+
     pub fn into_webhook(self) -> Webhook {
         Webhook {
             id: self.id,

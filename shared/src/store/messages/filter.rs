@@ -79,13 +79,7 @@ impl Store {
             Err(Error::ContactRequired) => (None, self.load_as_moderator(caller, id).await?),
             Err(error) => return Err(error),
         };
-        let viewer = match reader {
-            Some(caller) => Viewer::Participant {
-                caller,
-                conversation: &conversation,
-            },
-            None => Viewer::Operator,
-        };
+        let viewer = Viewer::new(reader, &conversation);
         let mut author = None;
         let candidates = match filter {
             MessageFilter::Pinned => pinned_in(&conversation, window),
@@ -115,7 +109,7 @@ impl Store {
         let mut page = page(messages, window);
         if page.data.len() == number {
             page.has_more = candidates.examined_to.is_some();
-            page.examined_to = candidates.examined_to;
+            page.examined_to = candidates.examined_to.map(|id| id.to_string());
         }
         self.render_page(page, HashMap::new(), &conversation, viewer)
             .await

@@ -92,7 +92,7 @@ impl Store {
         Ok(Page {
             has_more: page.has_more || !is_complete,
             data: self
-                .render_messages(caller, page.data, &conversations)
+                .render_messages(Some(caller), page.data, &conversations)
                 .await?,
             examined_to: page.examined_to,
         })

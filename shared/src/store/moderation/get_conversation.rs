@@ -24,7 +24,7 @@ impl Store {
     }
 
     /// Two round trips: newest message; contacts ‖ older reads.
-    pub(super) async fn render_for_moderator(
+    pub(in crate::store) async fn render_for_moderator(
         &self,
         conversation: ConversationItem,
     ) -> Result<Conversation> {

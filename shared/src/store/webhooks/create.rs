@@ -1,16 +1,17 @@
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::id::WebhookId;
+use crate::id::{ContactId, WebhookId};
 use crate::store::Store;
 use crate::store::dynamodb::item::{number_attr, string_set_attr};
 use crate::store::dynamodb::transaction::put_new;
 use crate::store::dynamodb::update::Update;
 use crate::store::items::listener;
 use crate::store::items::webhook::WebhookItem;
-use crate::webhook::{EventTypes, MAX_WEBHOOKS, NewWebhook, Secret};
+use crate::webhook::{EventTypes, MAX_WEBHOOKS, Secret, WebhookWithSecret};
 
 impl Store {
-    /// Creates a webhook of the caller, whose feed begins with it. One round trip more than [`Store::start_feed`].
+    /// Creates a webhook of the caller, whose feed begins with it. One round trip more than [`Store::start_feed`]. One of the
+    /// operator, who has no feed, takes three: key; audit trail; webhook.
     ///
     /// # Errors
     ///
@@ -20,35 +21,39 @@ impl Store {
         caller: &Caller,
         url: &str,
         event_types: EventTypes,
-    ) -> Result<NewWebhook> {
-        self.authenticate(caller).await?;
-        if !self.has_webhooks() {
-            return Err(Error::WebhooksDisabled);
-        }
+    ) -> Result<WebhookWithSecret> {
+        let owner = self.authenticate_for_webhooks(caller).await?;
+        self.check_has_webhooks()?;
         let url = self.parse_webhook_url(url)?;
-        let contact_id = self.start_feed(caller).await?.cursor.contact;
         let now = self.clock.now();
         let webhook = WebhookItem {
-            contact_id,
+            contact_id: owner,
             id: WebhookId::new(now),
             url: url.into(),
             event_types,
             secret: Secret::generate(),
+            previous_secrets: Vec::new(),
             is_enabled: true,
             disabled_because: None,
             failing_since: None,
             created_at: now.into(),
         };
-        let condition = "attribute_exists(contact_id) \
-             AND (attribute_not_exists(webhooks) OR size(webhooks) < :max)";
-        let listed = Update::new(
-            &self.tables.listeners,
-            listener::key(contact_id),
-            "ADD webhooks :ids",
-            condition,
-        )
-        .value(":ids", string_set_attr([webhook.id]))
-        .value(":max", number_attr(MAX_WEBHOOKS as u64));
+        self.audit_webhook(caller, owner, webhook.id).await?;
+        let table = &self.tables.listeners;
+        let key = listener::key(owner);
+        let has_room = "(attribute_not_exists(webhooks) OR size(webhooks) < :max)";
+        let listed = if owner == ContactId::OPERATOR {
+            // The operator has no feed.
+            let expression = "SET segment_number = :none, read_on = :none ADD webhooks :ids";
+            Update::new(table, key, expression, has_room).value(":none", number_attr(0))
+        } else {
+            self.start_feed(caller).await?;
+            let condition = format!("attribute_exists(contact_id) AND {has_room}");
+            Update::new(table, key, "ADD webhooks :ids", &condition)
+        };
+        let listed = listed
+            .value(":ids", string_set_attr([webhook.id]))
+            .value(":max", number_attr(MAX_WEBHOOKS as u64));
         let items = vec![
             put_new(&self.tables.webhooks, "id", &webhook)?,
             listed.into_transaction_item()?,
@@ -56,10 +61,6 @@ impl Store {
         if !self.transact(items).await? {
             return Err(Error::TooManyWebhooks);
         }
-        let secret = webhook.secret.clone();
-        Ok(NewWebhook {
-            webhook: webhook.into_webhook(),
-            secret,
-        })
+        Ok(webhook.into_webhook_with_secret())
     }
 }

@@ -9,19 +9,20 @@ use crate::store::items::{listener, webhook};
 
 impl Store {
     /// Deletes a webhook of the caller; what waits to be delivered is not delivered. Two round trips: token;
-    /// transaction.
+    /// transaction. One more for the operator: audit trail.
     ///
     /// # Errors
     ///
     /// [`Error::WebhookNotFound`].
     pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<()> {
         const WEBHOOK: usize = 0;
-        let contact = self.authenticate(caller).await?;
-        let key = webhook::key(contact, id);
+        let owner = self.authenticate_for_webhooks(caller).await?;
+        self.audit_webhook(caller, owner, id).await?;
+        let key = webhook::key(owner, id);
         let deleted = delete_if(&self.tables.webhooks, key, "id", string_attr(id))?;
         let unlisted = Update::new(
             &self.tables.listeners,
-            listener::key(contact),
+            listener::key(owner),
             "DELETE webhooks :ids",
             "attribute_exists(contact_id)",
         )

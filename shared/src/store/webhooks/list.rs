@@ -18,10 +18,10 @@ impl Store {
         cursor: Option<Cursor<WebhookId>>,
         limit: Limit,
     ) -> Result<Page<Webhook>> {
-        let contact = self.authenticate(caller).await?;
+        let owner = self.authenticate_for_webhooks(caller).await?;
         let webhooks = Partition {
             table: &self.tables.webhooks,
-            key: ("contact_id", &contact.to_string()),
+            key: ("contact_id", &owner.to_string()),
             sort_key: "id",
             order: Order::Descending,
         };

@@ -19,7 +19,8 @@ pub struct WebhookUpdate {
 }
 
 impl Store {
-    /// Updates a webhook of the caller. Two round trips: token; update.
+    /// Updates a webhook of the caller. Two round trips: token; update. One more for the
+    /// operator: audit trail.
     ///
     /// # Errors
     ///
@@ -30,7 +31,7 @@ impl Store {
         id: WebhookId,
         update: WebhookUpdate,
     ) -> Result<Webhook> {
-        let contact = self.authenticate(caller).await?;
+        let owner = self.authenticate_for_webhooks(caller).await?;
         let (mut set, mut values) = (Vec::new(), Vec::new());
         let mut removed = "";
         if let Some(url) = &update.url {
@@ -45,15 +46,16 @@ impl Store {
             values.push((":event_types", to_attribute(event_types)?));
         }
         if let Some(is_enabled) = update.is_enabled {
-            if is_enabled && !self.has_webhooks() {
-                return Err(Error::WebhooksDisabled);
+            if is_enabled {
+                self.check_has_webhooks()?;
             }
             set.push("is_enabled = :is_enabled");
             values.push((":is_enabled", to_attribute(&is_enabled)?));
             removed = " REMOVE disabled_because, failing_since";
         }
+        self.audit_webhook(caller, owner, id).await?;
         let expression = format!("SET {}{removed}", set.join(", "));
-        let key = webhook::key(contact, id);
+        let key = webhook::key(owner, id);
         let table = &self.tables.webhooks;
         let mut changed =
             Update::new(table, key, &expression, "attribute_exists(id)").values(values);

@@ -1,5 +1,6 @@
 //! Requests that get the responses that only one or some operations have.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dynoxide::types::AttributeValue;
@@ -11,6 +12,7 @@ use shared::store::{Limits, Webhooks};
 use shared::time::Clock;
 
 use super::examples::form;
+use crate::harness::contract::{Contract, document};
 use crate::harness::{Json, Person, Receiver, World, metadata_with_keys};
 
 /// Bodies with each parameter in each type.
@@ -544,6 +546,7 @@ pub async fn use_webhooks(world: &World) {
         "conversation.updated",
         "conversation.deleted",
         "resync",
+        "webhook.test",
     ]);
     for events in [types.clone(), Value::Null] {
         let body = json!({"url": receiver.url(), "events": events});
@@ -590,14 +593,127 @@ pub async fn use_webhooks(world: &World) {
     }
     let form = format!("url={}", receiver.url());
     kate.posts("/v1/webhooks", &*form).await.is(409);
+    rotate_secret(kate, &path).await;
+    use_deliveries(world, &path).await;
     let store = world.store().clone().with_webhooks(Webhooks::Disabled);
     let disabled = kate.at(&crate::harness::serve(world.stack(), &store).await);
     disabled.posts("/v1/webhooks", &*form).await.is(403);
     disabled.puts(&path, "is_enabled=true").await.is(403);
+    let (test, replay) = (format!("{path}/test"), format!("{path}/replay"));
+    let ids = "ids[]=00000000000000000";
+    disabled.posts(&test, ()).await.is(403);
+    disabled.posts(&replay, ids).await.is(403);
     kate.deletes(&path).await.is(204);
     kate.gets(&path).await.is(404);
     kate.puts(&path, "is_enabled=true").await.is(404);
+    kate.posts(&format!("{path}/secret"), ()).await.is(404);
+    kate.posts(&test, ()).await.is(404);
+    kate.gets(&format!("{path}/deliveries")).await.is(404);
+    kate.posts(&replay, ids).await.is(404);
     kate.deletes(&path).await.is(404);
+}
+
+/// Rotates the secret of a webhook as often as possible, and once more.
+async fn rotate_secret(person: &Person, path: &str) {
+    let path = format!("{path}/secret");
+    for _ in 0..4 {
+        person.posts(&path, ()).await.is(200);
+    }
+    person.posts(&path, ()).await.is(409);
+}
+
+/// Tests a webhook that is disabled, lists its deliveries, and replays them.
+async fn use_deliveries(world: &World, path: &str) {
+    let kate = &world.kate;
+    let (test, replay) = (format!("{path}/test"), format!("{path}/replay"));
+    let list = format!("{path}/deliveries");
+    let unknown = "0".repeat(17);
+    kate.posts(&test, ()).await.is(409);
+    kate.posts(&replay, format!("ids[]={unknown}"))
+        .await
+        .is(409);
+    kate.puts(path, "is_enabled=true").await.is(200);
+    let tested = kate.posts(&test, ()).await.is(202).json();
+    let tested = tested["id"].as_str().unwrap();
+    for query in [
+        String::new(),
+        "limit=1".to_owned(),
+        "limit=100&status=waiting".to_owned(),
+        "status=delivered".to_owned(),
+        "status=failed".to_owned(),
+        format!("starting_after={tested}"),
+        format!("ending_before={unknown}"),
+    ] {
+        kate.gets(&format!("{list}?{query}")).await.is(200);
+    }
+    for query in [
+        "limit=0".to_owned(),
+        "limit=101".to_owned(),
+        "status=x".to_owned(),
+        "starting_after=x".to_owned(),
+        format!("starting_after={tested}&ending_before={tested}"),
+    ] {
+        kate.gets(&format!("{list}?{query}")).await.is(400);
+    }
+    let replayed = format!("ids[]={tested}");
+    kate.posts(&replay, &*replayed).await.is(202);
+    let too_many: Vec<_> = (0..101).map(|number| format!("{number:017}")).collect();
+    for (ids, status) in [
+        (json!([tested]), 202),
+        (json!([tested, unknown]), 404),
+        (json!([tested, tested]), 400),
+        (json!([]), 400),
+        (json!(["x"]), 400),
+        (json!(too_many), 400),
+        (json!(too_many[..100]), 404),
+    ] {
+        let body = Json(json!({ "ids": ids }));
+        kate.posts(&replay, body).await.is(status);
+    }
+}
+
+/// As the operator's server, whose webhooks get the events of all conversations.
+pub async fn use_webhooks_of_the_operator(world: &World) {
+    let (kevin, kate) = (&world.kevin, &world.kate);
+    let server = world.new_server(&[Scope::Webhooks]).await;
+    let receiver = Receiver::start().await;
+    let form = format!("url={}", receiver.url());
+    world.settles().await;
+    let webhook = server.posts("/v1/webhooks", form).await.is(201).json();
+    let path = format!("/v1/webhooks/{}", webhook["id"].as_str().unwrap());
+    server.gets("/v1/webhooks").await.is(200);
+    server.gets(&path).await.is(200);
+    server.puts(&path, "is_enabled=true").await.is(200);
+    server.posts(&format!("{path}/secret"), ()).await.is(200);
+    let test = server.posts(&format!("{path}/test"), ()).await.is(202);
+    let replay = format!("ids[]={}", test.json()["id"].as_str().unwrap());
+    let named = kevin.creates_conversation(&[kate], "name=Attic").await;
+    let id = named.sends("hello").await;
+    world.delivers().await;
+    kate.reacts(&id, "heart").await.is(200);
+    named.deletes_message(&id).await.is(204);
+    world.delivers().await;
+    server.gets(&format!("{path}/deliveries")).await.is(200);
+    server
+        .posts(&format!("{path}/replay"), replay)
+        .await
+        .is(202);
+    server.deletes(&path).await.is(204);
+    let contract = Contract::new(document());
+    let schema = json!({"$ref": "#/components/schemas/WebhookDelivery"});
+    let mut types = BTreeSet::new();
+    for received in receiver.takes() {
+        assert_eq!(contract.error(&schema, &received.json()), None);
+        types.insert(received.event_type());
+    }
+    for expected in [
+        "webhook.test",
+        "conversation.created",
+        "message.created",
+        "message.deleted",
+    ] {
+        assert!(types.contains(expected), "no {expected} among {types:?}");
+    }
 }
 
 /// As the operator's server.
