@@ -77,10 +77,16 @@ def with_security(contract: dict[str, Any]) -> None:
 
 
 def with_final_successes_only(contract: dict[str, Any]) -> None:
-    """The client for Python raises everything else, also 202: what the request should do has not been finished."""
+    """The client for Python raises everything else, also 202 without a body: what the request should do has not been
+    finished.
+    """
+
+    def is_final(status: str, response: dict[str, Any]) -> bool:
+        return status in ("200", "201", "204") or (status == "202" and "content" in response)
+
     for operation in operations(contract):
-        responses = operation["responses"]
-        operation["responses"] = {status: responses[status] for status in ("200", "201", "204") if status in responses}
+        responses = operation["responses"].items()
+        operation["responses"] = {status: response for status, response in responses if is_final(status, response)}
 
 
 def without_default_parameters(contract: dict[str, Any]) -> None:

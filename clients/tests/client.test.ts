@@ -417,7 +417,8 @@ const event = {
   later: "Käse",
 };
 // Indented, and with an umlaut: what is signed are the bytes, not the value.
-const delivered = JSON.stringify({ type: event.type, timestamp: "2026-11-24T12:25:06Z", data: event }, null, 2);
+const deliveredValue = { type: event.type, timestamp: "2026-11-24T12:25:06Z", data: event, recipients: null };
+const delivered = JSON.stringify(deliveredValue, null, 2);
 
 interface Signing {
   body?: string;
@@ -453,32 +454,89 @@ async function assertRefused(reason: RegExp, given: Delivered): Promise<void> {
   });
 }
 
-test("both libraries accept what the API posts", { timeout: 60_000 }, async () => {
+interface Receiver {
+  url: string;
+  /** Returns the next delivery. */
+  next: () => Promise<{ headers: IncomingHttpHeaders; body: Buffer }>;
+  close: () => void;
+}
+
+async function startReceiver(): Promise<Receiver> {
   const posted: { headers: IncomingHttpHeaders; body: Buffer }[] = [];
-  const receiver = createServer(async (request, response) => {
+  const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     posted.push({ headers: request.headers, body: Buffer.concat(chunks) });
     response.writeHead(204).end();
-    receiver.emit("posted");
+    server.emit("posted");
   });
-  await once(receiver.listen(0, "127.0.0.1"), "listening");
-  const { port } = receiver.address() as AddressInfo;
-  const body = { url: `http://127.0.0.1:${port}/` };
-  const webhook = await ok(kate.POST("/v1/webhooks", { body }));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    next: async () => {
+      if (posted.length === 0) await once(server, "posted");
+      return posted.shift() ?? assert.fail();
+    },
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+test("both libraries accept what the API posts", { timeout: 60_000 }, async () => {
+  const receiver = await startReceiver();
+  const webhook = await ok(kate.POST("/v1/webhooks", { body: { url: receiver.url } }));
   const conversation_id = await newConversation("posted");
   const sent = await ok(kevin.POST("/v1/messages", { body: { conversation_id, message: "posted" } }));
   for (let found = false; !found; ) {
-    if (posted.length === 0) await once(receiver, "posted");
-    for (const { headers, body } of posted.splice(0)) {
-      const delivery = await verifyWebhook({ secret: webhook.secret, headers, body });
-      new Webhook(webhook.secret).verify(body, headers as Record<string, string>);
-      found ||= delivery.data.message_id === sent.id;
-    }
+    const { headers, body } = await receiver.next();
+    const delivery = await verifyWebhook({ secret: webhook.secret, headers, body });
+    new Webhook(webhook.secret).verify(body, headers as Record<string, string>);
+    found = delivery.data.message_id === sent.id;
   }
   await ok(kate.DELETE("/v1/webhooks/{id}", { params: { path: { id: webhook.id } } }));
-  receiver.closeAllConnections();
   receiver.close();
+});
+
+test("after a rotation, a receiver can have either secret", { timeout: 60_000 }, async () => {
+  const receiver = await startReceiver();
+  const webhook = await ok(kate.POST("/v1/webhooks", { body: { url: receiver.url, events: ["conversation.deleted"] } }));
+  const params = { path: { id: webhook.id } };
+  const rotated = await ok(kate.POST("/v1/webhooks/{id}/secret", { params }));
+  assert.notEqual(webhook.secret, rotated.secret);
+  const tested = await ok(kate.POST("/v1/webhooks/{id}/test", { params }));
+  const { headers, body } = await receiver.next();
+  for (const secret of [webhook.secret, rotated.secret]) {
+    const { id, type, recipients } = await verifyWebhook({ secret, headers, body });
+    assert.deepEqual({ id, type, recipients }, { id: tested.id, type: "webhook.test", recipients: null });
+    new Webhook(secret).verify(body, headers as Record<string, string>);
+  }
+  await assertRefused(/no signature/, { secret: otherSecret, headers, body });
+  const listed: [string, string | null][] = [];
+  for await (const { id, message_id } of paginate(kate, "/v1/webhooks/{id}/deliveries", {}, params.path)) {
+    listed.push([id, message_id]);
+  }
+  assert.deepEqual(listed, [[tested.id, null]]);
+  const replay = await ok(kate.POST("/v1/webhooks/{id}/replay", { params, body: { ids: [tested.id] } }));
+  assert.equal(replay.queued, 1);
+  await ok(kate.DELETE("/v1/webhooks/{id}", { params }));
+  receiver.close();
+});
+
+test("the recipients of a delivery are those of its body", async () => {
+  const recipient = { contact_id: "hSIhXBhNe8X1d8Et", external_id: null, is_online: false };
+  for (const recipients of [null, [], [recipient, { ...recipient, external_id: "user-7" }]]) {
+    const body = JSON.stringify({ ...deliveredValue, recipients });
+    assert.deepEqual((await verify({ headers: signed({ body }), body })).recipients, recipients);
+  }
+});
+
+test("an event can be of a type that the client does not know", async () => {
+  const body = delivered.replaceAll("message.deleted", "message.forgotten");
+  const { type, data } = await verify({ headers: signed({ body }), body });
+  assert.deepEqual([type, data.type], ["message.forgotten", "message.forgotten"]);
 });
 
 test("what the reference library for webhooks signs is accepted", async () => {
@@ -489,7 +547,7 @@ test("what the reference library for webhooks signs is accepted", async () => {
     "webhook-signature": new Webhook(secret).sign("msg_1", now, delivered),
   };
   const delivery = await verify({ headers });
-  assert.deepEqual(delivery, { id: "msg_1", type: event.type, timestamp: "2026-11-24T12:25:06Z", data: event });
+  assert.deepEqual(delivery, { id: "msg_1", ...deliveredValue });
 });
 
 test("the reference library for webhooks accepts what these tests sign", async () => {
@@ -569,8 +627,9 @@ test("garbage and other versions are no signatures of a delivery", async () => {
 });
 
 test("a signed body that is no delivery is refused", async () => {
-  const withoutData = '{"type": "a", "timestamp": "b", "data": null}';
-  for (const body of ["", "[]", "null", "{}", withoutData, delivered.slice(0, -1)]) {
+  const withoutData = JSON.stringify({ ...deliveredValue, data: null });
+  const withoutRecipients = JSON.stringify({ ...deliveredValue, recipients: undefined });
+  for (const body of ["", "[]", "null", "{}", withoutData, withoutRecipients, delivered.slice(0, -1)]) {
     await assertRefused(/not a delivery/, { headers: signed({ body }), body });
   }
 });

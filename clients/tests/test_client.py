@@ -10,8 +10,9 @@ import tempfile
 import threading
 import time
 import unittest
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -46,14 +47,26 @@ from citypay_messages.api.conversations import (
 from citypay_messages.api.me import get_me
 from citypay_messages.api.messages import create_message, delete_message, get_message, list_messages, update_message
 from citypay_messages.api.tokens import create_token, revoke_token
-from citypay_messages.api.webhooks import create_webhook, delete_webhook, list_webhooks
+from citypay_messages.api.webhooks import (
+    create_webhook,
+    delete_webhook,
+    list_deliveries,
+    list_webhooks,
+    replay_deliveries,
+    rotate_webhook_secret,
+    test_webhook,
+)
 from citypay_messages.models import (
     CreateConversation,
     CreateMessage,
     CreateToken,
     CreateWebhook,
+    DeliveryStatus,
     EventPage,
+    EventType,
     ReactionsUpdate,
+    Recipient,
+    ReplayDeliveries,
     UpdateConversation,
     UpdateMessage,
 )
@@ -101,7 +114,12 @@ EVENT = {
 }
 # Spaces and an umlaut: what is signed are the bytes, not the value.
 BODY = json.dumps(
-    {"type": "message.deleted", "timestamp": "2026-11-24T12:25:06Z", "data": EVENT | {"later": "Käse"}},
+    {
+        "type": "message.deleted",
+        "timestamp": "2026-11-24T12:25:06Z",
+        "data": EVENT | {"later": "Käse"},
+        "recipients": None,
+    },
     ensure_ascii=False,
 )
 
@@ -117,6 +135,30 @@ def signed(
         signature = hmac.digest(key, f"{id}.{timestamp}.{body}".encode(), "sha256")
         signatures.append(f"v1,{base64.b64encode(signature).decode()}")
     return {"webhook-id": id, "webhook-timestamp": str(timestamp), "webhook-signature": " ".join(signatures)}
+
+
+Posted = queue.Queue[tuple[dict[str, str], bytes]]
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[str, Posted]]:
+    """Starts a server; returns its URL, and what is posted to it."""
+    posted: Posted = queue.Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            posted.put((dict(self.headers), body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", posted
+        server.shutdown()
 
 
 def tearDownModule() -> None:
@@ -425,21 +467,7 @@ class WebhookTest(unittest.TestCase):
             verify_webhook(secret, headers, body)
 
     def test_both_libraries_accept_what_the_api_posts(self) -> None:
-        posted: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
-
-        class Receiver(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                posted.put((dict(self.headers), body))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        with HTTPServer(("127.0.0.1", 0), Receiver) as receiver:
-            threading.Thread(target=receiver.serve_forever, daemon=True).start()
-            url = f"http://127.0.0.1:{receiver.server_port}/"
+        with receiver() as (url, posted):
             webhook = create_webhook.sync(client=kate, body=CreateWebhook(url=url))
             body = CreateMessage(message="posted", conversation_id=new_conversation("posted"))
             sent = create_message.sync(client=kevin, body=body)
@@ -449,8 +477,42 @@ class WebhookTest(unittest.TestCase):
                 standardwebhooks.Webhook(webhook.secret).verify(content, headers)
                 if delivery.data.message_id == sent.id:
                     break
-            receiver.shutdown()
         delete_webhook.sync(webhook.id, client=kate)
+
+    def test_after_a_rotation_a_receiver_can_have_either_secret(self) -> None:
+        with receiver() as (url, posted):
+            new_webhook = CreateWebhook(url, [EventType.CONVERSATION_DELETED])
+            webhook = create_webhook.sync(client=kate, body=new_webhook)
+            rotated = rotate_webhook_secret.sync(webhook.id, client=kate)
+            self.assertNotEqual(webhook.secret, rotated.secret)
+            tested = test_webhook.sync(webhook.id, client=kate)
+            headers, content = posted.get(timeout=30)
+            for secret in (webhook.secret, rotated.secret):
+                delivery = verify_webhook(secret, headers, content)
+                self.assertEqual((delivery.id, delivery.type, delivery.recipients), (tested.id, "webhook.test", None))
+                standardwebhooks.Webhook(secret).verify(content, headers)
+            self.assert_refused("no signature", headers, content, OTHER_SECRET)
+        [listed] = paginate(list_deliveries.sync_detailed, webhook.id, client=kate)
+        self.assertEqual((listed.id, listed.message_id), (tested.id, None))
+        failed = paginate(list_deliveries.sync_detailed, webhook.id, client=kate, status=DeliveryStatus.FAILED)
+        self.assertEqual(list(failed), [])
+        replay = replay_deliveries.sync(webhook.id, client=kate, body=ReplayDeliveries([tested.id]))
+        self.assertEqual(replay.queued, 1)
+        delete_webhook.sync(webhook.id, client=kate)
+
+    def test_recipients_are_those_of_the_body(self) -> None:
+        recipient: dict[str, Any] = {"contact_id": "hSIhXBhNe8X1d8Et", "external_id": None, "is_online": False}
+        lists: list[list[dict[str, Any]]] = [[], [recipient, recipient | {"external_id": "user-7", "later": 1}]]
+        for recipients in lists:
+            body = json.dumps(json.loads(BODY) | {"recipients": recipients})
+            verified = self.verify(signed(body), body).recipients
+            self.assertEqual(verified, [Recipient.from_dict(each) for each in recipients])
+        self.assertIsNone(self.verify(signed()).recipients)
+
+    def test_an_event_can_be_of_a_type_that_the_client_does_not_know(self) -> None:
+        body = BODY.replace("message.deleted", "message.forgotten")
+        delivery = self.verify(signed(body), body)
+        self.assertEqual((delivery.type, delivery.data.type_), ("message.forgotten", "message.forgotten"))
 
     def test_what_the_reference_library_signs_is_accepted(self) -> None:
         now = datetime.now(tz=UTC).replace(microsecond=0)
@@ -533,8 +595,9 @@ class WebhookTest(unittest.TestCase):
                 self.assert_refused("no signature", signed() | {"webhook-signature": given})
 
     def test_a_signed_body_that_is_no_delivery_is_refused(self) -> None:
-        without_data = '{"type": "a", "timestamp": "2026-11-24T12:25:06Z", "data": null}'
-        for body in ("", "[]", "null", "{}", without_data, BODY.replace("Z", "?"), BODY[:-1]):
+        without_data = BODY.replace(json.dumps(EVENT)[1:-1], "")
+        without_recipients = BODY.replace("recipients", "others")
+        for body in ("", "[]", "null", "{}", without_data, without_recipients, BODY.replace("Z", "?"), BODY[:-1]):
             with self.subTest(body):
                 self.assert_refused("not a delivery", signed(body), body)
 

@@ -43,9 +43,13 @@ interface Result {
 /** The `data` of a result without `error`. */
 type Data<R extends Result> = R extends { error?: never } ? R["data"] : never;
 
-/** Returns the `data` of a response, or throws an `ApiError`, also if a removal has not been finished (202). */
+/**
+ * Returns the `data` of a response, or throws an `ApiError`, also if a removal has not been finished (202 without a
+ * body).
+ */
 export async function ok<R extends Result>(result: Promise<R>): Promise<Data<R>> {
   const { data, error, response } = await result;
-  if (!response.ok || response.status === 202) throw new ApiError(response, error);
+  const isUnfinished = response.status === 202 && data === undefined;
+  if (!response.ok || isUnfinished) throw new ApiError(response, error);
   return data as Data<R>;
 }

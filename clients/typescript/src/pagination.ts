@@ -19,12 +19,18 @@ type Item<Path extends ListPath> = paths[Path] extends List<infer P extends Page
 /** `username` finds one contact, and cannot be combined with a limit or cursor. */
 type Unpaged = "ending_before" | "username";
 type Query<Path extends ListPath> = Omit<NonNullable<paths[Path]["get"]["parameters"]["query"]>, Unpaged>;
+type Arguments<Path extends ListPath> = paths[Path]["get"]["parameters"] extends { path: infer InPath extends object }
+  ? [query: Query<Path>, inPath: InPath]
+  : [query?: Query<Path>];
 
-/** Returns the items of all pages of a list, each once: `paginate(messages, "/v1/messages", { conversation_id })`. */
+/**
+ * Returns the items of all pages of a list, each once: `paginate(messages, "/v1/messages", { conversation_id })`. The
+ * parameters of a path follow those of the query: `paginate(messages, "/v1/webhooks/{id}/deliveries", {}, { id })`.
+ */
 export async function* paginate<Path extends ListPath>(
   client: MessagesClient,
   path: Path,
-  query?: Query<Path>,
+  ...[query, inPath]: Arguments<Path>
 ): AsyncGenerator<Item<Path>, void, undefined> {
   let cursor = {};
   // A conversation that moves to the top of the list while it is the cursor makes the list start again.
@@ -32,7 +38,8 @@ export async function* paginate<Path extends ListPath>(
   for (;;) {
     // All lists have these parameters. Which others belong to `path` has been checked at the call.
     const parameters: { limit?: number; starting_after?: string } = { limit: 100, ...query, ...cursor };
-    const request = client.GET(path as "/v1/tokens", { params: { query: parameters } });
+    const params = { query: parameters, path: inPath as undefined };
+    const request = client.GET(path as "/v1/tokens", { params });
     const page: Page = await ok(request);
     for (const item of page.data) {
       if (seen.has(item.id)) continue;

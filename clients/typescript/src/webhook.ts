@@ -32,6 +32,8 @@ export interface VerifiedDelivery {
   timestamp: string;
   /** The event, as `GET /v1/events` returns it. */
   data: components["schemas"]["Event"];
+  /** Whom to notify of a new message, for a webhook of the operator; otherwise `null`. */
+  recipients: components["schemas"]["Recipient"][] | null;
 }
 
 /**
@@ -117,10 +119,9 @@ function isEqual(given: string, expected: string): boolean {
 function parse(body: Uint8Array): Omit<VerifiedDelivery, "id"> {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
-    const { type, timestamp, data } = JSON.parse(text) as VerifiedDelivery;
-    if (typeof type === "string" && typeof timestamp === "string" && typeof data === "object" && data !== null) {
-      return { type, timestamp, data };
-    }
+    const { type, timestamp, data, recipients } = JSON.parse(text) as VerifiedDelivery;
+    const isEvent = typeof type === "string" && typeof timestamp === "string" && typeof data === "object" && data !== null;
+    if (isEvent && (recipients === null || Array.isArray(recipients))) return { type, timestamp, data, recipients };
   } catch {
     // Not JSON.
   }

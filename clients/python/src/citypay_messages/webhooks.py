@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from .models import Event
+from .models import Event, Recipient
 
 SECRET_PREFIX = "whsec_"
 # How far the timestamp of a delivery may be from the clock of the receiver, in seconds.
@@ -33,13 +33,15 @@ class VerifiedDelivery:
     """A verified delivery.
 
     `id` is the `webhook-id`: a delivery that is repeated has the same one. `type` is that of the event. `timestamp` is
-    when the change was made, in UTC. `data` is the event, as `list_events` returns it.
+    when the change was made, in UTC. `data` is the event, as `list_events` returns it. `recipients` are those to notify
+    of a new message, for a webhook of the operator; otherwise `None`.
     """
 
     id: str
     type: str
     timestamp: datetime
     data: Event
+    recipients: list[Recipient] | None
 
 
 def verify_webhook(secret: str, headers: WebhookHeaders, body: bytes | str) -> VerifiedDelivery:
@@ -65,7 +67,10 @@ def verify_webhook(secret: str, headers: WebhookHeaders, body: bytes | str) -> V
     try:
         delivery = json.loads(body)
         timestamp_of_change = datetime.fromisoformat(delivery["timestamp"])
-        return VerifiedDelivery(id_, delivery["type"], timestamp_of_change, Event.from_dict(delivery["data"]))
+        event, recipients = Event.from_dict(delivery["data"]), delivery["recipients"]
+        if recipients is not None:
+            recipients = [Recipient.from_dict(recipient) for recipient in recipients]
+        return VerifiedDelivery(id_, delivery["type"], timestamp_of_change, event, recipients)
     except (KeyError, TypeError, ValueError) as error:
         raise WebhookVerificationError("the body is not a delivery of an event") from error
 
