@@ -75,6 +75,30 @@ impl<T> Page<T> {
     }
 }
 
+impl<T> Page<T> {
+    /// The same for a filtered list, of which items up to `examined_to` were examined if more may follow.
+    #[must_use]
+    pub fn of_filtered(
+        found: Vec<T>,
+        limit: Limit,
+        direction: Direction,
+        max_json_len: impl Fn(&T) -> usize,
+        examined_to: Option<impl ToString>,
+    ) -> Self {
+        let count = found.len();
+        let page = Self::of(found, limit, direction, max_json_len);
+        if page.data.len() < count {
+            return page;
+        }
+        let examined_to = examined_to.map(|id| id.to_string());
+        Self {
+            has_more: examined_to.is_some(),
+            examined_to,
+            ..page
+        }
+    }
+}
+
 impl<T: Copy + Ord> Page<T> {
     /// The page of a sorted list that is known as a whole.
     #[must_use]

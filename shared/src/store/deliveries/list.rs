@@ -20,7 +20,7 @@ const MAX_JSON_LEN: usize = 1024;
 
 impl Store {
     /// Returns a page of the deliveries to a webhook of the caller, newest first. Three round trips: token; webhook;
-    /// deliveries. With a status at most eight more, which examine more deliveries each.
+    /// deliveries. With a status at most nine more, which examine more deliveries each.
     ///
     /// A page of a status examines at most 5,000 deliveries: it may be short or empty although there are more.
     ///
@@ -41,12 +41,7 @@ impl Store {
         let (deliveries, examined_to) = self
             .find_deliveries(webhook, status, cursor, limit.get() + 1)
             .await?;
-        let count = deliveries.len();
-        let mut page = Page::of(deliveries, limit, direction, |_| MAX_JSON_LEN);
-        if page.data.len() == count {
-            page.has_more = examined_to.is_some();
-            page.examined_to = examined_to.map(|id| id.to_string());
-        }
+        let page = Page::of_filtered(deliveries, limit, direction, |_| MAX_JSON_LEN, examined_to);
         Ok(page.map(DeliveryItem::into_delivery))
     }
 
@@ -71,24 +66,13 @@ impl Store {
                 .expression_attribute_values(":status", to_attribute(&status)?);
         }
         let query = FilteredQuery::new(query, MAX_EXAMINED);
-        let mut query = query.with_growing_pages(wanted, MAX_STEP);
-        let mut found = Vec::new();
-        while found.len() < wanted {
-            let Some(page) = query.next_page().await? else {
-                break;
-            };
-            found.extend(page.items);
-        }
+        let query = query.with_growing_pages(wanted, MAX_STEP);
+        let (found, examined_to) = query.first(wanted).await?;
+        let found = found.into_iter().map(from_item);
         let id_of = |item: Item| from_item::<DeliveryKey>(item).map(|key| key.id);
-        let mut examined_to = query.last_key().cloned().map(id_of).transpose()?;
-        let mut found = found
-            .into_iter()
-            .map(from_item::<DeliveryItem>)
-            .collect::<Result<Vec<_>>>()?;
-        if found.len() > wanted {
-            found.truncate(wanted);
-            examined_to = found.last().map(|last| last.id.clone());
-        }
-        Ok((found, examined_to))
+        Ok((
+            found.collect::<Result<_>>()?,
+            examined_to.map(id_of).transpose()?,
+        ))
     }
 }

@@ -84,12 +84,25 @@ impl FilteredQuery {
         }
     }
 
-    /// The key of the last item that was read, if more follow.
-    pub fn last_key(&self) -> Option<&Item> {
-        match &self.position {
+    /// The first `wanted` items that pass the filter; and the last item that was examined, if more may follow.
+    pub async fn first(mut self, wanted: usize) -> Result<(Vec<Item>, Option<Item>)> {
+        let mut found = Vec::new();
+        while found.len() < wanted {
+            let Some(page) = self.next_page().await? else {
+                break;
+            };
+            found.extend(page.items);
+        }
+        if found.len() > wanted {
+            found.truncate(wanted);
+            let last = found.last().cloned();
+            return Ok((found, last));
+        }
+        let last = match self.position {
             Position::After(key) => Some(key),
             Position::Start | Position::End => None,
-        }
+        };
+        Ok((found, last))
     }
 
     /// The next page; none after the last, or after `limit` items.

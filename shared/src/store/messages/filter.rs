@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use futures_util::future::ready;
 
+use super::id_from;
 use super::pinned::pinned_in;
-use super::{id_from, page};
 use crate::caller::Caller;
 use crate::contact::ContactRef;
 use crate::error::{Error, Invalid, Result};
@@ -105,12 +105,13 @@ impl Store {
         };
         let found = candidates.ids.iter().filter_map(|id| found.remove(id));
         let messages: Vec<_> = found.filter(still_matches).collect();
-        let number = messages.len();
-        let mut page = page(messages, window);
-        if page.data.len() == number {
-            page.has_more = candidates.examined_to.is_some();
-            page.examined_to = candidates.examined_to.map(|id| id.to_string());
-        }
+        let page = Page::of_filtered(
+            messages,
+            window.limit,
+            window.direction(),
+            MessageItem::max_json_len,
+            candidates.examined_to,
+        );
         self.render_page(page, HashMap::new(), &conversation, viewer)
             .await
     }
@@ -122,9 +123,8 @@ impl Store {
         conversation: ConversationId,
         window: &Window,
     ) -> Result<Candidates> {
-        let mut candidates = Candidates::default();
         let Some((first, last)) = window.moments() else {
-            return Ok(candidates);
+            return Ok(Candidates::default());
         };
         let query = self
             .messages_between(conversation, first, last)
@@ -138,19 +138,12 @@ impl Store {
         let wanted = window.limit.get() + 1;
         // If the contact sent one of eight, the first step suffices.
         let first = (wanted * 8).min(MAX_STEP);
-        let mut query = FilteredQuery::new(query, MAX_EXAMINED).with_growing_pages(first, MAX_STEP);
-        while let Some(page) = query.next_page().await? {
-            let ids = page.items.into_iter().map(id_of);
-            candidates.ids.extend(ids.collect::<Result<Vec<_>>>()?);
-            candidates.examined_to = query.last_key().cloned().map(id_of).transpose()?;
-            if candidates.ids.len() > wanted {
-                candidates.ids.truncate(wanted);
-                candidates.examined_to = candidates.ids.last().copied();
-            }
-            if candidates.ids.len() == wanted {
-                break;
-            }
-        }
-        Ok(candidates)
+        let query = FilteredQuery::new(query, MAX_EXAMINED).with_growing_pages(first, MAX_STEP);
+        let (found, examined_to) = query.first(wanted).await?;
+        let ids = found.into_iter().map(id_of);
+        Ok(Candidates {
+            ids: ids.collect::<Result<_>>()?,
+            examined_to: examined_to.map(id_of).transpose()?,
+        })
     }
 }
