@@ -72,7 +72,7 @@ impl FromStr for Scope {
 
 /// A set of scopes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
-#[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
+#[serde(from = "Vec<String>", into = "Vec<Scope>")]
 pub struct Scopes(u8);
 
 impl Scopes {
@@ -96,9 +96,11 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
-impl From<Vec<Scope>> for Scopes {
-    fn from(scopes: Vec<Scope>) -> Self {
-        scopes.into_iter().collect()
+/// Without those that only a later version knows.
+impl From<Vec<String>> for Scopes {
+    fn from(names: Vec<String>) -> Self {
+        let scopes = names.iter().filter_map(|name| name.parse().ok());
+        scopes.collect()
     }
 }
 
