@@ -144,9 +144,9 @@ pub enum Error {
     /// The webhook is disabled, so nothing is delivered to it.
     #[error("this webhook is disabled: enable it first")]
     WebhookNotEnabled,
-    /// The webhook has as many replaced secrets that still sign as it may have.
+    /// The webhook has as many previous secrets as it may have.
     #[error(
-        "{MAX_PREVIOUS_SECRETS} replaced secrets still sign: use the newest one, or try again in {retry_after} seconds"
+        "{MAX_PREVIOUS_SECRETS} secrets were replaced within 24 hours: try again in {retry_after} seconds, or create another webhook"
     )]
     TooManySecrets {
         /// When one of them expires, in seconds from now.

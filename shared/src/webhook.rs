@@ -22,7 +22,7 @@ use crate::time::Seconds;
 /// The most webhooks of a contact.
 pub const MAX_WEBHOOKS: usize = 10;
 
-/// The most replaced secrets of a webhook that still sign.
+/// The most previous secrets of a webhook that sign.
 pub const MAX_PREVIOUS_SECRETS: usize = 4;
 
 /// The longest URL, in bytes.

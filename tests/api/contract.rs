@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::attachment::{AttachmentIds, FileSize, FileType, Filename};
 use shared::contact::{AvatarUrl, ExternalId, Mention, PhoneNumber, Username};
 use shared::conversation::{MAX_UNREAD, Name, Participants};
-use shared::id::AttachmentId;
+use shared::id::{AttachmentId, WebhookId};
 use shared::message::{MAX_EDITS, Text};
 use shared::metadata::MetadataUpdate;
 use shared::page::Limit;
@@ -364,7 +364,7 @@ fn accepts(name: &str, size: u64) -> Option<bool> {
             AttachmentIds::try_from((0..size).map(id).collect::<Vec<_>>()).is_ok()
         }
         "DeliveryIds" => {
-            let id = |seconds| DeliveryId::random(Seconds(seconds));
+            let id = |seconds| DeliveryId::of_test(WebhookId::random(), Seconds(seconds));
             DeliveryIds::try_from((0..size).map(id).collect::<Vec<_>>()).is_ok()
         }
         "name" => Name::try_from(text("x")).is_ok(),

@@ -12,6 +12,6 @@ mod put;
 mod replay;
 mod retries;
 mod settle;
-mod test;
 
 pub use due::Task;
+pub(super) use retries::MAX_ATTEMPTS;

@@ -6,6 +6,7 @@ mod delete;
 mod get;
 mod list;
 mod rotate_secret;
+mod send_test;
 mod update;
 
 pub use update::WebhookUpdate;
@@ -61,11 +62,17 @@ impl Store {
         self.has_webhooks().then_some(ContactId::OPERATOR)
     }
 
-    /// Records in the audit trail that a webhook of the operator is about to be changed. One round trip; none for a
+    /// Records in the audit trail what is about to be done with a webhook of the operator. One round trip; none for a
     /// webhook of a contact.
-    async fn audit_webhook(&self, caller: &Caller, owner: ContactId, id: WebhookId) -> Result<()> {
+    pub(super) async fn audit_webhook(
+        &self,
+        caller: &Caller,
+        owner: ContactId,
+        id: WebhookId,
+        detail: Option<String>,
+    ) -> Result<()> {
         if owner == ContactId::OPERATOR {
-            self.audit(caller, id).await?;
+            self.audit_with_detail(caller, id, detail).await?;
         }
         Ok(())
     }

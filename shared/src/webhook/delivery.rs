@@ -119,16 +119,11 @@ impl DeliveryId {
         Self::from_parts(origin.changed_at, hash)
     }
 
-    /// A new id, of which no record has told.
-    ///
-    /// # Panics
-    ///
-    /// If the operating system has no random bytes.
+    /// The id of a test: the same for all tests of a webhook in this minute.
     #[must_use]
-    pub fn random(created_at: Seconds) -> Self {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-        Self::from_parts(created_at, u64::from_ne_bytes(bytes))
+    pub fn of_test(webhook: WebhookId, now: Seconds) -> Self {
+        let minute = Seconds(now.0 - now.0 % 60);
+        Self::from_parts(minute, hash(&[&webhook.to_string(), "test"]))
     }
 
     fn from_parts(moment: Seconds, hash: u64) -> Self {

@@ -15,7 +15,7 @@ const SECRET_LEN: usize = 24;
 const SECRET_PREFIX: &str = "whsec_";
 
 /// What deliveries are signed with: `whsec_` and the base64 of 24 random bytes.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Secret(Vec<u8>);
 

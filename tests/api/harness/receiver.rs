@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use local_stack::stack::listen;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 /// What it has received, and how it responds.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ struct Behavior {
     received: Vec<Received>,
     status: u16,
     headers: Vec<(&'static str, String)>,
+    /// Holds back the response to the next request until a status is sent.
+    held: Option<oneshot::Receiver<u16>>,
 }
 
 /// A delivery as it was received.
@@ -52,6 +55,7 @@ impl Receiver {
             received: Vec::new(),
             status: 204,
             headers: Vec::new(),
+            held: None,
         }));
         let router = Router::new().fallback(receive).with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -72,6 +76,20 @@ impl Receiver {
             .collect();
     }
 
+    /// Holds back the response to the next request until its status is sent.
+    pub fn holds_next(&self) -> oneshot::Sender<u16> {
+        let (release, held) = oneshot::channel();
+        self.state.lock().unwrap().held = Some(held);
+        release
+    }
+
+    /// Waits until a request has arrived whose response is held back.
+    pub async fn has_held(&self) {
+        while self.state.lock().unwrap().held.is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// What was received since the last call.
     pub fn takes(&self) -> Vec<Received> {
         std::mem::take(&mut self.state.lock().unwrap().received)
@@ -84,13 +102,21 @@ async fn receive(
     body: Bytes,
 ) -> Response {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
-    let mut state = state.lock().unwrap();
-    state.received.push(Received {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signature: header("webhook-signature"),
-        body: String::from_utf8(body.to_vec()).unwrap(),
-    });
+    let held = {
+        let mut state = state.lock().unwrap();
+        state.received.push(Received {
+            id: header("webhook-id"),
+            timestamp: header("webhook-timestamp"),
+            signature: header("webhook-signature"),
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        });
+        state.held.take()
+    };
+    if let Some(held) = held {
+        let status = held.await.unwrap();
+        return StatusCode::from_u16(status).unwrap().into_response();
+    }
+    let state = state.lock().unwrap();
     let mut response = StatusCode::from_u16(state.status).unwrap().into_response();
     for (name, value) in &state.headers {
         response.headers_mut().insert(*name, value.parse().unwrap());

@@ -812,10 +812,10 @@ async fn webhooks_cost_as_documented() {
     let updated = kate.puts(&path, "is_enabled=true").await.is(200);
     assert_eq!(updated.cost(), cost(2, 2, 1.0 + 1.0));
 
-    // conversation; three participants and the operator; feed ‖ webhook; delivery: the item and the index
+    // conversation; three participants and the operator; webhook; delivery: the item and the index; feed
     kevin.sends("hello").await;
     let published = publishing_costs_with_webhooks(&world, &mut position).await;
-    assert_eq!(published, cost(5, 4, 1.0 + 4.0 + 1.0 + 1.0 + 2.0));
+    assert_eq!(published, cost(5, 5, 1.0 + 4.0 + 1.0 + 1.0 + 2.0));
     // delivery; webhook, its owner; claim: the item, and twice the index; conversation; message; two contacts; settled: the
     // item and the index
     let now = Clock::system().now();
@@ -867,13 +867,13 @@ async fn webhooks_of_the_operator_cost_as_documented() {
     kevin.sends("hello").await;
     let published = publishing_costs_with_webhooks(&world, &mut position).await;
     assert_eq!(published, cost(4, 4, 1.0 + 4.0 + 1.0 + 2.0));
-    // delivery; webhook, no owner; claim: the item, and twice the index; conversation; message ‖ of three participants
+    // delivery; webhook; claim: the item, and twice the index; conversation; message ‖ of three participants
     // membership, listener and contact; the sender; settled: the item and the index
     let now = Clock::system().now();
     let delivered = delivering_costs(&world, new_deliveries(&world), now).await;
     assert_eq!(
         delivered,
-        cost(8, 7, 1.0 + 2.0 + 3.0 + 1.0 + 1.0 + 9.0 + 1.0 + 2.0)
+        cost(8, 7, 1.0 + 1.0 + 3.0 + 1.0 + 1.0 + 9.0 + 1.0 + 2.0)
     );
     assert_eq!(receiver.takes().len(), 1);
 }

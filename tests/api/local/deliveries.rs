@@ -10,9 +10,10 @@ use ring::hmac;
 use serde_json::{Value, json};
 use shared::id::ConversationId;
 use shared::store::Webhooks;
+use shared::time::Micros;
 
 use super::webhooks::{after, deliveries, gets, hooks, id, world};
-use crate::harness::{Json, Person, Received, Receiver, Response};
+use crate::harness::{Fault, Json, Person, Proxy, Received, Receiver, Response};
 
 /// The path of something of a webhook.
 fn path(webhook: &Value, of: &str) -> String {
@@ -51,7 +52,7 @@ fn is_signed_with(delivery: &Received, secrets: &[&Value]) -> bool {
 }
 
 #[tokio::test]
-async fn a_replaced_secret_signs_along_for_a_day() {
+async fn a_previous_secret_is_valid_for_24_hours() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let created = hooks(&world.kate, &receiver).await;
@@ -76,7 +77,7 @@ async fn a_replaced_secret_signs_along_for_a_day() {
 }
 
 #[tokio::test]
-async fn at_most_four_replaced_secrets_sign_and_none_of_them_is_lost() {
+async fn at_most_four_previous_secrets_sign_and_none_of_them_is_lost() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let created = hooks(&world.kate, &receiver).await;
@@ -365,24 +366,115 @@ async fn a_delivery_that_waits_can_be_attempted_now_and_has_ten_attempts_again()
 }
 
 #[tokio::test]
-async fn a_replay_during_an_attempt_loses_nothing() {
+async fn a_replay_during_an_attempt_is_not_overwritten_by_its_result() {
+    for late in [204, 410, 500] {
+        let world = world().await;
+        let receiver = Receiver::start().await;
+        let webhook = hooks(&world.kate, &receiver).await;
+        world.kevin.sends("hello").await;
+        world.settles().await;
+        let release = receiver.holds_next();
+        let later = after(Duration::from_mins(2));
+        let attempt = world.delivers_due(later);
+        let replay = async {
+            receiver.has_held().await;
+            let ids = lists(&world.kate, &webhook, "").await.ids();
+            let replayed = replays(&world.kate, &webhook, &ids).await.is(202);
+            assert_eq!(replayed.json(), json!({"queued": 1}));
+            // The next attempt has the same number as the one that is still being made.
+            world.delivers_due(later).await;
+            assert_eq!(deliveries(&world), ["delivered"]);
+            release.send(late).unwrap();
+        };
+        join(attempt, replay).await;
+        let ids = receiver.takes().into_iter().map(|one| one.id);
+        let ids: Vec<_> = ids.collect();
+        assert_eq!(ids[0], ids[1]);
+        assert_eq!(
+            (ids.len(), deliveries(&world)),
+            (2, vec!["delivered".to_owned()])
+        );
+    }
+}
+
+/// Otherwise the replay would be lost: the first attempt has succeeded, and the owner wants another one.
+#[tokio::test]
+async fn a_replay_during_an_attempt_that_succeeds_is_made() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let webhook = hooks(&world.kate, &receiver).await;
-    for _ in 0..20 {
-        world.kevin.sends("hello").await;
-    }
+    world.kevin.sends("hello").await;
     world.settles().await;
-    let all = lists(&world.kate, &webhook, "limit=100").await.ids();
-    for round in 0..5 {
-        let attempt = world.delivers_due(after(Duration::from_hours(round)));
-        let (replayed, ()) = join(replays(&world.kate, &webhook, &all), attempt).await;
-        assert_eq!(replayed.is(202).json(), json!({"queued": 20}));
-    }
-    world.delivers_due(after(Duration::from_hours(100))).await;
-    let posted: BTreeSet<_> = receiver.takes().into_iter().map(|one| one.id).collect();
-    assert_eq!(posted, all.into_iter().collect());
-    assert_eq!(deliveries(&world), vec!["delivered"; 20]);
+    let release = receiver.holds_next();
+    let attempt = world.delivers_due(after(Duration::from_mins(2)));
+    let replay = async {
+        receiver.has_held().await;
+        let ids = lists(&world.kate, &webhook, "").await.ids();
+        replays(&world.kate, &webhook, &ids).await.is(202);
+        release.send(204).unwrap();
+    };
+    join(attempt, replay).await;
+    assert_eq!(deliveries(&world), ["waiting"]);
+    world.delivers_due(after(Duration::ZERO)).await;
+    assert_eq!(receiver.takes().len(), 2);
+    assert_eq!(deliveries(&world), ["delivered"]);
+}
+
+#[tokio::test]
+async fn a_secret_is_replaced_once_although_the_response_of_dynamodb_was_lost() {
+    let world = world().await;
+    let receiver = Receiver::start().await;
+    let created = hooks(&world.kate, &receiver).await;
+    let proxy = Proxy::start(world.engine()).await;
+    let host = world.host().proxy(proxy.url()).start().await;
+    let kate = world.kate.at(&host);
+    // The first request of a token writes more.
+    kate.gets("/v1/me").await.is(200);
+    proxy.inject(
+        "UpdateItem",
+        1,
+        Fault::ErrorAfterwards("InternalServerError"),
+    );
+    let rotated = rotates(&kate, &created).await.is(200).json();
+    assert!(proxy.is_done());
+    world.kevin.sends("hello").await;
+    world.delivers().await;
+    let both = [&rotated["secret"], &created["secret"]];
+    assert!(is_signed_with(&receiver.takes()[0], &both));
+}
+
+#[tokio::test]
+async fn a_test_is_attempted_once_and_a_webhook_gets_one_a_minute() {
+    let world = world().await;
+    let receiver = Receiver::start().await;
+    let webhook = hooks(&world.kate, &receiver).await;
+    receiver.responds(500, &[]);
+    // At the end of a minute the next test is another one.
+    let now = after(Duration::ZERO);
+    let clock = Micros(now.0 - now.0 % 60_000_000 + 5_000_000);
+    let host = world.host().clock(move || clock).start().await;
+    let kate = world.kate.at(&host);
+    let all = join_all((0..5).map(|_| tests(&kate, &webhook))).await;
+    let ids = all
+        .into_iter()
+        .map(|one| one.is(202).json()["id"].to_string());
+    assert_eq!(ids.collect::<BTreeSet<_>>().len(), 1);
+    world.delivers().await;
+    assert_eq!(receiver.takes().len(), 1);
+    assert_eq!(deliveries(&world), ["failed"]);
+    assert!(gets(&world.kate, &webhook).await["failing_since"].is_null());
+    let again = tests(&kate, &webhook).await.is(202).json();
+    assert_eq!(
+        (&again["status"], &again["last_status"]),
+        (&json!("failed"), &json!(500))
+    );
+    world.delivers_due(after(Duration::from_hours(24))).await;
+    assert_eq!(receiver.takes().len(), 0);
+    let clock = Micros(clock.0 + 60_000_000);
+    let host = world.host().clock(move || clock).start().await;
+    tests(&world.kate.at(&host), &webhook).await.is(202);
+    world.delivers().await;
+    assert_eq!(receiver.takes().len(), 1);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::key::Scope;
+use shared::time::Clock;
 
 use super::sockets::opens_as;
 use super::webhooks::{after, hooks, id, world};
@@ -277,21 +278,37 @@ async fn what_changes_a_webhook_of_the_operator_is_in_the_audit_trail() {
     let path = format!("/v1/webhooks/{}", id(&webhook));
     server.gets(&path).await.is(200);
     server.puts(&path, "is_enabled=true").await.is(200);
+    let moved = format!("url={}/moved", receiver.url());
+    server.puts(&path, &*moved).await.is(200);
     server.posts(&format!("{path}/secret"), ()).await.is(200);
+    let test = server
+        .posts(&format!("{path}/test"), ())
+        .await
+        .is(202)
+        .json();
+    let replay = format!("ids[]={}", test["id"].as_str().unwrap());
+    server
+        .posts(&format!("{path}/replay"), replay)
+        .await
+        .is(202);
     server.deletes(&path).await.is(204);
     let entries = auditor.gets("/v1/audit?limit=100").await.is(200).json();
     let entries = entries["data"].as_array().unwrap().iter().rev();
     let entries = entries.filter(|entry| entry["key_id"] == json!(key));
     let entries: Vec<_> = entries
-        .map(|entry| (entry["operation"].clone(), entry["target"].clone()))
+        .map(|entry| ["operation", "target", "detail"].map(|name| entry[name].clone()))
         .collect();
+    let (url, moved) = (json!(receiver.url()), json!(moved.strip_prefix("url=")));
     let expected = [
-        "create-webhook",
-        "update-webhook",
-        "rotate-webhook-secret",
-        "delete-webhook",
+        ("create-webhook", url),
+        ("update-webhook", Value::Null),
+        ("update-webhook", moved),
+        ("rotate-webhook-secret", Value::Null),
+        ("replay-deliveries", json!("1 deliveries")),
+        ("delete-webhook", Value::Null),
     ];
-    let expected = expected.map(|operation| (json!(operation), webhook["id"].clone()));
+    let expected =
+        expected.map(|(operation, detail)| [json!(operation), webhook["id"].clone(), detail]);
     assert_eq!(entries, expected);
 }
 
@@ -304,4 +321,64 @@ async fn the_operator_cannot_be_erased_as_a_contact() {
     world.kevin.sends("hello").await;
     world.delivers().await;
     assert_eq!(receiver.takes().len(), 1);
+}
+
+/// An attempt that comes late, or a replay, notifies nobody of what is no news.
+#[tokio::test]
+async fn who_has_read_a_message_or_joined_later_is_not_notified_of_it() {
+    let world = world().await;
+    let (_server, receiver) = operator_hooks(&world).await;
+    let group = world
+        .kevin
+        .creates_conversation(&[&world.kate, &world.linnie], "name=Home")
+        .await;
+    let within = |person: &Person| person.within(group.conversation);
+    for person in [&world.kate, &world.linnie] {
+        within(person).accepts().await.is(200);
+    }
+    world.delivers().await;
+    receiver.takes();
+    let sent = group.sends("hello").await;
+    world.settles().await;
+    within(&world.kate)
+        .updates_conversation(&format!("read_up_to={sent}"))
+        .await
+        .is(200);
+    group.adds_participant(&world.buzz).await.is(200);
+    within(&world.buzz).accepts().await.is(200);
+    world.delivers_due(after(Duration::from_mins(2))).await;
+    let posted = receiver.takes();
+    let created = posted
+        .iter()
+        .find(|one| one.event_type() == "message.created");
+    let recipients = created.unwrap().json()["recipients"].clone();
+    let recipients = recipients.as_array().unwrap().iter();
+    let ids: Vec<_> = recipients.map(|one| one["contact_id"].clone()).collect();
+    assert_eq!(ids, [json!(world.linnie.id)]);
+}
+
+#[tokio::test]
+async fn a_webhook_of_the_operator_is_not_disabled_by_its_receiver() {
+    let world = world().await;
+    let (server, receiver) = operator_hooks(&world).await;
+    world.kevin.sends("hello").await;
+    receiver.responds(410, &[]);
+    world.delivers().await;
+    world.delivers_due(after(Duration::from_hours(1))).await;
+    assert_eq!(receiver.takes().len(), 2);
+    let later = after(Duration::from_hours(6 * 24));
+    let store = world.store().clone().with_clock(Clock::new(move || later));
+    world.kevin.sends("six days later").await;
+    world.delivers_with(&store).await;
+    world
+        .delivers_due(after(Duration::from_hours(6 * 24 + 1)))
+        .await;
+    let list = server.gets("/v1/webhooks").await.is(200).json();
+    assert_eq!(list["data"][0]["is_enabled"], true);
+    receiver.responds(204, &[]);
+    receiver.takes();
+    world
+        .delivers_due(after(Duration::from_hours(7 * 24)))
+        .await;
+    assert!(!receiver.takes().is_empty());
 }

@@ -29,7 +29,7 @@ where
     let default = if is_single {
         1
     } else {
-        api_tests::cases(40, 200)
+        api_tests::cases(40, 100)
     };
     let runs = env_number("CHAOS_SEEDS").unwrap_or(default);
     let seeds = (0..runs).map(|seed| single_seed.unwrap_or(seed));

@@ -53,5 +53,6 @@ impl Store {
             &tombstone,
         )
         .await
+        .map(drop)
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::retries::{MAX_ATTEMPTS, delay_after};
+use super::retries::delay_after;
 use crate::error::{Cause, Result};
 use crate::event::{Event, EventType};
 use crate::id::ContactId;
@@ -15,7 +15,7 @@ use crate::store::dynamodb::item::number_attr;
 use crate::store::dynamodb::update::Update;
 use crate::store::events::Content;
 use crate::store::items::contact::{self, ContactItem};
-use crate::store::items::delivery::{DeliveryContent, DeliveryItem, DeliveryKey};
+use crate::store::items::delivery::{DeliveryItem, DeliveryKey, DeliverySubject};
 use crate::store::items::feed::Entry;
 use crate::store::items::webhook::{self, WebhookItem};
 use crate::time::Seconds;
@@ -41,12 +41,15 @@ impl Store {
         let Some(first) = deliveries.first() else {
             return Ok(true);
         };
+        let owner = first.contact_id;
+        let is_operators = owner == ContactId::OPERATOR;
+        let contact = (!is_operators).then(|| contact::key(owner));
         let batch = BatchGet::default()
             .keys(
                 &self.tables.webhooks,
-                [webhook::key(first.contact_id, first.webhook_id)],
+                [webhook::key(owner, first.webhook_id)],
             )
-            .keys(&self.tables.contacts, [contact::key(first.contact_id)]);
+            .keys(&self.tables.contacts, contact);
         let mut items = batch.send(&self.db).await?;
         let owner: Option<ContactItem> = items.take(&self.tables.contacts)?.pop();
         let webhook: Option<WebhookItem> = items.take(&self.tables.webhooks)?.pop();
@@ -56,13 +59,16 @@ impl Store {
             return self.delete_deliveries(keys.collect()).await.map(|()| true);
         };
         if are_new && webhook.failing_since.is_some() {
-            // They do not delay those of others: they are due in a minute. Somebody waits for a test.
-            deliveries.retain(|delivery| delivery.content == DeliveryContent::Test);
+            // New deliveries to a failing webhook wait for the schedule, so that they do not delay other webhooks. Tests
+            // are attempted now.
+            deliveries.retain(|delivery| delivery.subject == DeliverySubject::Test);
+            if deliveries.is_empty() {
+                return Ok(false);
+            }
         }
-        let is_active = webhook.contact_id == ContactId::OPERATOR
-            || owner.is_some_and(|owner| owner.suspended_at.is_none());
+        let is_active = is_operators || owner.is_some_and(|owner| owner.suspended_at.is_none());
         let is_disabled = !(webhook.is_enabled && is_active);
-        let is_over = |delivery: &DeliveryItem| delivery.attempts >= MAX_ATTEMPTS;
+        let is_over = |delivery: &DeliveryItem| delivery.attempts >= delivery.max_attempts();
         let over = deliveries.extract_if(.., |delivery| is_disabled || is_over(delivery));
         let failed = over.map(|delivery| self.settle(delivery, DeliveryStatus::Failed, None));
         join_bounded(failed.collect()).await?;

@@ -7,7 +7,7 @@ use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::item::from_item;
 use crate::store::dynamodb::put::put_once;
 use crate::store::events::ContactEntries;
-use crate::store::items::delivery::{DeliveryContent, DeliveryItem};
+use crate::store::items::delivery::{DeliveryItem, DeliverySubject};
 use crate::store::items::feed::Entry;
 use crate::store::items::listener::Listener;
 use crate::store::items::webhook::{self, WebhookItem};
@@ -59,8 +59,8 @@ impl Store {
             puts.extend(
                 wanted.map(|(&entry, &origin)| {
                     let id = DeliveryId::new(webhook.id, origin, &entry.target_id());
-                    let content = DeliveryContent::Change(entry);
-                    let delivery = DeliveryItem::new(&webhook, id, content, origin.changed_at, now);
+                    let subject = DeliverySubject::Change(entry);
+                    let delivery = DeliveryItem::new(&webhook, id, subject, origin.changed_at, now);
                     async move {
                         put_once(&self.db, &self.tables.deliveries, "webhook_id", &delivery).await
                     }

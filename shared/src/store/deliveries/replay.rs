@@ -13,7 +13,7 @@ use crate::webhook::{DeliveryIds, DeliveryStatus, Replay};
 
 impl Store {
     /// Makes deliveries to a webhook of the caller due, as if they had not been attempted: the schedule finds them. Three
-    /// round trips: token; webhook and deliveries; updates, up to 16 at once.
+    /// round trips: token; webhook and deliveries; updates, up to 16 at once. One more for the operator: audit trail.
     ///
     /// # Errors
     ///
@@ -44,6 +44,9 @@ impl Store {
             let id = unknown.id.clone();
             return Err(Error::DeliveryNotFound { id });
         }
+        let detail = Some(format!("{} deliveries", keys.len()));
+        self.audit_webhook(caller, owner, webhook_id, detail)
+            .await?;
         let replays = keys.iter().map(|key| self.replay(key));
         let replayed = join_bounded(replays.collect()).await?;
         let queued = replayed.into_iter().filter(|&is_queued| is_queued).count();

@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures_util::future::join;
 use futures_util::stream::{self, StreamExt};
 use serde::Deserialize;
 
@@ -93,10 +92,9 @@ impl Store {
             error,
         };
         let feeds = self.feeds_for(changes).await.map_err(all)?;
-        // Both are done, also if one of them fails.
-        let (appended, put) = join(self.append_to_feeds(&feeds), self.put_deliveries(&feeds)).await;
-        put.map_err(all)?;
-        appended
+        // Deliveries come first: putting them again changes nothing, and appending again adds entries to feeds.
+        self.put_deliveries(&feeds).await.map_err(all)?;
+        self.append_to_feeds(&feeds).await
     }
 
     /// Appends the entries to the feeds of those who follow them, and tells their sockets.

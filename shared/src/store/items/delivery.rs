@@ -8,6 +8,7 @@ use super::feed::{Entry, Target};
 use super::webhook::WebhookItem;
 use crate::event::EventType;
 use crate::id::{ContactId, WebhookId};
+use crate::store::deliveries::MAX_ATTEMPTS;
 use crate::store::dynamodb::item::{Item, string_attr};
 use crate::time::{Micros, Seconds};
 use crate::webhook::{Delivery, DeliveryId, DeliveryStatus};
@@ -31,7 +32,7 @@ pub struct DeliveryItem {
     /// The owner of the webhook.
     pub contact_id: ContactId,
     #[serde(rename = "entry")]
-    pub content: DeliveryContent,
+    pub subject: DeliverySubject,
     pub changed_at: Seconds,
     /// How many attempts have begun.
     pub attempts: usize,
@@ -50,7 +51,7 @@ pub struct DeliveryItem {
 /// What a delivery is about.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(from = "String", into = "String")]
-pub enum DeliveryContent {
+pub enum DeliverySubject {
     /// A change, as an entry of the feed tells it.
     Change(Entry),
     /// Nothing: the owner tests the webhook.
@@ -59,16 +60,16 @@ pub enum DeliveryContent {
 
 const TEST: &str = "t";
 
-impl From<DeliveryContent> for String {
-    fn from(content: DeliveryContent) -> Self {
-        match content {
-            DeliveryContent::Change(entry) => entry.into(),
-            DeliveryContent::Test => TEST.to_owned(),
+impl From<DeliverySubject> for String {
+    fn from(subject: DeliverySubject) -> Self {
+        match subject {
+            DeliverySubject::Change(entry) => entry.into(),
+            DeliverySubject::Test => TEST.to_owned(),
         }
     }
 }
 
-impl From<String> for DeliveryContent {
+impl From<String> for DeliverySubject {
     fn from(text: String) -> Self {
         if text == TEST {
             Self::Test
@@ -99,7 +100,7 @@ impl DeliveryItem {
     pub fn new(
         webhook: &WebhookItem,
         id: DeliveryId,
-        content: DeliveryContent,
+        subject: DeliverySubject,
         changed_at: Seconds,
         now: Micros,
     ) -> Self {
@@ -108,7 +109,7 @@ impl DeliveryItem {
             retry_shard: Some(shard_of(&id)),
             id,
             contact_id: webhook.contact_id,
-            content,
+            subject,
             changed_at,
             attempts: 0,
             delivery_status: DeliveryStatus::Waiting,
@@ -126,9 +127,17 @@ impl DeliveryItem {
 
     /// The change, if it is about one.
     pub fn entry(&self) -> Option<Entry> {
-        match self.content {
-            DeliveryContent::Change(entry) => Some(entry),
-            DeliveryContent::Test => None,
+        match self.subject {
+            DeliverySubject::Change(entry) => Some(entry),
+            DeliverySubject::Test => None,
+        }
+    }
+
+    /// After how many attempts it has failed.
+    pub fn max_attempts(&self) -> usize {
+        match self.subject {
+            DeliverySubject::Change(_) => MAX_ATTEMPTS,
+            DeliverySubject::Test => 1,
         }
     }
 

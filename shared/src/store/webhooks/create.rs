@@ -38,7 +38,9 @@ impl Store {
             failing_since: None,
             created_at: now.into(),
         };
-        self.audit_webhook(caller, owner, webhook.id).await?;
+        let detail = Some(webhook.url.clone());
+        self.audit_webhook(caller, owner, webhook.id, detail)
+            .await?;
         let table = &self.tables.listeners;
         let key = listener::key(owner);
         let has_room = "(attribute_not_exists(webhooks) OR size(webhooks) < :max)";

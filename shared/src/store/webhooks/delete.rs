@@ -17,7 +17,7 @@ impl Store {
     pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<()> {
         const WEBHOOK: usize = 0;
         let owner = self.authenticate_for_webhooks(caller).await?;
-        self.audit_webhook(caller, owner, id).await?;
+        self.audit_webhook(caller, owner, id, None).await?;
         let key = webhook::key(owner, id);
         let deleted = delete_if(&self.tables.webhooks, key, "id", string_attr(id))?;
         let unlisted = Update::new(

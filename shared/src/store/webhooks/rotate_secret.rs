@@ -10,11 +10,11 @@ use crate::store::items::webhook::{self, PreviousSecret, WebhookItem};
 use crate::time::{Micros, Seconds};
 use crate::webhook::{MAX_PREVIOUS_SECRETS, Secret, WebhookWithSecret};
 
-/// How long a secret signs after it was replaced.
-const SIGNS_ALONG: Duration = Duration::from_hours(24);
+/// How long a previous secret signs.
+const PREVIOUS_SECRET_LIFETIME: Duration = Duration::from_hours(24);
 
 impl Store {
-    /// Replaces the secret of a webhook of the caller. The old one signs deliveries for another day, so that receivers have
+    /// Replaces the secret of a webhook of the caller. The previous one signs deliveries for another day, so that receivers have
     /// time to learn the new one. Three round trips: token; webhook; update. One more for the
     /// operator: audit trail.
     ///
@@ -28,7 +28,7 @@ impl Store {
     ) -> Result<WebhookWithSecret> {
         let owner = self.authenticate_for_webhooks(caller).await?;
         let mut webhook = self.load_webhook(owner, id).await?;
-        self.audit_webhook(caller, owner, id).await?;
+        self.audit_webhook(caller, owner, id, None).await?;
         loop {
             let seen = to_attribute(&webhook.secret)?;
             webhook.replace_secret(self.clock.now())?;
@@ -46,8 +46,15 @@ impl Store {
                     let webhook: WebhookItem = from_item(item)?;
                     return Ok(webhook.into_webhook_with_secret());
                 }
-                // Another request has replaced it meanwhile. That can happen only so often until there are too many.
-                Outcome::Refused(Some(item)) => from_item(item)?,
+                Outcome::Refused(Some(item)) => {
+                    let current: WebhookItem = from_item(item)?;
+                    if current.secret == webhook.secret {
+                        // An earlier attempt had succeeded, and its response was lost.
+                        return Ok(current.into_webhook_with_secret());
+                    }
+                    // Another request has replaced it meanwhile. That ends when there are too many.
+                    current
+                }
                 Outcome::Refused(None) => return Err(Error::WebhookNotFound),
             };
         }
@@ -66,7 +73,7 @@ impl WebhookItem {
         }
         let replaced = PreviousSecret {
             secret: std::mem::replace(&mut self.secret, Secret::generate()),
-            expires_at: now.after(SIGNS_ALONG).into(),
+            expires_at: now.after(PREVIOUS_SECRET_LIFETIME).into(),
         };
         previous.insert(0, replaced);
         Ok(())

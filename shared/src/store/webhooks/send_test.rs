@@ -1,15 +1,15 @@
 use crate::caller::Caller;
-#[cfg(doc)]
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::WebhookId;
 use crate::store::Store;
+use crate::store::dynamodb::item::from_item;
 use crate::store::dynamodb::put::put_once;
-use crate::store::items::delivery::{DeliveryContent, DeliveryItem};
+use crate::store::items::delivery::{DeliveryItem, DeliverySubject};
 use crate::webhook::{Delivery, DeliveryId};
 
 impl Store {
-    /// Puts a delivery of a test event to a webhook of the caller. Three round trips: token; webhook; delivery.
+    /// Puts a delivery of a test event to a webhook of the caller, or returns the one of this minute. Three round trips:
+    /// token; webhook; delivery.
     ///
     /// # Errors
     ///
@@ -20,14 +20,16 @@ impl Store {
         let webhook = self.load_webhook(owner, id).await?;
         webhook.check_is_enabled()?;
         let now = self.clock.now();
-        let delivery = DeliveryItem::new(
+        let test = DeliveryItem::new(
             &webhook,
-            DeliveryId::random(now.into()),
-            DeliveryContent::Test,
+            DeliveryId::of_test(id, now.into()),
+            DeliverySubject::Test,
             now.into(),
             now,
         );
-        put_once(&self.db, &self.tables.deliveries, "webhook_id", &delivery).await?;
-        Ok(delivery.into_delivery())
+        let table = &self.tables.deliveries;
+        let existing = put_once(&self.db, table, "webhook_id", &test).await?;
+        let test = existing.map(from_item).transpose()?.unwrap_or(test);
+        Ok(test.into_delivery())
     }
 }

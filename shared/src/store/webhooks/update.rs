@@ -53,7 +53,8 @@ impl Store {
             values.push((":is_enabled", to_attribute(&is_enabled)?));
             removed = " REMOVE disabled_because, failing_since";
         }
-        self.audit_webhook(caller, owner, id).await?;
+        self.audit_webhook(caller, owner, id, update.url.clone())
+            .await?;
         let expression = format!("SET {}{removed}", set.join(", "));
         let key = webhook::key(owner, id);
         let table = &self.tables.webhooks;

@@ -15,7 +15,7 @@ use crate::store::items::contact::{self, ContactItem};
 use crate::store::items::conversation::{self, ConversationItem};
 use crate::store::items::feed::{Entry, Target};
 use crate::store::items::listener::{self, Listener};
-use crate::store::items::membership;
+use crate::store::items::membership::{self, Membership};
 use crate::store::messages::Conversations;
 use crate::webhook::Recipient;
 
@@ -24,17 +24,20 @@ use crate::webhook::Recipient;
 struct Audience {
     contacts: HashMap<ContactId, ContactItem>,
     /// Who follows which conversation: participants who have accepted it and not muted it.
-    followers: HashMap<ConversationId, BTreeSet<ContactId>>,
+    followers: HashMap<ConversationId, Vec<Membership>>,
     online: HashSet<ContactId>,
 }
 
 impl Audience {
-    /// Whom to notify of a message: the followers, but for its sender, who has blocked the sender, and who is suspended.
+    /// Whom to notify of a message: the followers who do not know of it yet, without those who joined later, have blocked
+    /// the sender, or are suspended.
     fn recipients(&self, message: &Message) -> Vec<Recipient> {
         let sender = message.contact.id;
         let followers = self.followers.get(&message.conversation_id);
-        let others = followers.into_iter().flatten().filter(|&&id| id != sender);
-        let others = others.filter_map(|id| self.contacts.get(id));
+        let sent_at = message.id.created_at();
+        let followers = followers.into_iter().flatten();
+        let others = followers.filter(|one| one.contact_id != sender && one.seen_up_to() < sent_at);
+        let others = others.filter_map(|one| self.contacts.get(&one.contact_id));
         let notified = others
             .filter(|contact| contact.suspended_at.is_none() && !contact.blocks.contains(&sender));
         notified
@@ -48,8 +51,8 @@ impl Audience {
 }
 
 impl Store {
-    /// Loads messages and conversations without regard to who can see them. Four round trips: conversations; messages ‖
-    /// newest messages ‖ participants of conversations with new messages; contacts; unread.
+    /// Loads messages and conversations without regard to who can see them. Three round trips: conversations; messages ‖
+    /// newest messages ‖ participants of conversations with new messages; contacts ‖ older reads.
     pub(in crate::store) async fn load_content_for_operator(
         &self,
         entries: impl Iterator<Item = Entry>,
@@ -135,7 +138,7 @@ impl Store {
         for membership in self.take_memberships(&mut items)? {
             if !membership.is_muted {
                 let followers = audience.followers.entry(membership.conversation_id);
-                followers.or_default().insert(membership.contact_id);
+                followers.or_default().push(membership);
             }
         }
         let now = self.clock.now();
