@@ -1,13 +1,16 @@
 """Sends push notifications for new messages, with Firebase Cloud Messaging (FCM): `push.py API_URL PORT DATABASE`.
 
 It receives a webhook of the operator at `/webhook`. The app of a user registers its device with `POST /devices`: the
-token of the user in `Authorization`, and the device token as the body. `DATABASE` is a file of SQLite.
+token of the user in `Authorization`, and the device token as the body. `DATABASE` is a file of SQLite. A proxy with TLS
+must be in front of this server, which listens on 127.0.0.1, without TLS.
 
 `WEBHOOK_SECRET` is the secret of the webhook, `FCM_URL` is `https://fcm.googleapis.com/v1/projects/PROJECT/messages:send`,
 and `FCM_TOKEN` an OAuth token for it, which is valid for an hour: in production, let google-auth renew it.
 """
 
 import os
+import random
+import re
 import sqlite3
 import sys
 import time
@@ -16,99 +19,142 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 
 import httpx
-from citypay_messages import ApiError, MessagesClient, VerifiedDelivery, WebhookVerificationError, verify_webhook
-from citypay_messages.api.me import get_me
+from citypay_messages import WebhookVerificationError, verify_webhook
 
 API_URL, PORT, DATABASE = sys.argv[1:]
 WEBHOOK_SECRET, FCM_URL, FCM_TOKEN = (os.environ[name] for name in ("WEBHOOK_SECRET", "FCM_URL", "FCM_TOKEN"))
 HOUR = 3600
-fcm = httpx.Client(headers={"Authorization": f"Bearer {FCM_TOKEN}"}, timeout=10)
+http = httpx.Client(timeout=10)
 lock = Lock()
 database = sqlite3.connect(DATABASE, check_same_thread=False)
 database.executescript("""
-    CREATE TABLE IF NOT EXISTS devices (token TEXT PRIMARY KEY, contact_id TEXT);
-    CREATE TABLE IF NOT EXISTS deliveries (id TEXT PRIMARY KEY, received_at REAL);
-    CREATE INDEX IF NOT EXISTS deliveries_by_time ON deliveries (received_at);
-    CREATE TABLE IF NOT EXISTS pushes (device_token TEXT, title TEXT, body TEXT, queued_at REAL);
+    CREATE TABLE IF NOT EXISTS devices (token TEXT PRIMARY KEY, contact_id TEXT, registered_at REAL);
+    CREATE INDEX IF NOT EXISTS devices_by_contact ON devices (contact_id, registered_at);
+    CREATE TABLE IF NOT EXISTS deliveries (id TEXT PRIMARY KEY, changed_at REAL);
+    CREATE TABLE IF NOT EXISTS pushes (id INTEGER PRIMARY KEY AUTOINCREMENT, device_token TEXT, title TEXT, body TEXT,
+        changed_at REAL, attempts INTEGER, due_at REAL);
+    CREATE INDEX IF NOT EXISTS pushes_by_due_time ON pushes (due_at);
 """)
 
 
-def register_device(headers: Headers, device_token: bytes) -> int:
+def register_device(headers: Headers, body: bytes) -> int:
     """Stores whose device it is, which the API says. Returns the status of the response."""
+    if not re.fullmatch(rb"[!-~]+", body):
+        return 400
+    device_token, authorization = body.decode(), headers.get("Authorization", "").encode("latin-1")
     try:
-        with MessagesClient(API_URL, token=headers.get("Authorization", "").removeprefix("Bearer ")) as app:
-            contact = get_me.sync(client=app)
-    except ApiError as error:
-        return error.status
+        # Not with the client, which would repeat the request while the app waits.
+        response = http.get(f"{API_URL}/v1/me", headers={b"Authorization": authorization})
+    except httpx.HTTPError:
+        return 503
+    if not response.is_success:
+        return response.status_code
+    contact_id = response.json()["id"]
     with lock, database:
-        database.execute("REPLACE INTO devices VALUES (?, ?)", (device_token.decode(), contact.id))
+        # Another user may have been signed in before, for whom pushes are queued.
+        database.execute("DELETE FROM pushes WHERE device_token = ?", (device_token,))
+        database.execute("REPLACE INTO devices VALUES (?, ?, ?)", (device_token, contact_id, time.time()))
+        after_ten = "SELECT token FROM devices WHERE contact_id = ? ORDER BY registered_at DESC LIMIT -1 OFFSET 10"
+        database.execute(f"DELETE FROM devices WHERE token IN ({after_ten})", (contact_id,))
     return 204
 
 
 def receive_webhook(headers: Headers, body: bytes) -> int:
-    """Returns the status of the response."""
+    """Queues a push for each device of those who are not online. Returns the status of the response."""
     try:
-        queue_pushes(verify_webhook(WEBHOOK_SECRET, headers, body))
+        delivery = verify_webhook(WEBHOOK_SECRET, headers, body)
     except WebhookVerificationError:
         return 400
+    now, changed_at, message = time.time(), delivery.timestamp.timestamp(), delivery.data.message
+    if delivery.type != "message.created" or not message or changed_at < now - HOUR:
+        return 204
+    push = (message.contact.username, message.message[:200] or "sent a file", changed_at, now)
+    with lock, database:
+        inserted = database.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?)", (delivery.id, changed_at))
+        if inserted.rowcount == 0:
+            return 204  # The delivery was received before.
+        for recipient in delivery.recipients or []:
+            if not recipient.is_online:
+                pushes = "SELECT NULL, token, ?, ?, ?, 0, ? FROM devices WHERE contact_id = ?"
+                database.execute(f"INSERT INTO pushes {pushes}", (*push, recipient.contact_id))
     return 204
 
 
-def queue_pushes(delivery: VerifiedDelivery) -> None:
-    """Queues a push for each device of those who are not online, unless this delivery was received before."""
-    now, message = time.time(), delivery.data.message
-    with lock, database:
-        inserted = database.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?)", (delivery.id, now))
-        if inserted.rowcount == 0 or delivery.type != "message.created" or not message:
-            return
-        push = (message.contact.username, message.message[:200] or "sent a file", now)
-        for recipient in delivery.recipients or []:
-            if not recipient.is_online:
-                devices = "SELECT token, ?, ?, ? FROM devices WHERE contact_id = ?"
-                database.execute(f"INSERT INTO pushes {devices}", (*push, recipient.contact_id))
-
-
-def send_push(device_token: str, title: str, body: str) -> bool:
-    """Returns whether the device is still registered. Raises `httpx.HTTPError` if the push has to be sent again."""
+def send_push(device_token: str, title: str, body: str) -> httpx.Response:
     message = {"token": device_token, "notification": {"title": title, "body": body}}
-    response = fcm.post(FCM_URL, json={"message": message})
-    if response.status_code == 404 and "UNREGISTERED" in response.text:
-        return False
-    response.raise_for_status()
+    try:
+        return http.post(FCM_URL, json={"message": message}, headers={"Authorization": f"Bearer {FCM_TOKEN}"})
+    except httpx.HTTPError:
+        return httpx.Response(503)
+
+
+def send_next() -> bool:
+    """Sends a push that is due. Returns whether there was one."""
+    now = time.time()
+    with lock, database:
+        due = "SELECT id, attempts, device_token, title, body FROM pushes WHERE due_at <= ? ORDER BY due_at LIMIT 1"
+        push = database.execute(due, (now,)).fetchone()
+        if not push:
+            return False
+        id_, attempts, device_token, title, body = push
+        # When it is sent again, unless it is deleted below.
+        due_at = now + 30 * 2**attempts * random.uniform(1, 1.5)
+        database.execute("UPDATE pushes SET attempts = ?, due_at = ? WHERE id = ?", (attempts + 1, due_at, id_))
+    response = send_push(device_token, title, body)
+    status, codes = response.status_code, re.findall(r'"errorCode": *"(\w+)"', response.text)
+    if not response.is_success:
+        print("push failed:", status, *codes, file=sys.stderr)  # without the text, which is private
+    is_temporary = status >= 500 or (status in (401, 403, 429) and "SENDER_ID_MISMATCH" not in codes)
+    with lock, database:
+        if not is_temporary:
+            database.execute("DELETE FROM pushes WHERE id = ?", (id_,))
+        if "UNREGISTERED" in codes or "not a valid FCM registration token" in response.text:
+            database.execute("DELETE FROM devices WHERE token = ?", (device_token,))
     return True
 
 
-def send_queued() -> bool:
-    """Tries to send the queued pushes. Returns whether all were sent."""
-    now, failures = time.time(), 0
-    with lock, database:
-        # What is an hour old is no news. Deliveries can be replayed for 30 days.
-        database.execute("DELETE FROM pushes WHERE queued_at < ?", (now - HOUR,))
-        database.execute("DELETE FROM deliveries WHERE received_at < ?", (now - 30 * 24 * HOUR,))
-        queued = database.execute("SELECT rowid, device_token, title, body FROM pushes").fetchall()
-    for id_, device_token, title, body in queued:
+def send_pushes() -> None:
+    while True:
         try:
-            is_registered = send_push(device_token, title, body)
-        except httpx.HTTPError as error:
-            print("push failed:", error, file=sys.stderr)  # without the text, which is private
-            failures += 1
-            continue
-        with lock, database:
-            database.execute("DELETE FROM pushes WHERE rowid = ?", (id_,))
-            if not is_registered:
-                database.execute("DELETE FROM devices WHERE token = ?", (device_token,))
-    return failures == 0
+            while send_next():
+                pass
+        except sqlite3.Error as error:  # for example, a full disk
+            print("database error:", error, file=sys.stderr)
+        time.sleep(1)
+
+
+def delete_old() -> None:
+    now = time.time()
+    with lock, database:
+        database.execute("DELETE FROM pushes WHERE changed_at < ?", (now - HOUR,))
+        # A delivery that comes later queues nothing, as it is old.
+        database.execute("DELETE FROM deliveries WHERE changed_at < ?", (now - 2 * HOUR,))
+        # As FCM does on Android. The app registers its device again at each start.
+        database.execute("DELETE FROM devices WHERE registered_at < ?", (now - 270 * 24 * HOUR,))
 
 
 class Handler(BaseHTTPRequestHandler):
+    timeout = 15
+    endpoints = {"/webhook": (receive_webhook, 1_000_000), "/devices": (register_device, 4096)}
+
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        respond = {"/webhook": receive_webhook, "/devices": register_device}.get(self.path)
-        self.send_response(respond(self.headers, body) if respond else 404)
+        self.send_response(self.respond())
         self.end_headers()
 
+    def respond(self) -> int:
+        """Returns the status of the response."""
+        if self.path not in self.endpoints:
+            return 404
+        respond, longest_body = self.endpoints[self.path]
+        length = self.headers.get("Content-Length", "")
+        if not re.fullmatch("[0-9]{1,9}", length):
+            return 411
+        return respond(self.headers, self.rfile.read(int(length))) if int(length) <= longest_body else 413
 
-server = ThreadingHTTPServer(("127.0.0.1", int(PORT)), Handler)
-Thread(target=server.serve_forever, daemon=True).start()
+
+Thread(target=ThreadingHTTPServer(("127.0.0.1", int(PORT)), Handler).serve_forever, daemon=True).start()
+for _ in range(10):
+    Thread(target=send_pushes, daemon=True).start()
 while True:
-    time.sleep(1 if send_queued() else 10)
+    delete_old()
+    time.sleep(60)

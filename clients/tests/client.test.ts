@@ -527,9 +527,9 @@ test("after a rotation, a receiver can have either secret", { timeout: 60_000 },
 
 test("the recipients of a delivery are those of its body", async () => {
   const recipient = { contact_id: "hSIhXBhNe8X1d8Et", external_id: null, is_online: false };
-  for (const recipients of [null, [], [recipient, { ...recipient, external_id: "user-7" }]]) {
+  for (const recipients of [undefined, null, [], [recipient, { ...recipient, external_id: "user-7" }]]) {
     const body = JSON.stringify({ ...deliveredValue, recipients });
-    assert.deepEqual((await verify({ headers: signed({ body }), body })).recipients, recipients);
+    assert.deepEqual((await verify({ headers: signed({ body }), body })).recipients, recipients ?? null);
   }
 });
 
@@ -628,8 +628,7 @@ test("garbage and other versions are no signatures of a delivery", async () => {
 
 test("a signed body that is no delivery is refused", async () => {
   const withoutData = JSON.stringify({ ...deliveredValue, data: null });
-  const withoutRecipients = JSON.stringify({ ...deliveredValue, recipients: undefined });
-  for (const body of ["", "[]", "null", "{}", withoutData, withoutRecipients, delivered.slice(0, -1)]) {
+  for (const body of ["", "[]", "null", "{}", withoutData, delivered.slice(0, -1)]) {
     await assertRefused(/not a delivery/, { headers: signed({ body }), body });
   }
 });

@@ -507,7 +507,8 @@ class WebhookTest(unittest.TestCase):
             body = json.dumps(json.loads(BODY) | {"recipients": recipients})
             verified = self.verify(signed(body), body).recipients
             self.assertEqual(verified, [Recipient.from_dict(each) for each in recipients])
-        self.assertIsNone(self.verify(signed()).recipients)
+        for body in (BODY, BODY.replace("recipients", "others")):
+            self.assertIsNone(self.verify(signed(body), body).recipients)
 
     def test_an_event_can_be_of_a_type_that_the_client_does_not_know(self) -> None:
         body = BODY.replace("message.deleted", "message.forgotten")
@@ -596,8 +597,7 @@ class WebhookTest(unittest.TestCase):
 
     def test_a_signed_body_that_is_no_delivery_is_refused(self) -> None:
         without_data = BODY.replace(json.dumps(EVENT)[1:-1], "")
-        without_recipients = BODY.replace("recipients", "others")
-        for body in ("", "[]", "null", "{}", without_data, without_recipients, BODY.replace("Z", "?"), BODY[:-1]):
+        for body in ("", "[]", "null", "{}", without_data, BODY.replace("Z", "?"), BODY[:-1]):
             with self.subTest(body):
                 self.assert_refused("not a delivery", signed(body), body)
 

@@ -119,7 +119,7 @@ function isEqual(given: string, expected: string): boolean {
 function parse(body: Uint8Array): Omit<VerifiedDelivery, "id"> {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
-    const { type, timestamp, data, recipients } = JSON.parse(text) as VerifiedDelivery;
+    const { type, timestamp, data, recipients = null } = JSON.parse(text) as VerifiedDelivery;
     const isEvent = typeof type === "string" && typeof timestamp === "string" && typeof data === "object" && data !== null;
     if (isEvent && (recipients === null || Array.isArray(recipients))) return { type, timestamp, data, recipients };
   } catch {

@@ -67,7 +67,7 @@ def verify_webhook(secret: str, headers: WebhookHeaders, body: bytes | str) -> V
     try:
         delivery = json.loads(body)
         timestamp_of_change = datetime.fromisoformat(delivery["timestamp"])
-        event, recipients = Event.from_dict(delivery["data"]), delivery["recipients"]
+        event, recipients = Event.from_dict(delivery["data"]), delivery.get("recipients")
         if recipients is not None:
             recipients = [Recipient.from_dict(recipient) for recipient in recipients]
         return VerifiedDelivery(id_, delivery["type"], timestamp_of_change, event, recipients)
