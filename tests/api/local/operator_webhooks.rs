@@ -304,7 +304,7 @@ async fn what_changes_a_webhook_of_the_operator_is_in_the_audit_trail() {
         ("update-webhook", Value::Null),
         ("update-webhook", moved),
         ("rotate-webhook-secret", Value::Null),
-        ("replay-deliveries", json!("1 deliveries")),
+        ("replay-deliveries", json!("1")),
         ("delete-webhook", Value::Null),
     ];
     let expected =

@@ -264,6 +264,34 @@ async fn a_receiver_that_cannot_be_reached_does_not_delay_others() {
 }
 
 #[tokio::test]
+async fn many_deliveries_to_a_dead_receiver_do_not_hide_those_to_others() {
+    let world = world().await;
+    let dead = "url=http://127.0.0.1:1/closed";
+    let dead = world.kate.posts("/v1/webhooks", dead).await.is(201).json();
+    let receiver = Receiver::start().await;
+    hooks(&world.kate, &receiver).await;
+    world.kevin.sends("hello").await;
+    world.settles().await;
+    let delivery = |number: usize| {
+        json!({
+            "webhook_id": {"S": id(&dead)},
+            "id": {"S": format!("1xXn2e{number:011}")},
+            "contact_id": {"S": world.kate.id.to_string()},
+            "entry": {"S": "r"},
+            "changed_at": {"N": "1795523106"},
+            "attempts": {"N": "1"},
+            "delivery_status": {"S": "waiting"},
+            "retry_shard": {"S": (number % 4).to_string()},
+            "due_at": {"N": "1795523106"},
+            "expires_at": {"N": "1998115106"},
+        })
+    };
+    world.import_items("DeliveriesTable", (0..50_000).map(delivery).collect());
+    world.delivers_due(after(Duration::from_mins(2))).await;
+    assert_eq!(receiver.takes().len(), 1);
+}
+
+#[tokio::test]
 async fn hosts_that_are_not_on_the_internet_are_not_reached() {
     let world = world().await;
     let receiver = Receiver::start().await;

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
@@ -8,13 +8,20 @@ use crate::id::WebhookId;
 use crate::store::Store;
 use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::item::{from_item, number_attr, string_attr};
-use crate::store::dynamodb::query::query_items;
+use crate::store::dynamodb::query::FilteredQuery;
 use crate::store::items::delivery::{DUE_INDEX, DeliveryKey, shards};
 use crate::time::Seconds;
 use crate::webhook::DeliveryId;
 
-/// The most deliveries of a partition of the index that one look finds: about 1 MB of keys.
-const MAX_DUE: usize = 10_000;
+/// The most deliveries of a partition of the index that one look examines: about 20 MB of keys.
+const MAX_EXAMINED: usize = 200_000;
+
+/// The most of them that it reads at once: about 1 MB.
+const MAX_STEP: usize = 10_000;
+
+/// The most deliveries to a webhook that one look finds in a partition of the index, so that many to a dead receiver do not
+/// hide those to others.
+const MAX_DUE_PER_WEBHOOK: usize = 2_500;
 
 /// How many deliveries to a webhook are attempted at once.
 const MAX_CONCURRENT_PER_WEBHOOK: usize = 20;
@@ -81,7 +88,7 @@ impl Store {
         delivered.into_iter().collect()
     }
 
-    /// The deliveries that are due, the oldest first. One round trip.
+    /// The deliveries that are due, of each webhook the oldest first. One round trip, or one for each 10,000.
     async fn due_deliveries(&self) -> Result<Vec<DeliveryKey>> {
         let now = Seconds::from(self.clock.now());
         let queries = shards().map(async |shard| {
@@ -93,9 +100,26 @@ impl Store {
                 .key_condition_expression("retry_shard = :shard AND due_at <= :now")
                 .expression_attribute_values(":shard", string_attr(shard))
                 .expression_attribute_values(":now", number_attr(now.0));
-            query_items(query, MAX_DUE).await
+            due_in(FilteredQuery::new(query, MAX_EXAMINED).with_page_size(MAX_STEP)).await
         });
-        let due = join_bounded(queries.collect()).await?.into_iter().flatten();
-        due.map(from_item).collect()
+        let due = join_bounded(queries.collect()).await?;
+        Ok(due.into_iter().flatten().collect())
     }
+}
+
+/// The deliveries in a partition of the index, without those to a webhook that has too many.
+async fn due_in(mut query: FilteredQuery) -> Result<Vec<DeliveryKey>> {
+    let mut due = Vec::new();
+    let mut counts = HashMap::<_, usize>::new();
+    while let Some(page) = query.next_page().await? {
+        for item in page.items {
+            let key: DeliveryKey = from_item(item)?;
+            let count = counts.entry(key.webhook_id).or_default();
+            *count += 1;
+            if *count <= MAX_DUE_PER_WEBHOOK {
+                due.push(key);
+            }
+        }
+    }
+    Ok(due)
 }

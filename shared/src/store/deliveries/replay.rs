@@ -44,7 +44,7 @@ impl Store {
             let id = unknown.id.clone();
             return Err(Error::DeliveryNotFound { id });
         }
-        let detail = Some(format!("{} deliveries", keys.len()));
+        let detail = Some(keys.len().to_string());
         self.audit_webhook(caller, owner, webhook_id, detail)
             .await?;
         let replays = keys.iter().map(|key| self.replay(key));

@@ -1,5 +1,5 @@
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::WebhookId;
 use crate::store::Store;
 use crate::store::dynamodb::item::from_item;
@@ -13,7 +13,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::WebhooksDisabled`]; [`Error::WebhookNotFound`]; [`Error::WebhookNotEnabled`].
+    /// If the deployment has no webhooks, the caller no such webhook, or the webhook is disabled.
     pub async fn test_webhook(&self, caller: &Caller, id: WebhookId) -> Result<Delivery> {
         let owner = self.authenticate_for_webhooks(caller).await?;
         self.check_has_webhooks()?;
