@@ -10,6 +10,7 @@ mod inspect;
 mod keys;
 mod pins;
 mod snapshot;
+mod webhooks;
 
 use std::collections::BTreeSet;
 
@@ -85,6 +86,10 @@ impl Admin {
         self.scan(&tables.edits, |item| snapshot.add_edit(item))
             .await?;
         self.scan(&tables.reads, |item| snapshot.add_reads(item))
+            .await?;
+        self.scan(&tables.webhooks, |item| snapshot.add_webhook(item))
+            .await?;
+        self.scan(&tables.listeners, |item| snapshot.add_listener(item))
             .await?;
         Ok(snapshot.report())
     }

@@ -6,6 +6,7 @@ mod contacts;
 mod conversations;
 mod keys;
 mod pins;
+mod webhooks;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
@@ -72,6 +73,12 @@ impl Admin {
             }
             &Inconsistency::ListedUnpinnedMessage(message) => {
                 self.unlist_unpinned_message(message).await
+            }
+            &Inconsistency::UnlistedWebhook(owner, id) => {
+                self.delete_unlisted_webhook(owner, id).await
+            }
+            &Inconsistency::ListedMissingWebhook(owner, id) => {
+                self.unlist_missing_webhook(owner, id).await
             }
             Inconsistency::EditWithoutMessage { message, id } => {
                 self.delete_edit_without_message(*message, id).await

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, TokenId};
+use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, TokenId, WebhookId};
 
 /// Items that are inconsistent. It is displayed as the ids that identify it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -41,6 +41,10 @@ pub enum Inconsistency {
     UnlistedPinnedMessage(MessageId),
     /// A message that its conversation lists as pinned, and that is not pinned or does not exist.
     ListedUnpinnedMessage(MessageId),
+    /// A webhook that its owner's listener does not list: it gets no events.
+    UnlistedWebhook(ContactId, WebhookId),
+    /// A webhook that does not exist, and counts towards the ten of its owner.
+    ListedMissingWebhook(ContactId, WebhookId),
     /// A recorded edit without its message.
     EditWithoutMessage {
         /// The message.
@@ -190,6 +194,9 @@ impl fmt::Display for Inconsistency {
             Self::MessageWithoutConversation(message)
             | Self::UnlistedPinnedMessage(message)
             | Self::ListedUnpinnedMessage(message) => write!(f, "{message}"),
+            Self::UnlistedWebhook(owner, id) | Self::ListedMissingWebhook(owner, id) => {
+                write!(f, "{owner} {id}")
+            }
             Self::EditWithoutMessage { message, id } => write!(f, "{message} {id}"),
             Self::AttachmentWithoutMessage(attachment, message) => {
                 write!(f, "{attachment} {message}")

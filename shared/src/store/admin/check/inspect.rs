@@ -92,6 +92,7 @@ impl Snapshot {
         ];
         kinds.extend(self.inconsistencies_of_attachments());
         kinds.extend(self.inconsistencies_of_pins());
+        kinds.extend(self.inconsistencies_of_webhooks());
         kinds.extend(self.inconsistencies_of_server_access());
         for (_, found) in &mut kinds {
             found.sort_unstable();
@@ -108,6 +109,8 @@ impl Snapshot {
             "token_ids",
             "reads",
             "edits",
+            "webhooks",
+            "listeners",
         ];
         let count = |table| (table, self.tables.get(table).copied().unwrap_or_default());
         Report {

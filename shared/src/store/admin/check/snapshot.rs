@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::inconsistency::Inconsistency;
 use crate::contact::Username;
 use crate::error::{Error, Result};
-use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, TokenId};
+use crate::id::{AttachmentId, ContactId, ConversationId, MessageId, TokenId, WebhookId};
 use crate::store::dynamodb::item::{Item, from_item};
 use crate::store::items::acquaintance::{self, Acquaintance, DirectoryEntry};
 use crate::store::items::contact::ContactTableItem;
@@ -82,6 +82,10 @@ pub struct Snapshot {
     pub reads_without_conversation: Vec<Inconsistency>,
     /// Only the inconsistent edits.
     pub edits_without_message: Vec<Inconsistency>,
+    /// The webhooks by owner.
+    pub webhooks: BTreeSet<(ContactId, WebhookId)>,
+    /// The same as listeners list them.
+    pub listed_webhooks: BTreeSet<(ContactId, WebhookId)>,
     /// The contacts whose erasure has not ended, and its latest progress.
     pub erasures: HashMap<ContactId, Micros>,
 }
@@ -128,6 +132,8 @@ impl Snapshot {
             unfinished_leaves: BTreeSet::new(),
             reads_without_conversation: Vec::new(),
             edits_without_message: Vec::new(),
+            webhooks: BTreeSet::new(),
+            listed_webhooks: BTreeSet::new(),
             erasures: HashMap::new(),
         }
     }
@@ -393,7 +399,7 @@ impl Snapshot {
         ended.is_some_and(|ended| (ended.joined_at..=ended.left_at).contains(&message.created_at()))
     }
 
-    fn count(&mut self, table: &'static str) {
+    pub fn count(&mut self, table: &'static str) {
         *self.tables.entry(table).or_default() += 1;
     }
 }

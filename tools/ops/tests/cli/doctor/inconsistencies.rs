@@ -13,7 +13,7 @@ use crate::harness::string;
 pub type Modification = fn(&Fixture);
 
 /// The name that `doctor` prints, and a modification that causes one inconsistency of this kind.
-pub const INCONSISTENCIES: [(&str, Modification); 42] = [
+pub const INCONSISTENCIES: [(&str, Modification); 44] = [
     ("inbox entries without message", |fixture| {
         let message = MessageId::new(fixture.first.created_at(), fixture.pair);
         fixture
@@ -92,6 +92,22 @@ pub const INCONSISTENCIES: [(&str, Modification); 42] = [
         let key = json!({ "id": string(fixture.world.house) });
         let (table, expression) = ("ConversationsTable", "ADD pinned_messages :messages");
         fixture.world.update_item(table, &key, expression, &listed);
+    }),
+    ("webhooks that are not listed", |fixture| {
+        let item = json!({
+            "contact_id": string(fixture.world.id("ann")),
+            "id": string("8DrGc2mdeUUieKr6"),
+        });
+        fixture.world.put_item("WebhooksTable", &item);
+    }),
+    ("listed webhooks that do not exist", |fixture| {
+        let item = json!({
+            "contact_id": string(fixture.world.id("ann")),
+            "segment_number": { "N": "1" },
+            "read_on": { "N": "1" },
+            "webhooks": { "SS": ["8DrGc2mdeUUieKr6"] },
+        });
+        fixture.world.put_item("ListenersTable", &item);
     }),
     ("edits without message", |fixture| {
         let item = json!({
