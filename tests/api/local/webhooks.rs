@@ -291,6 +291,27 @@ async fn many_deliveries_to_a_dead_receiver_do_not_hide_those_to_others() {
     assert_eq!(receiver.takes().len(), 1);
 }
 
+/// Otherwise a receiver that is down gets the same deliveries again and again.
+#[tokio::test]
+async fn what_is_due_for_longest_is_attempted_first() {
+    let world = world().await;
+    let dead = "url=http://127.0.0.1:1/closed";
+    world.kate.posts("/v1/webhooks", dead).await.is(201);
+    for _ in 0..50 {
+        world.kevin.sends("hello").await;
+    }
+    world.settles().await;
+    // Each time twenty: the others are due for longer than those that were attempted before.
+    for (minutes, attempted) in [(2, 20), (4, 40), (6, 50)] {
+        world
+            .delivers_due(after(Duration::from_mins(minutes)))
+            .await;
+        let items = world.items("DeliveriesTable").into_iter();
+        let begun = items.filter(|item| item["attempts"]["N"] != "0");
+        assert_eq!(begun.count(), attempted, "after {minutes} minutes");
+    }
+}
+
 #[tokio::test]
 async fn hosts_that_are_not_on_the_internet_are_not_reached() {
     let world = world().await;

@@ -1,7 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
+use serde::Deserialize;
 
 use crate::error::Result;
 use crate::id::WebhookId;
@@ -59,21 +60,24 @@ impl Store {
         let max_duration = task.max_duration();
         let are_new = matches!(task, Task::New(_));
         let keys = match task {
-            Task::New(keys) => keys
-                .into_iter()
-                .map(|(webhook_id, id)| DeliveryKey { webhook_id, id })
-                .collect(),
+            Task::New(keys) => {
+                let keys = keys.into_iter().collect::<BTreeSet<_>>().into_iter();
+                keys.map(|(webhook_id, id)| DeliveryKey { webhook_id, id })
+                    .collect()
+            }
             Task::Due => self.due_deliveries().await?,
         };
-        let mut by_webhook = BTreeMap::<_, BTreeSet<_>>::new();
+        let mut by_webhook = HashMap::<_, Vec<_>>::new();
         for key in keys {
-            by_webhook.entry(key.webhook_id).or_default().insert(key);
+            by_webhook.entry(key.webhook_id).or_default().push(key);
         }
+        let mut by_webhook: Vec<_> = by_webhook.into_values().collect();
+        // So that the same ones do not have to wait each time, if there is not enough time for all.
+        fastrand::shuffle(&mut by_webhook);
         let started = Instant::now();
         let mut webhooks = Vec::new();
-        for keys in by_webhook.into_values() {
+        for keys in by_webhook {
             webhooks.push(async move {
-                let keys: Vec<_> = keys.into_iter().collect();
                 for keys in keys.chunks(MAX_CONCURRENT_PER_WEBHOOK) {
                     let is_over = started.elapsed() > max_duration;
                     if is_over || !self.attempt_deliveries(keys, are_new).await? {
@@ -88,7 +92,7 @@ impl Store {
         delivered.into_iter().collect()
     }
 
-    /// The deliveries that are due, of each webhook the oldest first. One round trip, or one for each 10,000.
+    /// The deliveries that are due, those first that are due for longest. One round trip, or one for each 10,000.
     async fn due_deliveries(&self) -> Result<Vec<DeliveryKey>> {
         let now = Seconds::from(self.clock.now());
         let queries = shards().map(async |shard| {
@@ -103,21 +107,40 @@ impl Store {
             due_in(FilteredQuery::new(query, MAX_EXAMINED).with_page_size(MAX_STEP)).await
         });
         let due = join_bounded(queries.collect()).await?;
-        Ok(due.into_iter().flatten().collect())
+        let mut due: Vec<_> = due.into_iter().flatten().collect();
+        due.sort_by_key(|due| due.due_at);
+        Ok(due.into_iter().map(IndexEntry::key).collect())
+    }
+}
+
+/// An entry of the index.
+#[derive(Deserialize)]
+struct IndexEntry {
+    webhook_id: WebhookId,
+    id: DeliveryId,
+    due_at: Seconds,
+}
+
+impl IndexEntry {
+    fn key(self) -> DeliveryKey {
+        DeliveryKey {
+            webhook_id: self.webhook_id,
+            id: self.id,
+        }
     }
 }
 
 /// The deliveries in a partition of the index, without those to a webhook that has too many.
-async fn due_in(mut query: FilteredQuery) -> Result<Vec<DeliveryKey>> {
+async fn due_in(mut query: FilteredQuery) -> Result<Vec<IndexEntry>> {
     let mut due = Vec::new();
     let mut counts = HashMap::<_, usize>::new();
     while let Some(page) = query.next_page().await? {
         for item in page.items {
-            let key: DeliveryKey = from_item(item)?;
-            let count = counts.entry(key.webhook_id).or_default();
+            let one: IndexEntry = from_item(item)?;
+            let count = counts.entry(one.webhook_id).or_default();
             *count += 1;
             if *count <= MAX_DUE_PER_WEBHOOK {
-                due.push(key);
+                due.push(one);
             }
         }
     }
