@@ -14,7 +14,7 @@ pub enum Viewer<'a> {
         caller: ContactId,
         conversation: &'a ConversationItem,
     },
-    /// The operator or a moderator: sees what an acquaintance sees.
+    /// The operator, or a moderator.
     Operator,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Viewer<'a> {
     /// The contact as the viewer sees it.
     pub fn contact(&self, profiles: &HashMap<ContactId, Profile>, id: ContactId) -> Contact {
         match self {
-            Self::Operator => profile_of(profiles, id).shown_to(Relation::Acquainted),
+            Self::Operator => profile_of(profiles, id).shown_to(Relation::Operator),
             Self::Participant {
                 caller,
                 conversation,
