@@ -221,7 +221,7 @@ pub struct Payload {
     pub changed_at: Seconds,
     /// The event.
     pub data: Event,
-    /// Whom to notify of a new message; none in other events, and for webhooks of contacts.
+    /// The contacts to notify of a new message; none in other events, and for webhooks of contacts.
     pub recipients: Option<Vec<Recipient>>,
 }
 

@@ -1,4 +1,4 @@
-//! Webhooks of the operator: the events of all conversations, and whom to notify.
+//! Webhooks of the operator: the events of all conversations, and the recipients of messages.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

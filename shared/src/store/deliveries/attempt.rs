@@ -105,7 +105,7 @@ impl Store {
     /// Posts the events of deliveries, and writes what came of it. Returns whether more can be attempted now.
     async fn attempt(&self, webhook: &WebhookItem, claimed: Vec<DeliveryItem>) -> Result<bool> {
         let entries = claimed.iter().filter_map(DeliveryItem::entry);
-        let content = if webhook.contact_id == ContactId::OPERATOR {
+        let content = if webhook.is_operators() {
             self.load_content_for_operator(entries).await?
         } else {
             // Several deliveries can be about the same.

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use crate::error::{Cause, Result, chain};
-use crate::id::ContactId;
 use crate::store::Store;
 use crate::store::dynamodb::batch::delete_all;
 use crate::store::dynamodb::concurrency::join_bounded;
@@ -37,9 +36,9 @@ impl Store {
         }
         let statuses = posted.iter().filter_map(|(_, posted)| posted.as_ref().ok());
         let has_succeeded = statuses.clone().any(|posted| is_success(posted.status));
-        // The operator has no feed to catch up from.
-        let may_be_disabled = webhook.contact_id != ContactId::OPERATOR;
-        let is_gone = may_be_disabled && statuses.clone().any(|posted| posted.status == GONE);
+        // The operator has no feed to catch up from, so nothing disables its webhooks.
+        let is_gone =
+            !webhook.is_operators() && statuses.clone().any(|posted| posted.status == GONE);
         let is_test = posted
             .iter()
             .all(|(delivery, _)| delivery.subject == DeliverySubject::Test);
@@ -191,8 +190,7 @@ impl Store {
                 .await
                 .map(drop);
         };
-        let may_be_disabled = webhook.contact_id != ContactId::OPERATOR;
-        if since > now.before(MAX_FAILING).into() || !may_be_disabled {
+        if since > now.before(MAX_FAILING).into() || webhook.is_operators() {
             return Ok(());
         }
         self.disable(webhook, DisabledBecause::Failing).await

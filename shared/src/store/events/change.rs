@@ -111,8 +111,8 @@ impl ConversationChange {
             || before.closed_at != after.closed_at
     }
 
-    /// Whether it is an event for the operator. The deletion of what nobody participated in any more is none: the last
-    /// participant had left before.
+    /// Whether the operator's webhooks get an event. They get one when the last participant leaves, and none when the
+    /// conversation without participants is deleted afterwards.
     pub(super) fn concerns_operator(&self) -> bool {
         let was_empty = participants(self.before.as_ref()).is_empty();
         let is_deletion = self.after.is_none();

@@ -29,7 +29,7 @@ pub(in crate::store) struct Content {
 }
 
 impl Content {
-    /// Whom to notify of a new message; none in other events, and for contacts.
+    /// The contacts to notify of a new message; none in other events, and if a contact owns the webhook.
     pub fn recipients(&self, entry: Entry) -> Option<Vec<Recipient>> {
         match entry {
             Entry::MessageCreated(id) => self.recipients.get(&id).cloned(),

@@ -44,6 +44,11 @@ impl WebhookItem {
         iter::once(&self.secret).chain(valid.map(|previous| &previous.secret))
     }
 
+    /// Whether it is the operator's, and not that of a contact.
+    pub fn is_operators(&self) -> bool {
+        self.contact_id == ContactId::OPERATOR
+    }
+
     /// Fails if events are not delivered to it.
     pub fn check_is_enabled(&self) -> Result<()> {
         if self.is_enabled {

@@ -1,4 +1,5 @@
-//! What the operator's webhooks get: the content of all conversations, and whom to notify of a message.
+//! The content of events for the operator's webhooks: messages and conversations as moderators see them, and the contacts
+//! to notify of a message.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -29,8 +30,8 @@ struct Audience {
 }
 
 impl Audience {
-    /// Whom to notify of a message: the followers who do not know of it yet, without those who joined later, have blocked
-    /// the sender, or are suspended.
+    /// The contacts to notify of a message: the followers who have not seen it, without those who joined later, have
+    /// blocked the sender, or are suspended.
     fn recipients(&self, message: &Message) -> Vec<Recipient> {
         let sender = message.contact.id;
         let followers = self.followers.get(&message.conversation_id);
