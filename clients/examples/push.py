@@ -8,6 +8,7 @@ must be in front of this server, which listens on 127.0.0.1, without TLS.
 and `FCM_TOKEN` an OAuth token for it, which is valid for an hour: in production, let google-auth renew it.
 """
 
+import json
 import os
 import random
 import re
@@ -20,6 +21,7 @@ from threading import Lock, Thread
 
 import httpx
 from citypay_messages import WebhookVerificationError, verify_webhook
+from citypay_messages.models import Message
 
 API_URL, PORT, DATABASE = sys.argv[1:]
 WEBHOOK_SECRET, FCM_URL, FCM_TOKEN = (os.environ[name] for name in ("WEBHOOK_SECRET", "FCM_URL", "FCM_TOKEN"))
@@ -31,7 +33,7 @@ database.executescript("""
     CREATE TABLE IF NOT EXISTS devices (token TEXT PRIMARY KEY, contact_id TEXT, registered_at REAL);
     CREATE INDEX IF NOT EXISTS devices_by_contact ON devices (contact_id, registered_at);
     CREATE TABLE IF NOT EXISTS deliveries (id TEXT PRIMARY KEY, changed_at REAL);
-    CREATE TABLE IF NOT EXISTS pushes (id INTEGER PRIMARY KEY AUTOINCREMENT, device_token TEXT, title TEXT, body TEXT,
+    CREATE TABLE IF NOT EXISTS pushes (id INTEGER PRIMARY KEY AUTOINCREMENT, device_token TEXT, content TEXT,
         changed_at REAL, attempts INTEGER, due_at REAL);
     CREATE INDEX IF NOT EXISTS pushes_by_due_time ON pushes (due_at);
 """)
@@ -68,20 +70,32 @@ def receive_webhook(headers: Headers, body: bytes) -> int:
     now, changed_at, message = time.time(), delivery.timestamp.timestamp(), delivery.data.message
     if delivery.type != "message.created" or not message or changed_at < now - HOUR:
         return 204
-    push = (message.contact.username, message.message[:200] or "sent a file", changed_at, now)
+    content = json.dumps(notification_of(message))
     with lock, database:
         inserted = database.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?)", (delivery.id, changed_at))
         if inserted.rowcount == 0:
             return 204  # The delivery was received before.
         for recipient in delivery.recipients or []:
             if not recipient.is_online:
-                pushes = "SELECT NULL, token, ?, ?, ?, 0, ? FROM devices WHERE contact_id = ?"
-                database.execute(f"INSERT INTO pushes {pushes}", (*push, recipient.contact_id))
+                pushes = "SELECT NULL, token, ?, ?, 0, ? FROM devices WHERE contact_id = ?"
+                database.execute(f"INSERT INTO pushes {pushes}", (content, changed_at, now, recipient.contact_id))
     return 204
 
 
-def send_push(device_token: str, title: str, body: str) -> httpx.Response:
-    message = {"token": device_token, "notification": {"title": title, "body": body}}
+def notification_of(message: Message) -> dict[str, object]:
+    """Returns a message of FCM without its device token."""
+    return {
+        "notification": {"title": message.contact.username, "body": message.message[:200] or "sent a file"},
+        # What the app opens.
+        "data": {"conversation_id": message.conversation_id, "message_id": message.id},
+        # A push that is sent twice replaces itself.
+        "android": {"notification": {"tag": message.id}},
+        "apns": {"headers": {"apns-collapse-id": message.id}},
+    }
+
+
+def send_push(device_token: str, content: str) -> httpx.Response:
+    message = {"token": device_token, **json.loads(content)}
     try:
         return http.post(FCM_URL, json={"message": message}, headers={"Authorization": f"Bearer {FCM_TOKEN}"})
     except httpx.HTTPError:
@@ -92,15 +106,15 @@ def send_next() -> bool:
     """Sends a push that is due. Returns whether there was one."""
     now = time.time()
     with lock, database:
-        due = "SELECT id, attempts, device_token, title, body FROM pushes WHERE due_at <= ? ORDER BY due_at LIMIT 1"
+        due = "SELECT id, attempts, device_token, content FROM pushes WHERE due_at <= ? ORDER BY due_at LIMIT 1"
         push = database.execute(due, (now,)).fetchone()
         if not push:
             return False
-        id_, attempts, device_token, title, body = push
+        id_, attempts, device_token, content = push
         # When it is sent again, unless it is deleted below.
         due_at = now + 30 * 2**attempts * random.uniform(1, 1.5)
         database.execute("UPDATE pushes SET attempts = ?, due_at = ? WHERE id = ?", (attempts + 1, due_at, id_))
-    response = send_push(device_token, title, body)
+    response = send_push(device_token, content)
     status, codes = response.status_code, re.findall(r'"errorCode": *"(\w+)"', response.text)
     if not response.is_success:
         print("push failed:", status, *codes, file=sys.stderr)  # without the text, which is private

@@ -50,8 +50,9 @@ def sign_in(username: str) -> MessagesClient:
     return MessagesClient(URL, token=token)
 
 
-def send(client: MessagesClient, conversation_id: str, text: str) -> None:
-    create_message.sync(client=client, body=CreateMessage(conversation_id, text))
+def send(client: MessagesClient, conversation_id: str, text: str) -> str:
+    """Returns the id of the message."""
+    return create_message.sync(client=client, body=CreateMessage(conversation_id, text)).id
 
 
 def open_socket(client: MessagesClient) -> socket.socket:
@@ -101,11 +102,13 @@ class Fcm:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, str]] = []
+        self.messages: list[dict[str, object]] = []
         self.errors: dict[str, Response] = {}
 
     def respond(self, headers: Headers, body: bytes) -> Response:
         assert headers["Authorization"] == "Bearer oauth-token"
         message = json.loads(body)["message"]
+        self.messages.append(message)
         notification = message["notification"]
         response = self.errors.get(message["token"], (200, b'{"name": "projects/test/messages/1"}'))
         self.requests.append((message["token"], notification["title"], notification["body"]))
@@ -234,6 +237,22 @@ class PushTest(unittest.TestCase):
             self.wait_for("offline", "second text")
         sent = [("offline", "PushSender", text) for text in ("first text", "second text")]
         self.assertEqual(self.fcm.requests, sent)
+
+    def test_a_push_names_the_message_and_replaces_itself(self) -> None:
+        names = ["PushNamer", "PushNamed"]
+        sender, recipient = (self.sign_in(name) for name in names)
+        self.assertEqual(self.register(recipient, "phone"), 204)
+        conversation = self.new_conversation(*names)
+        message = send(sender, conversation, "a text")
+        self.wait_for("phone", "a text")
+        expected = {
+            "token": "phone",
+            "notification": {"title": "PushNamer", "body": "a text"},
+            "data": {"conversation_id": conversation, "message_id": message},
+            "android": {"notification": {"tag": message}},
+            "apns": {"headers": {"apns-collapse-id": message}},
+        }
+        self.assertEqual(self.fcm.messages, [expected])
 
     def test_only_temporary_failures_are_sent_again_and_delay_no_other_push(self) -> None:
         names = ["PushFailing", "PushFailed"]
