@@ -12,7 +12,8 @@ use hyper::Uri;
 use serde::{Deserialize, Serialize};
 
 pub use self::delivery::{
-    Delivery, DeliveryId, DeliveryIds, DeliveryStatus, Origin, Payload, Recipient, Replay,
+    AttemptError, Delivery, DeliveryId, DeliveryIds, DeliveryStatus, Origin, Payload, Recipient,
+    Replay,
 };
 pub use self::secret::Secret;
 use crate::event::EventType;

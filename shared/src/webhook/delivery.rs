@@ -29,8 +29,10 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// How many attempts have begun.
     pub attempts: usize,
-    /// The status of the last response.
+    /// The status of the response to the last attempt.
     pub last_status: Option<u16>,
+    /// Why there was no response to the last attempt.
+    pub last_error: Option<AttemptError>,
     /// When the next attempt is due.
     pub next_attempt_at: Option<Seconds>,
     /// When the change was made.
@@ -75,6 +77,26 @@ impl TryFrom<String> for DeliveryStatus {
             _ => Err(InvalidDeliveryStatus),
         }
     }
+}
+
+/// Why there was no response to an attempt.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptError {
+    /// The name of the host has no address.
+    NameNotResolved,
+    /// The host has an address that is not on the internet.
+    AddressNotPublic,
+    /// The host does not take connections on this port.
+    ConnectionFailed,
+    /// For example, the certificate of the host is not valid.
+    TlsFailed,
+    /// The response, or what comes before it, took too long.
+    TimedOut,
+    /// The connection was closed before the response, or the response is not HTTP.
+    InvalidResponse,
+    /// The attempt failed before the host was asked.
+    InternalError,
 }
 
 /// Which record of a stream has told of a change. It is the same however often the record is handled.

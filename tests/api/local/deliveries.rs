@@ -148,6 +148,10 @@ async fn a_test_is_posted_at_once_whatever_the_webhook_is_for() {
     let mut delivered = put.clone();
     delivered["status"] = json!("delivered");
     delivered["attempts"] = json!(1);
+    assert_eq!(
+        (&put["last_status"], &put["last_error"]),
+        (&Value::Null, &Value::Null)
+    );
     delivered["last_status"] = json!(204);
     delivered["next_attempt_at"] = Value::Null;
     assert_eq!(listed["data"], json!([delivered]));
@@ -241,6 +245,41 @@ async fn deliveries_are_listed_newest_first_in_pages_and_by_status() {
             .gets(&format!("{}?{query}", path(&webhook, "deliveries")))
             .await;
         assert_eq!(response.status, 400, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_attempt_has_a_status_or_an_error() {
+    let world = world().await;
+    let receiver = Receiver::start().await;
+    let webhook = hooks(&world.kate, &receiver).await;
+    let one = format!("/v1/webhooks/{}", id(&webhook));
+    let to_receiver = format!("url={}", receiver.url());
+    let closed = "url=http://127.0.0.1:1/closed";
+    let attempts = [
+        (500, &*to_receiver, json!(["waiting", 500, null])),
+        (500, closed, json!(["waiting", null, "connection_failed"])),
+        (500, &*to_receiver, json!(["waiting", 500, null])),
+        (500, closed, json!(["waiting", null, "connection_failed"])),
+        (204, &*to_receiver, json!(["delivered", 204, null])),
+    ];
+    let sent = world.kevin.sends("hello").await;
+    world.settles().await;
+    for (hours, (status, url, expected)) in (1..).zip(attempts) {
+        receiver.responds(status, &[]);
+        world.kate.puts(&one, url).await.is(200);
+        // By then, the next attempt is due.
+        world
+            .delivers_due(after(Duration::from_hours(hours * 6)))
+            .await;
+        let listed = lists(&world.kate, &webhook, "").await.json();
+        let [delivery] = &listed["data"].as_array().unwrap()[..] else {
+            panic!("one delivery");
+        };
+        assert_eq!(delivery["message_id"], *sent);
+        assert_eq!(delivery["attempts"], hours);
+        let result = ["status", "last_status", "last_error"].map(|name| &delivery[name]);
+        assert_eq!(json!(result), expected);
     }
 }
 

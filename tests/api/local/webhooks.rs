@@ -324,6 +324,8 @@ async fn hosts_that_are_not_on_the_internet_are_not_reached() {
     assert!(receiver.takes().is_empty());
     assert!(gets(&world.kate, &webhook).await["failing_since"].is_u64());
     assert_eq!(deliveries(&world), ["waiting"]);
+    let items = world.items("DeliveriesTable");
+    assert_eq!(items[0]["last_error"], json!({"S": "address_not_public"}));
 }
 
 #[tokio::test]

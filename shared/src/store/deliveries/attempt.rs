@@ -10,7 +10,7 @@ use crate::id::ContactId;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::concurrency::join_bounded;
-use crate::store::dynamodb::connection::{Post, Posted, post};
+use crate::store::dynamodb::connection::{Post, PostError, Posted, post};
 use crate::store::dynamodb::item::number_attr;
 use crate::store::dynamodb::update::Update;
 use crate::store::events::Content;
@@ -19,7 +19,7 @@ use crate::store::items::delivery::{DeliveryItem, DeliveryKey, DeliverySubject};
 use crate::store::items::feed::Entry;
 use crate::store::items::webhook::{self, WebhookItem};
 use crate::time::Seconds;
-use crate::webhook::{DeliveryStatus, Payload, address};
+use crate::webhook::{Payload, address};
 
 /// How long a receiver may take, from the look-up of its name to the end of its response.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -70,7 +70,7 @@ impl Store {
         let is_disabled = !(webhook.is_enabled && is_active);
         let is_over = |delivery: &DeliveryItem| delivery.attempts >= delivery.max_attempts();
         let over = deliveries.extract_if(.., |delivery| is_disabled || is_over(delivery));
-        let failed = over.map(|delivery| self.settle(delivery, DeliveryStatus::Failed, None));
+        let failed = over.map(|delivery| self.give_up(delivery));
         join_bounded(failed.collect()).await?;
         let claims = deliveries.into_iter().map(|delivery| self.claim(delivery));
         let claimed = join_bounded(claims.collect()).await?.into_iter().flatten();
@@ -139,8 +139,8 @@ impl Store {
         webhook: &WebhookItem,
         delivery: &DeliveryItem,
         payload: &Payload,
-    ) -> Result<Posted, Cause> {
-        let body = serde_json::to_vec(payload)?;
+    ) -> Result<Posted, PostError> {
+        let body = serde_json::to_vec(payload).map_err(Cause::from)?;
         let id = delivery.id.as_str();
         let timestamp = Seconds::from(self.clock.now());
         let secrets = webhook.secrets_at(timestamp);

@@ -1,16 +1,18 @@
 use std::time::Duration;
 
-use crate::error::{Cause, Result, chain};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::error::{Result, chain};
 use crate::store::Store;
 use crate::store::dynamodb::batch::delete_all;
 use crate::store::dynamodb::concurrency::join_bounded;
-use crate::store::dynamodb::connection::Posted;
+use crate::store::dynamodb::connection::{PostError, Posted};
 use crate::store::dynamodb::item::{number_attr, to_attribute};
 use crate::store::dynamodb::update::Update;
 use crate::store::items::delivery::{DeliveryItem, DeliveryKey, DeliverySubject};
 use crate::store::items::webhook::{self, WebhookItem};
 use crate::time::Seconds;
-use crate::webhook::{DeliveryStatus, DisabledBecause};
+use crate::webhook::{AttemptError, DeliveryStatus, DisabledBecause};
 
 /// After this time without a delivery that succeeds, a webhook is disabled.
 const MAX_FAILING: Duration = Duration::from_hours(5 * 24);
@@ -21,15 +23,15 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// The status of a receiver that wants no more deliveries.
 const GONE: u16 = 410;
 
-/// Neither has another attempt begun, nor was the delivery replayed, which begins with the first attempt again.
-const IS_AS_CLAIMED: &str = "attempts = :attempts AND due_at = :claimed";
+/// What an attempt has led to: the status of the response, or why there was none.
+type AttemptResult = Result<u16, AttemptError>;
 
 impl Store {
     /// Writes what came of attempts to deliver to a webhook. One round trip.
     pub(super) async fn settle_all(
         &self,
         webhook: &WebhookItem,
-        posted: Vec<(DeliveryItem, Result<Posted, Cause>)>,
+        posted: Vec<(DeliveryItem, Result<Posted, PostError>)>,
     ) -> Result<()> {
         if posted.is_empty() {
             return Ok(());
@@ -44,27 +46,21 @@ impl Store {
             .all(|(delivery, _)| delivery.subject == DeliverySubject::Test);
         let error = posted.iter().find_map(|(_, posted)| posted.as_ref().err());
         if let Some(error) = error {
-            let (webhook_id, error) = (webhook.id.to_string(), chain(&**error));
+            let (webhook_id, error) = (webhook.id.to_string(), chain(error));
             tracing::warn!(webhook_id, error, "failed to reach a webhook");
         }
-        let settled = posted.into_iter().map(|(delivery, posted)| {
-            let posted = posted.ok();
-            let status = posted.map(|posted| posted.status);
-            let retry_after = posted
-                .filter(Posted::is_busy)
-                .and_then(|posted| posted.retry_after);
-            (delivery, status, retry_after)
-        });
-        let settled = settled.map(async |(delivery, status, retry_after)| match status {
-            Some(code) if is_success(code) => {
-                self.settle(delivery, DeliveryStatus::Delivered, status)
-                    .await
-            }
-            Some(GONE) if is_gone => self.settle(delivery, DeliveryStatus::Failed, status).await,
-            _ if delivery.attempts >= delivery.max_attempts() => {
-                self.settle(delivery, DeliveryStatus::Failed, status).await
-            }
-            _ => self.postpone(delivery, status, retry_after).await,
+        let settled = posted.into_iter().map(async |(delivery, posted)| {
+            let busy = posted.as_ref().ok().filter(|posted| posted.is_busy());
+            let retry_after = busy.and_then(|posted| posted.retry_after);
+            let result = posted.map(|posted| posted.status);
+            let result = result.map_err(|error| attempt_error(&error));
+            let to = match result {
+                Ok(status) if is_success(status) => DeliveryStatus::Delivered,
+                Ok(GONE) if is_gone => DeliveryStatus::Failed,
+                _ if delivery.attempts >= delivery.max_attempts() => DeliveryStatus::Failed,
+                _ => return self.postpone(delivery, result, retry_after).await,
+            };
+            self.settle(delivery, to, result).await
         });
         join_bounded(settled.collect()).await?;
         if is_gone {
@@ -78,54 +74,65 @@ impl Store {
         }
     }
 
-    /// Writes the end of a delivery, unless another attempt has begun meanwhile, or it is to be replayed. One round trip.
-    pub(super) async fn settle(
-        &self,
-        delivery: DeliveryItem,
-        to: DeliveryStatus,
-        last_status: Option<u16>,
-    ) -> Result<()> {
-        let set = if last_status.is_some() {
-            "SET delivery_status = :to, last_status = :last REMOVE retry_shard, due_at"
-        } else {
-            "SET delivery_status = :to REMOVE retry_shard, due_at"
-        };
-        let key = delivery.key().item();
-        let due_at = delivery.due_at.unwrap_or(Seconds(0));
-        let mut settled = Update::new(&self.tables.deliveries, key, set, IS_AS_CLAIMED)
-            .value(":to", to_attribute(&to)?)
-            .value(":claimed", number_attr(due_at.0))
-            .value(":attempts", number_attr(delivery.attempts as u64));
-        if let Some(last) = last_status {
-            settled = settled.value(":last", number_attr(last.into()));
-        }
-        settled.send(&self.db).await.map(drop)
-    }
-
-    /// Writes the status of an attempt that failed, and postpones the next one if the receiver asked for it. One round
-    /// trip; none if there is nothing to write.
-    async fn postpone(
-        &self,
-        delivery: DeliveryItem,
-        status: Option<u16>,
-        retry_after: Option<Duration>,
-    ) -> Result<()> {
-        let Some(status) = status else {
-            return Ok(());
-        };
-        let wanted = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
-        let claimed = delivery.due_at.unwrap_or(Seconds(0));
-        let due_at = claimed.max(self.clock.now().after(wanted).into());
-        let key = delivery.key().item();
-        let set = "SET last_status = :last, due_at = :due_at";
-        Update::new(&self.tables.deliveries, key, set, IS_AS_CLAIMED)
-            .value(":claimed", number_attr(claimed.0))
-            .value(":last", number_attr(status.into()))
-            .value(":due_at", number_attr(due_at.0))
-            .value(":attempts", number_attr(delivery.attempts as u64))
+    /// Writes that a delivery has failed which is not attempted any more. One round trip.
+    pub(super) async fn give_up(&self, delivery: DeliveryItem) -> Result<()> {
+        let set = "SET delivery_status = :failed REMOVE retry_shard, due_at";
+        self.update_claimed(&delivery, set)
+            .value(":failed", to_attribute(&DeliveryStatus::Failed)?)
             .send(&self.db)
             .await
             .map(drop)
+    }
+
+    /// Writes the result of the last attempt. One round trip.
+    async fn settle(
+        &self,
+        delivery: DeliveryItem,
+        to: DeliveryStatus,
+        result: AttemptResult,
+    ) -> Result<()> {
+        let (kept, removed, value) = result_attributes(result)?;
+        let set = format!(
+            "SET delivery_status = :to, {kept} = :last REMOVE retry_shard, due_at, {removed}"
+        );
+        self.update_claimed(&delivery, &set)
+            .value(":to", to_attribute(&to)?)
+            .value(":last", value)
+            .send(&self.db)
+            .await
+            .map(drop)
+    }
+
+    /// Writes the result of an attempt that failed, and postpones the next one if the receiver asked for it. One round
+    /// trip.
+    async fn postpone(
+        &self,
+        delivery: DeliveryItem,
+        result: AttemptResult,
+        retry_after: Option<Duration>,
+    ) -> Result<()> {
+        let (kept, removed, value) = result_attributes(result)?;
+        let wanted = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+        let wanted = Seconds::from(self.clock.now().after(wanted));
+        let due_at = delivery.due_at.unwrap_or(Seconds(0)).max(wanted);
+        let set = format!("SET due_at = :due_at, {kept} = :last REMOVE {removed}");
+        self.update_claimed(&delivery, &set)
+            .value(":due_at", number_attr(due_at.0))
+            .value(":last", value)
+            .send(&self.db)
+            .await
+            .map(drop)
+    }
+
+    /// An update of a delivery that does nothing if another attempt has begun meanwhile, or the delivery was replayed,
+    /// which begins with the first attempt again.
+    fn update_claimed(&self, delivery: &DeliveryItem, expression: &str) -> Update {
+        let claimed = delivery.due_at.unwrap_or(Seconds(0));
+        let is_as_claimed = "attempts = :attempts AND due_at = :claimed";
+        let key = delivery.key().item();
+        Update::new(&self.tables.deliveries, key, expression, is_as_claimed)
+            .value(":attempts", number_attr(delivery.attempts as u64))
+            .value(":claimed", number_attr(claimed.0))
     }
 
     /// Deletes deliveries whose webhook was deleted, or is not for their event. One round trip.
@@ -199,4 +206,26 @@ impl Store {
 
 fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
+}
+
+/// The attribute for the result of an attempt, the attribute that it replaces, and the value.
+fn result_attributes(
+    result: AttemptResult,
+) -> Result<(&'static str, &'static str, AttributeValue)> {
+    Ok(match result {
+        Ok(status) => ("last_status", "last_error", number_attr(status.into())),
+        Err(error) => ("last_error", "last_status", to_attribute(&error)?),
+    })
+}
+
+fn attempt_error(error: &PostError) -> AttemptError {
+    match error {
+        PostError::NameNotResolved(_) => AttemptError::NameNotResolved,
+        PostError::AddressNotPublic(_) => AttemptError::AddressNotPublic,
+        PostError::ConnectionFailed(_) => AttemptError::ConnectionFailed,
+        PostError::TlsFailed(_) => AttemptError::TlsFailed,
+        PostError::TimedOut => AttemptError::TimedOut,
+        PostError::InvalidResponse(_) => AttemptError::InvalidResponse,
+        PostError::Internal(_) => AttemptError::InternalError,
+    }
 }

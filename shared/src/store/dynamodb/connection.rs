@@ -18,7 +18,7 @@ use aws_smithy_types::retry::ReconnectMode;
 
 pub(in crate::store) use fetch::fetch;
 pub use pool::Pool;
-pub(in crate::store) use post::{Post, Posted, post};
+pub(in crate::store) use post::{Post, PostError, Posted, post};
 
 use crate::error::Cause;
 

@@ -11,7 +11,7 @@ use crate::id::{ContactId, WebhookId};
 use crate::store::deliveries::MAX_ATTEMPTS;
 use crate::store::dynamodb::item::{Item, string_attr};
 use crate::time::{Micros, Seconds};
-use crate::webhook::{Delivery, DeliveryId, DeliveryStatus};
+use crate::webhook::{AttemptError, Delivery, DeliveryId, DeliveryStatus};
 
 /// How long a delivery is kept.
 pub const TTL: Duration = Duration::from_hours(30 * 24);
@@ -37,9 +37,12 @@ pub struct DeliveryItem {
     /// How many attempts have begun.
     pub attempts: usize,
     pub delivery_status: DeliveryStatus,
-    /// The status of the last response.
+    /// The status of the response to the last attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_status: Option<u16>,
+    /// Why there was no response to the last attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<AttemptError>,
     /// While it waits: the partition of the index, and the time of the next attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_shard: Option<String>,
@@ -114,6 +117,7 @@ impl DeliveryItem {
             attempts: 0,
             delivery_status: DeliveryStatus::Waiting,
             last_status: None,
+            last_error: None,
             due_at: Some(now.after(FIRST_ATTEMPT_DUE).into()),
             expires_at: now.after(TTL).into(),
         }
@@ -161,6 +165,7 @@ impl DeliveryItem {
             status: self.delivery_status,
             attempts: self.attempts,
             last_status: self.last_status,
+            last_error: self.last_error,
             next_attempt_at: self.due_at,
             created_at: self.changed_at,
         }

@@ -693,6 +693,10 @@ pub async fn use_webhooks_of_the_operator(world: &World) {
     kate.reacts(&id, "heart").await.is(200);
     named.deletes_message(&id).await.is(204);
     world.delivers().await;
+    let closed = "url=http://127.0.0.1:1/closed";
+    server.puts(&path, closed).await.is(200);
+    named.sends("hello").await;
+    world.delivers().await;
     server.gets(&format!("{path}/deliveries")).await.is(200);
     server
         .posts(&format!("{path}/replay"), replay)

@@ -9,7 +9,7 @@
 //! `docs/decisions/0001-own-http-connection-pool.md`.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -273,19 +273,10 @@ impl Endpoint {
         handshake(stream).await.map_err(failed)
     }
 
-    /// Connects to one of the addresses that are allowed. The name is resolved once, so that what is connected to is what
-    /// was checked.
-    pub(super) async fn connect_if(
-        &self,
-        is_allowed: fn(IpAddr) -> bool,
-    ) -> Result<Connection, Cause> {
+    /// The addresses of the host.
+    pub(super) async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let addresses = lookup_host((self.host.as_str(), self.port)).await?;
-        let addresses: Vec<SocketAddr> = addresses.collect();
-        if let Some(refused) = addresses.iter().find(|address| !is_allowed(address.ip())) {
-            return Err(format!("{} is not a public address", refused.ip()).into());
-        }
-        let stream = TcpStream::connect(&*addresses).await?;
-        Ok(handshake(self.secure(stream).await?).await?)
+        Ok(addresses.collect())
     }
 
     async fn stream(&self) -> io::Result<Box<dyn Stream>> {
@@ -294,7 +285,7 @@ impl Endpoint {
     }
 
     /// The stream with TLS, if the URL is https.
-    async fn secure(&self, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
+    pub(super) async fn secure(&self, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
         stream.set_nodelay(true)?;
         Ok(match &self.tls {
             None => Box::new(stream),
@@ -307,14 +298,14 @@ impl Endpoint {
 }
 
 /// Begins HTTP/1.1 over a stream.
-async fn handshake(stream: Box<dyn Stream>) -> hyper::Result<Connection> {
+pub(super) async fn handshake(stream: Box<dyn Stream>) -> hyper::Result<Connection> {
     let (connection, work) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(work);
     Ok(connection)
 }
 
 /// A TCP or TLS stream.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 

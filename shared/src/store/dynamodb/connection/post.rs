@@ -1,5 +1,6 @@
 //! Sends a POST request to a URL that a client has chosen.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use hyper::header::{RETRY_AFTER, USER_AGENT};
 use hyper::{Request, Uri};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::pool::Endpoint;
+use super::pool::{Endpoint, handshake};
 use super::tls::Trust;
 use crate::error::Cause;
 
@@ -46,25 +48,60 @@ impl Posted {
     }
 }
 
+/// Why there was no response.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// The name of the host has no address.
+    #[error("the name of the host cannot be resolved")]
+    NameNotResolved(#[source] io::Error),
+    /// The host has an address that is not allowed.
+    #[error("{0} is not a public address")]
+    AddressNotPublic(IpAddr),
+    /// No address of the host can be connected to.
+    #[error("the host cannot be connected to")]
+    ConnectionFailed(#[source] io::Error),
+    /// For example, the certificate is not valid.
+    #[error("TLS failed")]
+    TlsFailed(#[source] io::Error),
+    /// The response, or what comes before it, took too long.
+    #[error("there was no response in time")]
+    TimedOut,
+    /// The connection was closed before the response, or the response is not HTTP.
+    #[error("there was no valid response")]
+    InvalidResponse(#[source] hyper::Error),
+    /// The request could not be made, which is no fault of the server.
+    #[error(transparent)]
+    Internal(#[from] Cause),
+}
+
 /// Posts over a connection of its own. Follows no redirects and uses no proxy.
 ///
 /// # Errors
 ///
-/// The server cannot be reached, has an address that is not allowed, or has not responded in time.
-pub async fn post<const HEADERS: usize>(post: Post<'_, HEADERS>) -> Result<Posted, Cause> {
-    timeout(post.timeout, send(post)).await?
+/// If there was no response.
+pub async fn post<const HEADERS: usize>(post: Post<'_, HEADERS>) -> Result<Posted, PostError> {
+    let sent = timeout(post.timeout, send(post)).await;
+    sent.unwrap_or(Err(PostError::TimedOut))
 }
 
-async fn send<const HEADERS: usize>(post: Post<'_, HEADERS>) -> Result<Posted, Cause> {
+async fn send<const HEADERS: usize>(post: Post<'_, HEADERS>) -> Result<Posted, PostError> {
     let endpoint = Endpoint::new(post.url, Trust::System)?;
-    let mut request =
-        Request::post(post.url.parse::<Uri>()?).header(USER_AGENT, "citypay-messages");
-    for (name, value) in post.headers {
-        request = request.header(name, value);
+    let is_allowed = post.is_allowed;
+    let request = endpoint.addressed(request(post)?);
+    // Resolved once, so that what is connected to is what was checked.
+    let addresses = endpoint.addresses().await;
+    let addresses = addresses.map_err(PostError::NameNotResolved)?;
+    if let Some(refused) = addresses.iter().find(|address| !is_allowed(address.ip())) {
+        return Err(PostError::AddressNotPublic(refused.ip()));
     }
-    let request = request.body(SdkBody::from(post.body))?;
-    let mut connection = endpoint.connect_if(post.is_allowed).await?;
-    let response = connection.send_request(endpoint.addressed(request)).await?;
+    let stream = TcpStream::connect(&*addresses).await;
+    let stream = stream.map_err(PostError::ConnectionFailed)?;
+    let stream = endpoint
+        .secure(stream)
+        .await
+        .map_err(PostError::TlsFailed)?;
+    let response = async { handshake(stream).await?.send_request(request).await };
+    let response = response.await.map_err(PostError::InvalidResponse)?;
     let retry_after = response.headers().get(RETRY_AFTER);
     let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
     let posted = Posted {
@@ -76,4 +113,109 @@ async fn send<const HEADERS: usize>(post: Post<'_, HEADERS>) -> Result<Posted, C
         .collect()
         .await;
     Ok(posted)
+}
+
+fn request<const HEADERS: usize>(post: Post<'_, HEADERS>) -> Result<Request<SdkBody>, Cause> {
+    let mut request =
+        Request::post(post.url.parse::<Uri>()?).header(USER_AGENT, "citypay-messages");
+    for (name, value) in post.headers {
+        request = request.header(name, value);
+    }
+    Ok(request.body(SdkBody::from(post.body))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn post_to(url: &str) -> Result<Posted, PostError> {
+        let posted = post(Post {
+            url,
+            headers: [],
+            body: Vec::new(),
+            is_allowed: |_| true,
+            timeout: Duration::from_secs(60),
+        });
+        posted.await
+    }
+
+    /// A server that responds to one request with these bytes, and then closes the connection.
+    async fn server(response: &'static [u8]) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read(&mut [0; 1000]).await.unwrap();
+            stream.write_all(response).await.unwrap();
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn the_error_says_why_there_was_no_response() {
+        let closed = "http://127.0.0.1:1/";
+        let closed = post_to(closed).await.unwrap_err();
+        assert!(
+            matches!(closed, PostError::ConnectionFailed(_)),
+            "{closed:?}"
+        );
+
+        // Two dots are in no name, so no name server is asked.
+        let unknown = post_to("http://no..name/").await.unwrap_err();
+        assert!(
+            matches!(unknown, PostError::NameNotResolved(_)),
+            "{unknown:?}"
+        );
+
+        for response in [&b""[..], b"not HTTP"] {
+            let url = format!("http://{}/", server(response).await);
+            let invalid = post_to(&url).await.unwrap_err();
+            assert!(
+                matches!(invalid, PostError::InvalidResponse(_)),
+                "{invalid:?}"
+            );
+        }
+
+        let url = format!("https://{}/", server(b"not TLS").await);
+        let insecure = post_to(&url).await.unwrap_err();
+        assert!(matches!(insecure, PostError::TlsFailed(_)), "{insecure:?}");
+
+        let wrong = post_to("ftp://localhost/").await.unwrap_err();
+        assert!(matches!(wrong, PostError::Internal(_)), "{wrong:?}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_allowed_is_not_connected_to() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let refused = post(Post {
+            url: &url,
+            headers: [],
+            body: Vec::new(),
+            is_allowed: |address| !address.is_loopback(),
+            timeout: Duration::from_secs(60),
+        });
+        let refused = refused.await.unwrap_err();
+        assert_eq!(refused.to_string(), "127.0.0.1 is not a public address");
+        let connected = timeout(Duration::from_millis(50), listener.accept());
+        assert!(connected.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_respond_is_left() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let late = post(Post {
+            url: &url,
+            headers: [],
+            body: Vec::new(),
+            is_allowed: |_| true,
+            timeout: Duration::from_millis(50),
+        });
+        let late = late.await.unwrap_err();
+        assert!(matches!(late, PostError::TimedOut), "{late:?}");
+    }
 }
