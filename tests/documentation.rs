@@ -12,6 +12,7 @@ use local_stack::template;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::Value;
 
 /// How the documents write the base URL of the API; the transcript in README.md spells it out.
 const BASES: [&str; 2] = ["$API", "http://127.0.0.1:3000"];
@@ -22,19 +23,17 @@ async fn the_curl_commands_of_the_readme_succeed_twice_in_a_row() {
     assert!(samples.len() >= 8, "README.md has {}", samples.len());
     let api = start().await;
     for pass in ["first", "second"] {
-        for sample in &samples {
-            sample.check(&api, pass).await;
-        }
+        check(&samples, &api, pass).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_curl_commands_of_the_endpoints_respond_as_documented() {
-    let samples = samples("docs/endpoints.md");
+    let mut samples = samples("docs/endpoints.md");
+    // What is deleted is in other examples, too.
+    samples.sort_by_key(Sample::is_deletion);
     let api = start().await;
-    for sample in &samples {
-        sample.check(&api, "only").await;
-    }
+    check(&samples, &api, "only").await;
     for (section, method, path) in endpoints() {
         let is_for = |sample: &Sample| {
             sample.section == section && sample.is_for(&method, &path) && sample.status.is_some()
@@ -51,9 +50,7 @@ async fn the_curl_commands_of_the_api_respond_as_documented() {
     let samples = samples("docs/api.md");
     assert!(!samples.is_empty());
     let api = start().await;
-    for sample in &samples {
-        sample.check(&api, "only").await;
-    }
+    check(&samples, &api, "only").await;
 }
 
 #[test]
@@ -96,9 +93,7 @@ async fn the_curl_commands_of_the_guide_respond_as_documented() {
     let samples = samples("docs/guide.md");
     assert!(samples.len() >= 15, "docs/guide.md has {}", samples.len());
     let api = start().await;
-    for sample in &samples {
-        sample.check(&api, "only").await;
-    }
+    check(&samples, &api, "only").await;
 }
 
 #[test]
@@ -152,6 +147,17 @@ async fn start() -> String {
     format!("http://{address}")
 }
 
+/// Sends the requests of samples, one after the other. Ids that the document shows for what was created are replaced by
+/// those that it has.
+async fn check(samples: &[Sample], api: &str, pass: &str) {
+    let mut created = Vec::new();
+    for sample in samples {
+        let response = sample.check(api, pass, &created).await;
+        let id = response["id"].as_str().map(str::to_owned);
+        created.extend(sample.created.clone().zip(id));
+    }
+}
+
 /// A documented command, the title above it, and the status that the document shows after it, if any.
 struct Sample {
     section: String,
@@ -161,6 +167,8 @@ struct Sample {
     /// The names of the headers, and of the keys in the body, that the document shows.
     headers: Vec<String>,
     keys: Vec<String>,
+    /// The id of what the request has created, as the document shows it.
+    created: Option<String>,
 }
 
 impl Sample {
@@ -172,7 +180,13 @@ impl Sample {
             status: None,
             headers: Vec::new(),
             keys: Vec::new(),
+            created: None,
         }
+    }
+
+    fn is_deletion(&self) -> bool {
+        let request = self.request.as_ref();
+        request.is_ok_and(|request| request.method == Method::DELETE)
     }
 
     /// Reads a line of the response that the document shows.
@@ -187,15 +201,24 @@ impl Sample {
                 let quoted = line.split('"').zip(line.split('"').skip(1));
                 let keys = quoted.filter(|(name, rest)| rest.starts_with(':') && is_name(name));
                 self.keys.extend(keys.map(|(name, _)| name.to_owned()));
+                let is_creation = self.status.is_some_and(|status| {
+                    [StatusCode::CREATED, StatusCode::ACCEPTED].contains(&status)
+                });
+                let id = line.strip_prefix(r#"{"id": ""#);
+                let id = id.and_then(|rest| rest.split_once('"'));
+                if let Some((id, _)) = id.filter(|_| is_creation) {
+                    self.created = Some(id.to_owned());
+                }
             }
         }
     }
 
-    /// Sends the request; fails unless the response has the documented status, or any 2xx if none is documented, with
-    /// the documented headers and keys.
-    async fn check(&self, api: &str, pass: &str) {
+    /// Sends the request, with ids of what was created in place of those that the document shows; fails unless the
+    /// response has the documented status, or any 2xx if none is documented, with the documented headers and keys. Returns
+    /// its body; null if it is no JSON.
+    async fn check(&self, api: &str, pass: &str, created: &[(String, String)]) -> Value {
         let request = match &self.request {
-            Ok(request) => request,
+            Ok(request) => request.with_ids(created),
             Err(error) => panic!("{error}: {}", self.line),
         };
         let response = request.send(api).await;
@@ -217,6 +240,7 @@ impl Sample {
             "{status} in the {pass} pass, without {missing:?} and {missing_keys:?}: {}\n{body}",
             self.line
         );
+        serde_json::from_str(&body).unwrap_or(Value::Null)
     }
 
     /// Whether it is a request to this endpoint, whose path has parameters like `:id`.
@@ -306,6 +330,20 @@ impl Request {
             headers,
             body,
         })
+    }
+
+    /// The request with the second id of each pair in place of the first; of two with the same first one, the later counts.
+    fn with_ids(&self, pairs: &[(String, String)]) -> Self {
+        let replaced = |text: &String| {
+            let pairs = pairs.iter().rev();
+            pairs.fold(text.clone(), |text, (shown, id)| text.replace(shown, id))
+        };
+        Self {
+            method: self.method.clone(),
+            target: replaced(&self.target),
+            headers: self.headers.clone(),
+            body: self.body.as_ref().map(replaced),
+        }
     }
 
     async fn send(&self, api: &str) -> Response {
