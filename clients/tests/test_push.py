@@ -238,7 +238,7 @@ class PushTest(unittest.TestCase):
         sent = [("offline", "PushSender", text) for text in ("first text", "second text")]
         self.assertEqual(self.fcm.requests, sent)
 
-    def test_a_push_names_the_message_and_replaces_itself(self) -> None:
+    def test_a_push_names_the_message(self) -> None:
         names = ["PushNamer", "PushNamed"]
         sender, recipient = (self.sign_in(name) for name in names)
         self.assertEqual(self.register(recipient, "phone"), 204)

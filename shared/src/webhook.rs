@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use hyper::Uri;
 use serde::{Deserialize, Serialize};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 pub use self::delivery::{
     AttemptError, Delivery, DeliveryId, DeliveryIds, DeliveryStatus, Origin, Payload, Recipient,
@@ -77,7 +78,7 @@ pub struct WebhookUrl(String);
 pub enum InvalidWebhookUrl {
     /// It is no URL, or another kind of URL.
     #[error(
-        "must be an https URL without user name, password and fragment, in at most {MAX_URL} characters of ASCII"
+        "must be an https URL with a valid host name, without user name, password and fragment, in at most {MAX_URL} characters of ASCII"
     )]
     Format,
     /// The host is not a name.
@@ -110,6 +111,10 @@ impl WebhookUrl {
         let host = authority.host();
         if authority.as_str() != host && authority.port_u16().is_none() {
             return Err(InvalidWebhookUrl::Port);
+        }
+        // What TLS checks the certificate for.
+        if ServerName::try_from(host.trim_matches(['[', ']'])).is_err() {
+            return Err(InvalidWebhookUrl::Format);
         }
         if !is_local_allowed {
             // The last part of a name is not a number: 127.1 and 0x7f000001 are addresses.

@@ -29,10 +29,10 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// How many attempts have begun.
     pub attempts: usize,
-    /// The status of the response to the last attempt.
+    /// The status of the response to the last attempt that has ended.
     pub last_status: Option<u16>,
-    /// Why there was no response to the last attempt.
-    pub last_error: Option<AttemptError>,
+    /// Why there was no response to it: an [`AttemptError`], perhaps of a later version.
+    pub last_error: Option<String>,
     /// When the next attempt is due.
     pub next_attempt_at: Option<Seconds>,
     /// When the change was made.
@@ -80,22 +80,22 @@ impl TryFrom<String> for DeliveryStatus {
 }
 
 /// Why there was no response to an attempt.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptError {
-    /// The name of the host has no address.
+    /// The name of the host could not be resolved.
     NameNotResolved,
     /// The host has an address that is not on the internet.
     AddressNotPublic,
-    /// The host does not take connections on this port.
+    /// For example, nothing listens on the port.
     ConnectionFailed,
     /// For example, the certificate of the host is not valid.
     TlsFailed,
-    /// The response, or what comes before it, took too long.
+    /// The response was not complete in time.
     TimedOut,
     /// The connection was closed before the response, or the response is not HTTP.
     InvalidResponse,
-    /// The attempt failed before the host was asked.
+    /// The request could not be made.
     InternalError,
 }
 

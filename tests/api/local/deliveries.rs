@@ -127,6 +127,8 @@ async fn a_test_is_posted_at_once_whatever_the_webhook_is_for() {
     receiver.takes();
     let put = tests(&world.kate, &webhook).await.is(202).json();
     assert_eq!(put["status"], "waiting");
+    let no_result = ["last_status", "last_error"].map(|name| put.get(name));
+    assert_eq!(no_result, [Some(&Value::Null); 2]);
     // Other new deliveries wait for the schedule, as the webhook is failing.
     world.kate.reacts(&sent, "smile").await.is(200);
     world.delivers().await;
@@ -148,10 +150,6 @@ async fn a_test_is_posted_at_once_whatever_the_webhook_is_for() {
     let mut delivered = put.clone();
     delivered["status"] = json!("delivered");
     delivered["attempts"] = json!(1);
-    assert_eq!(
-        (&put["last_status"], &put["last_error"]),
-        (&Value::Null, &Value::Null)
-    );
     delivered["last_status"] = json!(204);
     delivered["next_attempt_at"] = Value::Null;
     assert_eq!(listed["data"], json!([delivered]));
@@ -265,22 +263,32 @@ async fn the_last_attempt_has_a_status_or_an_error() {
     ];
     let sent = world.kevin.sends("hello").await;
     world.settles().await;
-    for (hours, (status, url, expected)) in (1..).zip(attempts) {
+    for (attempt, (status, url, expected)) in (1..).zip(attempts) {
         receiver.responds(status, &[]);
         world.kate.puts(&one, url).await.is(200);
         // By then, the next attempt is due.
         world
-            .delivers_due(after(Duration::from_hours(hours * 6)))
+            .delivers_due(after(Duration::from_hours(attempt * 6)))
             .await;
         let listed = lists(&world.kate, &webhook, "").await.json();
         let [delivery] = &listed["data"].as_array().unwrap()[..] else {
             panic!("one delivery");
         };
         assert_eq!(delivery["message_id"], *sent);
-        assert_eq!(delivery["attempts"], hours);
+        assert_eq!(delivery["attempts"], attempt);
         let result = ["status", "last_status", "last_error"].map(|name| &delivery[name]);
         assert_eq!(json!(result), expected);
     }
+    world.kate.puts(&one, closed).await.is(200);
+    let test = tests(&world.kate, &webhook).await.is(202).json();
+    world.delivers().await;
+    let failed = lists(&world.kate, &webhook, "status=failed").await.json();
+    let failed = &failed["data"][0];
+    assert_eq!(failed["id"], test["id"]);
+    assert_eq!(
+        (&failed["last_status"], &failed["last_error"]),
+        (&Value::Null, &json!("connection_failed"))
+    );
 }
 
 #[tokio::test]

@@ -357,6 +357,10 @@ async fn only_https_urls_of_hosts_are_taken() {
         "https://127.1./",
         "https://example.com/ü",
         "https://exämple.com/",
+        "https://a..b/",
+        "https://a!b.com/",
+        "https://-a.com/",
+        &format!("https://{}.com/", "x".repeat(64)),
         &format!("https://example.com/{}", "x".repeat(2048)),
     ] {
         let response = kate

@@ -32,12 +32,13 @@ The operation is the name of the function in `functions/` and in the [log](opera
 The tables have the names of parameters in JSON. In a [form](api.md#requests), a list is sent item by item:
 `participants[]=ann`.
 
-The examples run as they stand, from top to bottom, against a newly started `cargo dev`, after
+The examples run from top to bottom against a newly started `cargo dev`, after
 
     API=http://127.0.0.1:3000
 
 Responses are shown without the headers that every response has, formatted and shortened with `…`. What you create gets
-other ids, so the last example, which revokes a token of another stack, is 404.
+another id: put it in place of the one that is shown, in the examples that follow. Send the `DELETE` requests last, as other
+examples use what they delete. The last one is 404, because the one before it revokes all other tokens.
 
 ";
 

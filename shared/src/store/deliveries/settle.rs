@@ -41,14 +41,15 @@ impl Store {
         // The operator has no feed to catch up from, so nothing disables its webhooks.
         let is_gone =
             !webhook.is_operators() && statuses.clone().any(|posted| posted.status == GONE);
-        let is_test = posted
+        // Neither a test nor a fault of this function counts.
+        let counts = posted.iter().any(|(delivery, posted)| {
+            let is_internal = posted.as_ref().is_err_and(PostError::is_internal);
+            delivery.subject != DeliverySubject::Test && !is_internal
+        });
+        let errors = posted
             .iter()
-            .all(|(delivery, _)| delivery.subject == DeliverySubject::Test);
-        let error = posted.iter().find_map(|(_, posted)| posted.as_ref().err());
-        if let Some(error) = error {
-            let (webhook_id, error) = (webhook.id.to_string(), chain(error));
-            tracing::warn!(webhook_id, error, "failed to reach a webhook");
-        }
+            .filter_map(|(_, posted)| posted.as_ref().err());
+        log_errors(webhook, errors);
         let settled = posted.into_iter().map(async |(delivery, posted)| {
             let busy = posted.as_ref().ok().filter(|posted| posted.is_busy());
             let retry_after = busy.and_then(|posted| posted.retry_after);
@@ -67,17 +68,17 @@ impl Store {
             self.disable(webhook, DisabledBecause::Gone).await
         } else if has_succeeded {
             self.record_success(webhook).await
-        } else if is_test {
-            Ok(())
-        } else {
+        } else if counts {
             self.record_failure(webhook).await
+        } else {
+            Ok(())
         }
     }
 
-    /// Writes that a delivery has failed which is not attempted any more. One round trip.
+    /// Marks a delivery as failed without another attempt. One round trip.
     pub(super) async fn give_up(&self, delivery: DeliveryItem) -> Result<()> {
         let set = "SET delivery_status = :failed REMOVE retry_shard, due_at";
-        self.update_claimed(&delivery, set)
+        self.update_if_unchanged(&delivery, set)
             .value(":failed", to_attribute(&DeliveryStatus::Failed)?)
             .send(&self.db)
             .await
@@ -91,11 +92,11 @@ impl Store {
         to: DeliveryStatus,
         result: AttemptResult,
     ) -> Result<()> {
-        let (kept, removed, value) = result_attributes(result)?;
+        let (name, replaced, value) = result_attributes(result)?;
         let set = format!(
-            "SET delivery_status = :to, {kept} = :last REMOVE retry_shard, due_at, {removed}"
+            "SET delivery_status = :to, {name} = :last REMOVE retry_shard, due_at, {replaced}"
         );
-        self.update_claimed(&delivery, &set)
+        self.update_if_unchanged(&delivery, &set)
             .value(":to", to_attribute(&to)?)
             .value(":last", value)
             .send(&self.db)
@@ -111,12 +112,12 @@ impl Store {
         result: AttemptResult,
         retry_after: Option<Duration>,
     ) -> Result<()> {
-        let (kept, removed, value) = result_attributes(result)?;
+        let (name, replaced, value) = result_attributes(result)?;
         let wanted = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
         let wanted = Seconds::from(self.clock.now().after(wanted));
         let due_at = delivery.due_at.unwrap_or(Seconds(0)).max(wanted);
-        let set = format!("SET due_at = :due_at, {kept} = :last REMOVE {removed}");
-        self.update_claimed(&delivery, &set)
+        let set = format!("SET due_at = :due_at, {name} = :last REMOVE {replaced}");
+        self.update_if_unchanged(&delivery, &set)
             .value(":due_at", number_attr(due_at.0))
             .value(":last", value)
             .send(&self.db)
@@ -124,15 +125,15 @@ impl Store {
             .map(drop)
     }
 
-    /// An update of a delivery that does nothing if another attempt has begun meanwhile, or the delivery was replayed,
-    /// which begins with the first attempt again.
-    fn update_claimed(&self, delivery: &DeliveryItem, expression: &str) -> Update {
-        let claimed = delivery.due_at.unwrap_or(Seconds(0));
-        let is_as_claimed = "attempts = :attempts AND due_at = :claimed";
+    /// An update of a delivery that does nothing if another attempt has begun meanwhile, or the delivery was replayed: then
+    /// it begins with the first attempt again.
+    fn update_if_unchanged(&self, delivery: &DeliveryItem, expression: &str) -> Update {
+        let seen = delivery.due_at.unwrap_or(Seconds(0));
+        let is_unchanged = "attempts = :attempts AND due_at = :seen";
         let key = delivery.key().item();
-        Update::new(&self.tables.deliveries, key, expression, is_as_claimed)
+        Update::new(&self.tables.deliveries, key, expression, is_unchanged)
             .value(":attempts", number_attr(delivery.attempts as u64))
-            .value(":claimed", number_attr(claimed.0))
+            .value(":seen", number_attr(seen.0))
     }
 
     /// Deletes deliveries whose webhook was deleted, or is not for their event. One round trip.
@@ -208,6 +209,24 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
+/// Logs one error of the receiver, and one of this function.
+fn log_errors<'a>(webhook: &WebhookItem, errors: impl Iterator<Item = &'a PostError>) {
+    let webhook_id = webhook.id.to_string();
+    let (internal, others): (Vec<_>, Vec<_>) = errors.partition(|error| error.is_internal());
+    if let Some(&error) = internal.first() {
+        let error = chain(error);
+        tracing::error!(
+            webhook_id,
+            error,
+            "failed to make the request of a delivery"
+        );
+    }
+    if let Some(&error) = others.first() {
+        let error = chain(error);
+        tracing::warn!(webhook_id, error, "failed to reach a webhook");
+    }
+}
+
 /// The attribute for the result of an attempt, the attribute that it replaces, and the value.
 fn result_attributes(
     result: AttemptResult,
@@ -227,5 +246,34 @@ fn attempt_error(error: &PostError) -> AttemptError {
         PostError::TimedOut => AttemptError::TimedOut,
         PostError::InvalidResponse(_) => AttemptError::InvalidResponse,
         PostError::Internal(_) => AttemptError::InternalError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::Ipv4Addr;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn each_error_has_a_name() {
+        let io = || io::Error::other("test");
+        for (error, name) in [
+            (PostError::NameNotResolved(io()), "name_not_resolved"),
+            (
+                PostError::AddressNotPublic(Ipv4Addr::LOCALHOST.into()),
+                "address_not_public",
+            ),
+            (PostError::ConnectionFailed(io()), "connection_failed"),
+            (PostError::TlsFailed(io()), "tls_failed"),
+            (PostError::TimedOut, "timed_out"),
+            (PostError::Internal("test".into()), "internal_error"),
+        ] {
+            let stored: Value = serde_json::to_value(attempt_error(&error)).unwrap();
+            assert_eq!(stored, json!(name));
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::id::{ContactId, WebhookId};
 use crate::store::deliveries::MAX_ATTEMPTS;
 use crate::store::dynamodb::item::{Item, string_attr};
 use crate::time::{Micros, Seconds};
-use crate::webhook::{AttemptError, Delivery, DeliveryId, DeliveryStatus};
+use crate::webhook::{Delivery, DeliveryId, DeliveryStatus};
 
 /// How long a delivery is kept.
 pub const TTL: Duration = Duration::from_hours(30 * 24);
@@ -37,12 +37,12 @@ pub struct DeliveryItem {
     /// How many attempts have begun.
     pub attempts: usize,
     pub delivery_status: DeliveryStatus,
-    /// The status of the response to the last attempt.
+    /// The status of the response to the last attempt that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_status: Option<u16>,
-    /// Why there was no response to the last attempt.
+    /// Why there was no response to it: an [`AttemptError`](crate::webhook::AttemptError), perhaps of a later version.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<AttemptError>,
+    pub last_error: Option<String>,
     /// While it waits: the partition of the index, and the time of the next attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_shard: Option<String>,

@@ -693,6 +693,7 @@ pub async fn use_webhooks_of_the_operator(world: &World) {
     kate.reacts(&id, "heart").await.is(200);
     named.deletes_message(&id).await.is(204);
     world.delivers().await;
+    // No response, so that `last_error` is set.
     let closed = "url=http://127.0.0.1:1/closed";
     server.puts(&path, closed).await.is(200);
     named.sends("hello").await;

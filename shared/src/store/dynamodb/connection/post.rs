@@ -51,7 +51,7 @@ impl Posted {
 /// Why there was no response.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
-    /// The name of the host has no address.
+    /// For example, the name does not exist.
     #[error("the name of the host cannot be resolved")]
     NameNotResolved(#[source] io::Error),
     /// The host has an address that is not allowed.
@@ -63,15 +63,22 @@ pub enum PostError {
     /// For example, the certificate is not valid.
     #[error("TLS failed")]
     TlsFailed(#[source] io::Error),
-    /// The response, or what comes before it, took too long.
+    /// The response was not complete in time.
     #[error("there was no response in time")]
     TimedOut,
     /// The connection was closed before the response, or the response is not HTTP.
     #[error("there was no valid response")]
     InvalidResponse(#[source] hyper::Error),
-    /// The request could not be made, which is no fault of the server.
+    /// The request could not be made: no fault of the server.
     #[error(transparent)]
     Internal(#[from] Cause),
+}
+
+impl PostError {
+    /// Whether the server has no part in it.
+    pub fn is_internal(&self) -> bool {
+        matches!(self, Self::Internal(_))
+    }
 }
 
 /// Posts over a connection of its own. Follows no redirects and uses no proxy.
@@ -126,6 +133,7 @@ fn request<const HEADERS: usize>(post: Post<'_, HEADERS>) -> Result<Request<SdkB
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -156,8 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_error_says_why_there_was_no_response() {
-        let closed = "http://127.0.0.1:1/";
-        let closed = post_to(closed).await.unwrap_err();
+        let closed = post_to("http://127.0.0.1:1/").await.unwrap_err();
         assert!(
             matches!(closed, PostError::ConnectionFailed(_)),
             "{closed:?}"
@@ -205,17 +212,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_does_not_respond_is_left() {
+    async fn a_response_that_is_not_complete_in_time_times_out() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let late = post(Post {
-            url: &url,
-            headers: [],
-            body: Vec::new(),
-            is_allowed: |_| true,
-            timeout: Duration::from_millis(50),
-        });
-        let late = late.await.unwrap_err();
-        assert!(matches!(late, PostError::TimedOut), "{late:?}");
+        for begun in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhi"] {
+            let late = post(Post {
+                url: &url,
+                headers: [],
+                body: Vec::new(),
+                is_allowed: |_| true,
+                timeout: Duration::from_millis(50),
+            });
+            let held = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.read(&mut [0; 1000]).await.unwrap();
+                stream.write_all(begun).await.unwrap();
+                stream
+            };
+            let (late, _stream) = join(late, held).await;
+            let late = late.unwrap_err();
+            assert!(matches!(late, PostError::TimedOut), "{late:?}");
+        }
     }
 }
