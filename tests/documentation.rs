@@ -3,7 +3,7 @@
 //! Does not need curl: parses the lines that begin with `curl`, and sends the requests with reqwest. The parser is strict:
 //! a line with an unknown option fails. Scripts in which the output of a command is used (```` ```bash ````) are not run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use local_stack::demo;
@@ -23,17 +23,17 @@ async fn the_curl_commands_of_the_readme_succeed_twice_in_a_row() {
     assert!(samples.len() >= 8, "README.md has {}", samples.len());
     let api = start().await;
     for pass in ["first", "second"] {
-        check(&samples, &api, pass).await;
+        check_all(&samples, &api, pass).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_curl_commands_of_the_endpoints_respond_as_documented() {
     let mut samples = samples("docs/endpoints.md");
-    // What is deleted is in other examples, too.
+    // Deletions run last: other examples use what they delete.
     samples.sort_by_key(Sample::is_deletion);
     let api = start().await;
-    check(&samples, &api, "only").await;
+    check_all(&samples, &api, "only").await;
     for (section, method, path) in endpoints() {
         let is_for = |sample: &Sample| {
             sample.section == section && sample.is_for(&method, &path) && sample.status.is_some()
@@ -50,7 +50,7 @@ async fn the_curl_commands_of_the_api_respond_as_documented() {
     let samples = samples("docs/api.md");
     assert!(!samples.is_empty());
     let api = start().await;
-    check(&samples, &api, "only").await;
+    check_all(&samples, &api, "only").await;
 }
 
 #[test]
@@ -93,7 +93,7 @@ async fn the_curl_commands_of_the_guide_respond_as_documented() {
     let samples = samples("docs/guide.md");
     assert!(samples.len() >= 15, "docs/guide.md has {}", samples.len());
     let api = start().await;
-    check(&samples, &api, "only").await;
+    check_all(&samples, &api, "only").await;
 }
 
 #[test]
@@ -149,12 +149,12 @@ async fn start() -> String {
 
 /// Sends the requests of samples, one after the other. Ids that the document shows for what was created are replaced by
 /// those that it has.
-async fn check(samples: &[Sample], api: &str, pass: &str) {
-    let mut created = Vec::new();
+async fn check_all(samples: &[Sample], api: &str, pass: &str) {
+    let mut ids = HashMap::new();
     for sample in samples {
-        let response = sample.check(api, pass, &created).await;
+        let response = sample.check(api, pass, &ids).await;
         let id = response["id"].as_str().map(str::to_owned);
-        created.extend(sample.created.clone().zip(id));
+        ids.extend(sample.created.clone().zip(id));
     }
 }
 
@@ -215,10 +215,10 @@ impl Sample {
 
     /// Sends the request, with ids of what was created in place of those that the document shows; fails unless the
     /// response has the documented status, or any 2xx if none is documented, with the documented headers and keys. Returns
-    /// its body; null if it is no JSON.
-    async fn check(&self, api: &str, pass: &str, created: &[(String, String)]) -> Value {
+    /// its body, or null if it is not JSON.
+    async fn check(&self, api: &str, pass: &str, ids: &HashMap<String, String>) -> Value {
         let request = match &self.request {
-            Ok(request) => request.with_ids(created),
+            Ok(request) => request.with_ids(ids),
             Err(error) => panic!("{error}: {}", self.line),
         };
         let response = request.send(api).await;
@@ -332,11 +332,11 @@ impl Request {
         })
     }
 
-    /// The request with the second id of each pair in place of the first; of two with the same first one, the later counts.
-    fn with_ids(&self, pairs: &[(String, String)]) -> Self {
+    /// The request with the values of the map in place of its keys.
+    fn with_ids(&self, ids: &HashMap<String, String>) -> Self {
         let replaced = |text: &String| {
-            let pairs = pairs.iter().rev();
-            pairs.fold(text.clone(), |text, (shown, id)| text.replace(shown, id))
+            let ids = ids.iter();
+            ids.fold(text.clone(), |text, (shown, id)| text.replace(shown, id))
         };
         Self {
             method: self.method.clone(),
