@@ -145,9 +145,14 @@ mod tests {
             headers: [],
             body: Vec::new(),
             is_allowed: |_| true,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
         });
         posted.await
+    }
+
+    async fn read_request(stream: &mut TcpStream) {
+        let length = stream.read(&mut [0; 1000]).await.unwrap();
+        assert_ne!(length, 0);
     }
 
     /// A server that responds to one request with these bytes, and then closes the connection.
@@ -156,7 +161,7 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0; 1000]).await.unwrap();
+            read_request(&mut stream).await;
             stream.write_all(response).await.unwrap();
         });
         address
@@ -203,7 +208,7 @@ mod tests {
             headers: [],
             body: Vec::new(),
             is_allowed: |address| !address.is_loopback(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
         });
         let refused = refused.await.unwrap_err();
         assert_eq!(refused.to_string(), "127.0.0.1 is not a public address");
@@ -225,7 +230,7 @@ mod tests {
             });
             let held = async {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                stream.read(&mut [0; 1000]).await.unwrap();
+                read_request(&mut stream).await;
                 stream.write_all(begun).await.unwrap();
                 stream
             };
