@@ -786,6 +786,11 @@ async fn delivering_costs(world: &World, task: Value, now: Micros) -> Cost {
     Cost::of(&id)
 }
 
+/// Later than a delivery was put, so that the claim always changes when it is due, and with it the index.
+fn soon() -> Micros {
+    Clock::system().now().after(Duration::from_secs(2))
+}
+
 /// The records of the deliveries.
 fn new_deliveries(world: &World) -> Value {
     let records = records_after(world.engine().database(), "DeliveriesTable", None).unwrap();
@@ -818,7 +823,7 @@ async fn webhooks_cost_as_documented() {
     assert_eq!(published, cost(5, 5, 1.0 + 4.0 + 1.0 + 1.0 + 2.0));
     // delivery; webhook, its owner; claim: the item, and twice the index; conversation; message; two contacts; settled: the
     // item and the index
-    let now = Clock::system().now();
+    let now = soon();
     let delivered = delivering_costs(&world, new_deliveries(&world), now).await;
     assert_eq!(delivered, cost(7, 7, 1.0 + 2.0 + 3.0 + 4.0 + 2.0));
     assert_eq!(receiver.takes().len(), 1);
@@ -869,7 +874,7 @@ async fn webhooks_of_the_operator_cost_as_documented() {
     assert_eq!(published, cost(4, 4, 1.0 + 4.0 + 1.0 + 2.0));
     // delivery; webhook; claim: the item, and twice the index; conversation; message ‖ of three participants
     // membership, listener and contact; the sender; settled: the item and the index
-    let now = Clock::system().now();
+    let now = soon();
     let delivered = delivering_costs(&world, new_deliveries(&world), now).await;
     assert_eq!(
         delivered,
