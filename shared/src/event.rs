@@ -54,7 +54,7 @@ pub enum EventType {
     MessageDeleted,
     /// Show the conversation, in which the contact participates now, and load its messages.
     ConversationCreated,
-    /// Show the conversation, which has changed.
+    /// Show the conversation, which has changed, and load its messages if it was not known.
     ConversationUpdated,
     /// Remove the conversation and its messages: the contact does not participate any more.
     ConversationDeleted,

@@ -20,6 +20,7 @@ mod edits;
 mod erase_contact;
 mod event_faults;
 mod events;
+mod feed_client;
 mod gateway;
 mod jwt;
 mod last_release;

@@ -14,12 +14,13 @@ use futures_util::future::join_all;
 use local_stack::functions::{self, StreamHandler};
 use local_stack::streams::{invocation, records_after};
 use local_stack::template::{Stream, Template};
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::Store;
 use shared::id::MessageId;
 
+use super::feed_client::{LISTS, Mistake, State, retry};
 use super::seeds::{Outcome, assert_violated, run_seeds};
-use crate::harness::{Chaos, Person, Response, World};
+use crate::harness::{Chaos, Person, World};
 
 /// The number of steps per client.
 const STEPS: usize = 16;
@@ -30,9 +31,6 @@ const MAX_COMPARED: usize = 2;
 /// The number of lanes per stream.
 const LANES: usize = 3;
 
-/// The number of attempts before a client gives up.
-const MAX_ATTEMPTS: usize = 100;
-
 /// What is wrong with the system, to test the test.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Flaw {
@@ -40,165 +38,18 @@ enum Flaw {
     None,
     /// The publisher does not repeat what has failed.
     NothingIsRepeated,
-    /// The client does not remove what has been deleted.
-    DeletionsAreIgnored,
-    /// The client does not load the messages of a conversation that it has joined.
-    JoinsAreIgnored,
     /// The client asks the list for what is newer, instead of the feed.
     TheListIsPolled,
+    /// Another one of the client.
+    Client(Mistake),
 }
 
-/// What a client knows at a moment.
-#[derive(Clone)]
-struct State {
-    cursor: String,
-    conversations: BTreeMap<String, Value>,
-    messages: BTreeMap<String, Value>,
-}
-
-impl State {
-    /// A new cursor, and what the lists have after that.
-    async fn of_now(person: &Person) -> Self {
-        let begun = retry(|| person.gets("/v1/events")).await.json();
-        let cursor = begun["cursor"].as_str().unwrap().to_owned();
-        Self::of_lists(person, cursor).await
-    }
-
-    async fn of_lists(person: &Person, cursor: String) -> Self {
-        let mut state = Self {
-            cursor,
-            conversations: BTreeMap::new(),
-            messages: BTreeMap::new(),
-        };
-        for list in ["archived=false", "archived=true", "pending=true"] {
-            let page = retry(|| person.lists_conversations(list)).await.json();
-            assert_eq!(page["has_more"], false);
-            for conversation in page["data"].as_array().unwrap() {
-                let id = text_of(&conversation["id"]);
-                state
-                    .conversations
-                    .insert(id, what_events_tell(conversation));
-            }
+impl Flaw {
+    fn mistake(self) -> Option<Mistake> {
+        match self {
+            Self::Client(mistake) => Some(mistake),
+            Self::None | Self::NothingIsRepeated | Self::TheListIsPolled => None,
         }
-        for id in state.conversations.keys() {
-            let messages = messages_of(person, id).await.unwrap_or_default();
-            state.messages.extend(messages);
-        }
-        state
-    }
-
-    async fn apply(&mut self, person: &Person, page: &Value, flaw: Flaw) {
-        for event in page["data"].as_array().unwrap() {
-            let conversation = text_of(&event["conversation_id"]);
-            match event["type"].as_str().unwrap() {
-                "message.created" | "message.updated" => {
-                    let id = text_of(&event["message_id"]);
-                    self.messages
-                        .insert(id, without_contacts(&event["message"]));
-                }
-                "message.deleted" | "conversation.deleted" if flaw == Flaw::DeletionsAreIgnored => {
-                }
-                "message.deleted" => {
-                    self.messages.remove(&text_of(&event["message_id"]));
-                }
-                "conversation.deleted" => self.remove(&conversation),
-                of_type @ ("conversation.created" | "conversation.updated") => {
-                    let shown = what_events_tell(&event["conversation"]);
-                    self.conversations.insert(conversation.clone(), shown);
-                    if of_type == "conversation.created" && flaw != Flaw::JoinsAreIgnored {
-                        self.loads(person, &conversation).await;
-                    }
-                }
-                "resync" => self.loads(person, &conversation).await,
-                other => panic!("unexpected event {other}"),
-            }
-        }
-        self.cursor = text_of(&page["cursor"]);
-    }
-
-    /// Loads the messages of a conversation again.
-    async fn loads(&mut self, person: &Person, conversation: &str) {
-        match messages_of(person, conversation).await {
-            Some(messages) => {
-                self.messages.retain(|id, _| !id.ends_with(conversation));
-                self.messages.extend(messages);
-            }
-            None => self.remove(conversation),
-        }
-    }
-
-    fn remove(&mut self, conversation: &str) {
-        self.conversations.remove(conversation);
-        self.messages.retain(|id, _| !id.ends_with(conversation));
-    }
-
-    /// In what this differs from what the lists have.
-    fn differences(&self, listed: &Self, from: &str) -> Vec<String> {
-        let known = [&self.conversations, &self.messages];
-        let listed = [&listed.conversations, &listed.messages];
-        let pairs = known.into_iter().zip(listed);
-        let differences = pairs.flat_map(|(known, listed)| {
-            let missed = listed.iter().filter(|(id, _)| !known.contains_key(*id));
-            let missed = missed.map(|(id, _)| format!("{id} is missing from {from} on"));
-            let outdated = known.iter().filter_map(|(id, item)| match listed.get(id) {
-                None => Some(format!("{id} is deleted, but not from {from} on")),
-                Some(listed) if listed != item => {
-                    Some(format!("from {from} on, {item} is not {listed}"))
-                }
-                Some(_) => None,
-            });
-            missed.chain(outdated).collect::<Vec<_>>()
-        });
-        differences.collect()
-    }
-}
-
-fn text_of(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-/// What changes of a conversation only with an event.
-fn what_events_tell(conversation: &Value) -> Value {
-    let contacts = conversation["contacts"].as_array().unwrap().iter();
-    let contacts: Vec<_> = contacts.map(|contact| &contact["id"]).collect();
-    let mut told = json!({ "contacts": contacts });
-    for name in [
-        "name",
-        "is_pending",
-        "is_muted",
-        "is_pinned",
-        "last_opened_at",
-    ] {
-        told[name] = conversation[name].clone();
-    }
-    told
-}
-
-/// A message without the contact's profile, which depends on whether it participates.
-fn without_contacts(message: &Value) -> Value {
-    let mut message = message.clone();
-    message["contact"] = message["contact"]["id"].clone();
-    message
-}
-
-/// All messages of a conversation; none if the contact does not participate.
-async fn messages_of(person: &Person, conversation: &str) -> Option<BTreeMap<String, Value>> {
-    let person = person.within(conversation.parse().unwrap());
-    let mut messages = BTreeMap::new();
-    let mut query = "limit=100".to_owned();
-    loop {
-        let page = retry(|| person.lists_messages(&query)).await;
-        if page.status == 404 {
-            return None;
-        }
-        let page = page.is(200).json();
-        let data = page["data"].as_array().unwrap().iter();
-        messages.extend(data.map(|message| (text_of(&message["id"]), without_contacts(message))));
-        let oldest = messages.keys().next();
-        let Some(oldest) = oldest.filter(|_| page["has_more"] == true) else {
-            return Some(messages);
-        };
-        query = format!("limit=100&starting_after={oldest}");
     }
 }
 
@@ -215,7 +66,7 @@ struct Client {
 impl Client {
     /// A client that begins.
     async fn begin(person: Person, seed: u64, flaw: Flaw) -> Self {
-        let state = State::of_now(&person).await;
+        let state = State::of_now(&person, LISTS, flaw.mistake()).await;
         Self {
             person,
             random: fastrand::Rng::with_seed(seed),
@@ -246,7 +97,9 @@ impl Client {
                     retry(|| person.reacts(&id, "heart")).await;
                 }
                 (4, _, _) if self.random.usize(..8) == 0 => {
-                    self.state = State::of_now(person).await;
+                    let mut lists = LISTS;
+                    self.random.shuffle(&mut lists);
+                    self.state = State::of_now(person, lists, self.flaw.mistake()).await;
                     self.earlier.push(self.state.clone());
                 }
                 (4..=6, _, _) => {
@@ -295,20 +148,19 @@ impl Client {
             let query = newest.map_or(String::new(), |id| format!("ending_before={id}"));
             let page = retry(|| person.lists_inbox(&query)).await.json();
             for message in page["data"].as_array().unwrap() {
-                let id = text_of(&message["id"]);
-                self.state.messages.insert(id, without_contacts(message));
+                self.state.put_message(message);
             }
             return page["has_more"] == true;
         }
         let cursor = &self.state.cursor;
         let page = retry(|| person.gets_events(cursor, limit)).await.json();
-        self.state.apply(person, &page, self.flaw).await;
+        self.state.apply(person, &page).await;
         page["has_more"] == true
     }
 
     /// Catches up from each state. Returns in what it then differs from the lists.
     async fn violations(mut self) -> Vec<String> {
-        let listed = State::of_lists(&self.person, String::new()).await;
+        let listed = State::of_now(&self.person, LISTS, None).await;
         let mut violations = Vec::new();
         // The last one, and some before.
         self.random.shuffle(&mut self.earlier);
@@ -324,19 +176,6 @@ impl Client {
         }
         violations
     }
-}
-
-/// Repeats a request while the response is 503.
-async fn retry<F: Future<Output = Response>>(attempt: impl Fn() -> F) -> Response {
-    let mut last = None;
-    for _ in 0..MAX_ATTEMPTS {
-        let response = attempt().await;
-        if response.status != 503 {
-            return response;
-        }
-        last = Some(response);
-    }
-    panic!("{MAX_ATTEMPTS} responses are 503, at last {last:?}");
 }
 
 /// Passes the records of the streams to the function `publish-changes`.
@@ -532,12 +371,12 @@ async fn a_publisher_that_repeats_nothing_is_detected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_ignores_deletions_is_detected() {
-    assert_violated(|seed| run_seed(seed, Flaw::DeletionsAreIgnored)).await;
+    assert_violated(|seed| run_seed(seed, Flaw::Client(Mistake::IgnoresDeletions))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_ignores_joins_is_detected() {
-    assert_violated(|seed| run_seed(seed, Flaw::JoinsAreIgnored)).await;
+    assert_violated(|seed| run_seed(seed, Flaw::Client(Mistake::IgnoresJoins))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,290 @@
+//! A client that follows its feed as the guide says ("Following changes").
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Person, Response, World};
+
+/// The lists of conversations.
+pub const LISTS: [&str; 3] = ["archived=false", "archived=true", "pending=true"];
+
+/// The number of attempts before a client gives up.
+const MAX_ATTEMPTS: usize = 100;
+
+/// What a client does wrong, to test the test.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mistake {
+    /// It does not remove what has been deleted.
+    IgnoresDeletions,
+    /// It does not load the messages of a conversation that it joins later.
+    IgnoresJoins,
+}
+
+/// What a client has stored at a moment.
+#[derive(Clone)]
+pub struct State {
+    pub cursor: String,
+    pub messages: BTreeMap<String, Value>,
+    conversations: BTreeMap<String, Value>,
+    mistake: Option<Mistake>,
+}
+
+impl State {
+    /// A new cursor, and what the lists have after that, each list in its turn.
+    pub async fn of_now(person: &Person, lists: [&str; 3], mistake: Option<Mistake>) -> Self {
+        let mut state = Self::begin(person, mistake).await;
+        for list in lists {
+            state.load_conversations(person, list).await;
+        }
+        state.load_all_messages(person).await;
+        state
+    }
+
+    /// A new cursor.
+    async fn begin(person: &Person, mistake: Option<Mistake>) -> Self {
+        let begun = retry(|| person.gets("/v1/events")).await.json();
+        Self {
+            cursor: text_of(&begun["cursor"]),
+            conversations: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            mistake,
+        }
+    }
+
+    async fn load_conversations(&mut self, person: &Person, list: &str) {
+        let page = retry(|| person.lists_conversations(list)).await.json();
+        assert_eq!(page["has_more"], false);
+        for conversation in page["data"].as_array().unwrap() {
+            self.put_conversation(conversation);
+        }
+    }
+
+    async fn load_all_messages(&mut self, person: &Person) {
+        for id in self.conversations.keys() {
+            let messages = messages_of(person, id).await.unwrap_or_default();
+            self.messages.extend(messages);
+        }
+    }
+
+    /// Applies the events of a page. A conversation that was not in the lists is loaded with its messages: it may have
+    /// moved from one list to another while they were loaded.
+    pub async fn apply(&mut self, person: &Person, page: &Value) {
+        let mut with_changes = BTreeSet::new();
+        for event in page["data"].as_array().unwrap() {
+            let conversation = text_of(&event["conversation_id"]);
+            let message = text_of(&event["message_id"]);
+            match event["type"].as_str().unwrap() {
+                "message.created" | "message.updated" => {
+                    self.put_message(&event["message"]);
+                    with_changes.insert(conversation);
+                }
+                "message.deleted" | "conversation.deleted"
+                    if self.mistake == Some(Mistake::IgnoresDeletions) => {}
+                "message.deleted" => {
+                    self.messages.remove(&message);
+                    with_changes.insert(conversation);
+                }
+                "conversation.deleted" => self.remove(&conversation),
+                "conversation.created" => {
+                    self.put_conversation(&event["conversation"]);
+                    self.load_messages(person, &conversation).await;
+                }
+                "conversation.updated" => {
+                    let is_known = self.conversations.contains_key(&conversation);
+                    self.put_conversation(&event["conversation"]);
+                    if !is_known {
+                        self.load_messages(person, &conversation).await;
+                    }
+                }
+                "resync" => {
+                    self.load_conversation(person, &conversation).await;
+                }
+                other => panic!("unexpected event {other}"),
+            }
+        }
+        for conversation in with_changes {
+            if !self.conversations.contains_key(&conversation) {
+                self.load_conversation(person, &conversation).await;
+            }
+        }
+        self.cursor = text_of(&page["cursor"]);
+    }
+
+    /// Loads a conversation and its messages.
+    async fn load_conversation(&mut self, person: &Person, id: &str) {
+        let within = person.within(id.parse().unwrap());
+        let response = retry(|| within.gets_conversation()).await;
+        if response.status == 404 {
+            self.remove(id);
+        } else {
+            self.put_conversation(&response.is(200).json());
+            self.load_messages(person, id).await;
+        }
+    }
+
+    /// Loads the messages of a conversation again.
+    async fn load_messages(&mut self, person: &Person, conversation: &str) {
+        if self.mistake == Some(Mistake::IgnoresJoins) {
+            return;
+        }
+        match messages_of(person, conversation).await {
+            Some(messages) => {
+                self.messages.retain(|id, _| !id.ends_with(conversation));
+                self.messages.extend(messages);
+            }
+            None => self.remove(conversation),
+        }
+    }
+
+    /// Puts a message in the place of the one with its id.
+    pub fn put_message(&mut self, message: &Value) {
+        let shown = without_profile(message);
+        self.messages.insert(text_of(&message["id"]), shown);
+    }
+
+    /// Puts a conversation in the place of the one with its id.
+    fn put_conversation(&mut self, conversation: &Value) {
+        let id = text_of(&conversation["id"]);
+        let told = what_events_tell(conversation);
+        self.conversations.insert(id, told);
+    }
+
+    fn remove(&mut self, conversation: &str) {
+        self.conversations.remove(conversation);
+        self.messages.retain(|id, _| !id.ends_with(conversation));
+    }
+
+    /// In what this differs from what the lists have.
+    pub fn differences(&self, listed: &Self, from: &str) -> Vec<String> {
+        let known = [&self.conversations, &self.messages];
+        let listed = [&listed.conversations, &listed.messages];
+        let pairs = known.into_iter().zip(listed);
+        let differences = pairs.flat_map(|(known, listed)| {
+            let missed = listed.iter().filter(|(id, _)| !known.contains_key(*id));
+            let missed = missed.map(|(id, _)| format!("{id} is missing from {from} on"));
+            let outdated = known.iter().filter_map(|(id, item)| match listed.get(id) {
+                None => Some(format!("{id} is deleted, but not from {from} on")),
+                Some(listed) if listed != item => {
+                    Some(format!("from {from} on, {item} is not {listed}"))
+                }
+                Some(_) => None,
+            });
+            missed.chain(outdated).collect::<Vec<_>>()
+        });
+        differences.collect()
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What changes of a conversation only with an event.
+fn what_events_tell(conversation: &Value) -> Value {
+    let contacts = conversation["contacts"].as_array().unwrap().iter();
+    let contacts: Vec<_> = contacts.map(|contact| &contact["id"]).collect();
+    let mut told = json!({ "contacts": contacts });
+    for name in [
+        "name",
+        "is_pending",
+        "is_muted",
+        "is_pinned",
+        "last_opened_at",
+    ] {
+        told[name] = conversation[name].clone();
+    }
+    told
+}
+
+/// A message without the contact's profile, which depends on whether it participates.
+fn without_profile(message: &Value) -> Value {
+    let mut message = message.clone();
+    message["contact"] = message["contact"]["id"].clone();
+    message
+}
+
+/// All messages of a conversation; none if the contact does not participate.
+async fn messages_of(person: &Person, conversation: &str) -> Option<BTreeMap<String, Value>> {
+    let person = person.within(conversation.parse().unwrap());
+    let mut messages = BTreeMap::new();
+    let mut query = "limit=100".to_owned();
+    loop {
+        let page = retry(|| person.lists_messages(&query)).await;
+        if page.status == 404 {
+            return None;
+        }
+        let page = page.is(200).json();
+        let data = page["data"].as_array().unwrap().iter();
+        messages.extend(data.map(|message| (text_of(&message["id"]), without_profile(message))));
+        let oldest = messages.keys().next();
+        let Some(oldest) = oldest.filter(|_| page["has_more"] == true) else {
+            return Some(messages);
+        };
+        query = format!("limit=100&starting_after={oldest}");
+    }
+}
+
+/// Repeats a request while the response is 503.
+pub async fn retry<F: Future<Output = Response>>(attempt: impl Fn() -> F) -> Response {
+    let mut last = None;
+    for _ in 0..MAX_ATTEMPTS {
+        let response = attempt().await;
+        if response.status != 503 {
+            return response;
+        }
+        last = Some(response);
+    }
+    panic!("{MAX_ATTEMPTS} responses are 503, at last {last:?}");
+}
+
+/// Kate begins to follow her feed. While she has loaded only the first list, something `happens` to her conversation with
+/// Kevin, in which there is a message. Fails if she then lacks anything.
+async fn assert_follows(world: &World, lists: [&str; 3], happens: impl AsyncFnOnce()) {
+    let mut state = State::begin(&world.kate, None).await;
+    let [first, others @ ..] = lists;
+    state.load_conversations(&world.kate, first).await;
+    happens().await;
+    for list in others {
+        state.load_conversations(&world.kate, list).await;
+    }
+    state.load_all_messages(&world.kate).await;
+    assert!(state.conversations.is_empty(), "it was in no list");
+    world.settles().await;
+    let page = world.kate.gets_events(&state.cursor, 100).await.is(200);
+    state.apply(&world.kate, &page.json()).await;
+    let listed = State::of_now(&world.kate, LISTS, None).await;
+    assert_eq!(state.differences(&listed, "the beginning"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_conversation_that_a_message_opens_while_the_lists_are_loaded_is_not_missed() {
+    let world = World::new().await;
+    world.kevin.sends("before").await;
+    world
+        .kate
+        .updates_conversation("archived=true")
+        .await
+        .is(200);
+    world.settles().await;
+    assert_follows(&world, LISTS, async || {
+        drop(world.kevin.sends("opens it").await)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_archived_while_the_lists_are_loaded_is_not_missed() {
+    let world = World::new().await;
+    world.kevin.sends("before").await;
+    world.settles().await;
+    let lists = ["archived=true", "archived=false", "pending=true"];
+    assert_follows(&world, lists, async || {
+        world
+            .kate
+            .updates_conversation("archived=true")
+            .await
+            .is(200);
+    })
+    .await;
+}
