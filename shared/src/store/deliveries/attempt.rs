@@ -12,7 +12,6 @@ use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::connection::{Post, PostError, Posted, post};
 use crate::store::dynamodb::item::number_attr;
-use crate::store::dynamodb::update::Update;
 use crate::store::events::Content;
 use crate::store::items::contact::{self, ContactItem};
 use crate::store::items::delivery::{DeliveryItem, DeliveryKey, DeliverySubject};
@@ -83,17 +82,11 @@ impl Store {
     async fn claim(&self, delivery: DeliveryItem) -> Result<Option<DeliveryItem>> {
         let attempts = delivery.attempts + 1;
         let due_at = Seconds::from(self.clock.now().after(delay_after(attempts)));
-        let seen = delivery.due_at.unwrap_or(Seconds(0));
-        let claimed = Update::new(
-            &self.tables.deliveries,
-            delivery.key().item(),
-            "SET due_at = :due_at, attempts = :attempts",
-            "due_at = :seen AND attempts = :attempts_before",
-        )
-        .value(":due_at", number_attr(due_at.0))
-        .value(":attempts", number_attr(attempts as u64))
-        .value(":seen", number_attr(seen.0))
-        .value(":attempts_before", number_attr(delivery.attempts as u64));
+        let set = "SET due_at = :due_at, attempts = :next";
+        let claimed = self
+            .update_if_unchanged(&delivery, set)
+            .value(":due_at", number_attr(due_at.0))
+            .value(":next", number_attr(attempts as u64));
         let is_claimed = claimed.send(&self.db).await?;
         Ok(is_claimed.then_some(DeliveryItem {
             attempts,

@@ -127,7 +127,7 @@ impl Store {
 
     /// An update of a delivery that does nothing if another attempt has begun meanwhile, or the delivery was replayed: then
     /// it begins with the first attempt again.
-    fn update_if_unchanged(&self, delivery: &DeliveryItem, expression: &str) -> Update {
+    pub(super) fn update_if_unchanged(&self, delivery: &DeliveryItem, expression: &str) -> Update {
         let seen = delivery.due_at.unwrap_or(Seconds(0));
         let is_unchanged = "attempts = :attempts AND due_at = :seen";
         let key = delivery.key().item();
