@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::pki_types::ServerName;
 
 pub use self::delivery::{
-    AttemptError, Delivery, DeliveryId, DeliveryIds, DeliveryStatus, Origin, Payload, Recipient,
-    Replay,
+    Delivery, DeliveryId, DeliveryIds, DeliveryStatus, Origin, Payload, Recipient, Replay,
 };
 pub use self::secret::Secret;
 use crate::event::EventType;

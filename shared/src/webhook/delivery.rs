@@ -31,7 +31,7 @@ pub struct Delivery {
     pub attempts: usize,
     /// The status of the response to the last attempt that has ended.
     pub last_status: Option<u16>,
-    /// Why there was no response to it: an [`AttemptError`], perhaps of a later version.
+    /// The reason why there was no response to it.
     pub last_error: Option<String>,
     /// When the next attempt is due.
     pub next_attempt_at: Option<Seconds>,
@@ -77,26 +77,6 @@ impl TryFrom<String> for DeliveryStatus {
             _ => Err(InvalidDeliveryStatus),
         }
     }
-}
-
-/// Why there was no response to an attempt.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttemptError {
-    /// The name of the host could not be resolved.
-    NameNotResolved,
-    /// The host has an address that is not on the internet.
-    AddressNotPublic,
-    /// For example, nothing listens on the port.
-    ConnectionFailed,
-    /// For example, the certificate of the host is not valid.
-    TlsFailed,
-    /// The response was not complete in time.
-    TimedOut,
-    /// The connection was closed before the response, or the response is not HTTP.
-    InvalidResponse,
-    /// The request could not be made.
-    InternalError,
 }
 
 /// Which record of a stream has told of a change. It is the same however often the record is handled.

@@ -7,12 +7,12 @@ use crate::store::Store;
 use crate::store::dynamodb::batch::delete_all;
 use crate::store::dynamodb::concurrency::join_bounded;
 use crate::store::dynamodb::connection::{PostError, Posted};
-use crate::store::dynamodb::item::{number_attr, to_attribute};
+use crate::store::dynamodb::item::{number_attr, string_attr, to_attribute};
 use crate::store::dynamodb::update::Update;
 use crate::store::items::delivery::{DeliveryItem, DeliveryKey, DeliverySubject};
 use crate::store::items::webhook::{self, WebhookItem};
 use crate::time::Seconds;
-use crate::webhook::{AttemptError, DeliveryStatus, DisabledBecause};
+use crate::webhook::{DeliveryStatus, DisabledBecause};
 
 /// After this time without a delivery that succeeds, a webhook is disabled.
 const MAX_FAILING: Duration = Duration::from_hours(5 * 24);
@@ -23,8 +23,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// The status of a receiver that wants no more deliveries.
 const GONE: u16 = 410;
 
-/// What an attempt has led to: the status of the response, or why there was none.
-type AttemptResult = Result<u16, AttemptError>;
+/// What an attempt has led to: the status of the response, or the reason why there was none.
+type AttemptResult = Result<u16, &'static str>;
 
 impl Store {
     /// Writes what came of attempts to deliver to a webhook. One round trip.
@@ -54,7 +54,7 @@ impl Store {
             let busy = posted.as_ref().ok().filter(|posted| posted.is_busy());
             let retry_after = busy.and_then(|posted| posted.retry_after);
             let result = posted.map(|posted| posted.status);
-            let result = result.map_err(|error| attempt_error(&error));
+            let result = result.map_err(|error| error.reason());
             let to = match result {
                 Ok(status) if is_success(status) => DeliveryStatus::Delivered,
                 Ok(GONE) if is_gone => DeliveryStatus::Failed,
@@ -92,7 +92,7 @@ impl Store {
         to: DeliveryStatus,
         result: AttemptResult,
     ) -> Result<()> {
-        let (name, replaced, value) = result_attributes(result)?;
+        let (name, replaced, value) = result_attributes(result);
         let set = format!(
             "SET delivery_status = :to, {name} = :last REMOVE retry_shard, due_at, {replaced}"
         );
@@ -112,7 +112,7 @@ impl Store {
         result: AttemptResult,
         retry_after: Option<Duration>,
     ) -> Result<()> {
-        let (name, replaced, value) = result_attributes(result)?;
+        let (name, replaced, value) = result_attributes(result);
         let wanted = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
         let wanted = Seconds::from(self.clock.now().after(wanted));
         let due_at = delivery.due_at.unwrap_or(Seconds(0)).max(wanted);
@@ -228,52 +228,9 @@ fn log_errors<'a>(webhook: &WebhookItem, errors: impl Iterator<Item = &'a PostEr
 }
 
 /// The attribute for the result of an attempt, the attribute that it replaces, and the value.
-fn result_attributes(
-    result: AttemptResult,
-) -> Result<(&'static str, &'static str, AttributeValue)> {
-    Ok(match result {
+fn result_attributes(result: AttemptResult) -> (&'static str, &'static str, AttributeValue) {
+    match result {
         Ok(status) => ("last_status", "last_error", number_attr(status.into())),
-        Err(error) => ("last_error", "last_status", to_attribute(&error)?),
-    })
-}
-
-fn attempt_error(error: &PostError) -> AttemptError {
-    match error {
-        PostError::NameNotResolved(_) => AttemptError::NameNotResolved,
-        PostError::AddressNotPublic(_) => AttemptError::AddressNotPublic,
-        PostError::ConnectionFailed(_) => AttemptError::ConnectionFailed,
-        PostError::TlsFailed(_) => AttemptError::TlsFailed,
-        PostError::TimedOut => AttemptError::TimedOut,
-        PostError::InvalidResponse(_) => AttemptError::InvalidResponse,
-        PostError::Internal(_) => AttemptError::InternalError,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-    use std::net::Ipv4Addr;
-
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[test]
-    fn each_error_has_a_name() {
-        let io = || io::Error::other("test");
-        for (error, name) in [
-            (PostError::NameNotResolved(io()), "name_not_resolved"),
-            (
-                PostError::AddressNotPublic(Ipv4Addr::LOCALHOST.into()),
-                "address_not_public",
-            ),
-            (PostError::ConnectionFailed(io()), "connection_failed"),
-            (PostError::TlsFailed(io()), "tls_failed"),
-            (PostError::TimedOut, "timed_out"),
-            (PostError::Internal("test".into()), "internal_error"),
-        ] {
-            let stored: Value = serde_json::to_value(attempt_error(&error)).unwrap();
-            assert_eq!(stored, json!(name));
-        }
+        Err(reason) => ("last_error", "last_status", string_attr(reason)),
     }
 }

@@ -40,7 +40,7 @@ pub struct DeliveryItem {
     /// The status of the response to the last attempt that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_status: Option<u16>,
-    /// Why there was no response to it: an [`AttemptError`](crate::webhook::AttemptError), perhaps of a later version.
+    /// The reason why there was no response to it, as text: a later version can have others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     /// While it waits: the partition of the index, and the time of the next attempt.

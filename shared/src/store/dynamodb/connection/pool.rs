@@ -318,7 +318,7 @@ fn failed(error: hyper::Error) -> ConnectorError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use futures_util::future::join;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
@@ -340,7 +340,7 @@ mod tests {
     }
 
     /// Reads a request.
-    async fn read_request(stream: &mut TcpStream) -> String {
+    pub async fn read_request(stream: &mut TcpStream) -> String {
         let mut request = vec![0; 1000];
         let length = stream.read(&mut request).await.unwrap();
         assert_ne!(length, 0);

@@ -75,6 +75,19 @@ pub enum PostError {
 }
 
 impl PostError {
+    /// Its name in the API.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NameNotResolved(_) => "name_not_resolved",
+            Self::AddressNotPublic(_) => "address_not_public",
+            Self::ConnectionFailed(_) => "connection_failed",
+            Self::TlsFailed(_) => "tls_failed",
+            Self::TimedOut => "timed_out",
+            Self::InvalidResponse(_) => "invalid_response",
+            Self::Internal(_) => "internal_error",
+        }
+    }
+
     /// Whether the server has no part in it.
     pub fn is_internal(&self) -> bool {
         matches!(self, Self::Internal(_))
@@ -134,25 +147,33 @@ fn request<const HEADERS: usize>(post: Post<'_, HEADERS>) -> Result<Request<SdkB
 #[cfg(test)]
 mod tests {
     use futures_util::future::join;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
+    use super::super::pool::tests::read_request;
     use super::*;
 
-    async fn post_to(url: &str) -> Result<Posted, PostError> {
+    const ENOUGH: Duration = Duration::from_mins(1);
+
+    async fn post_to(
+        url: &str,
+        is_allowed: fn(IpAddr) -> bool,
+        timeout: Duration,
+    ) -> Result<Posted, PostError> {
         let posted = post(Post {
             url,
             headers: [],
             body: Vec::new(),
-            is_allowed: |_| true,
-            timeout: Duration::from_mins(1),
+            is_allowed,
+            timeout,
         });
         posted.await
     }
 
-    async fn read_request(stream: &mut TcpStream) {
-        let length = stream.read(&mut [0; 1000]).await.unwrap();
-        assert_ne!(length, 0);
+    /// Why there was no response from a URL.
+    async fn reason_of(url: &str) -> &'static str {
+        let posted = post_to(url, |_| true, ENOUGH).await;
+        posted.unwrap_err().reason()
     }
 
     /// A server that responds to one request with these bytes, and then closes the connection.
@@ -168,49 +189,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_error_says_why_there_was_no_response() {
-        let closed = post_to("http://127.0.0.1:1/").await.unwrap_err();
-        assert!(
-            matches!(closed, PostError::ConnectionFailed(_)),
-            "{closed:?}"
-        );
-
+    async fn the_reason_says_why_there_was_no_response() {
+        assert_eq!(reason_of("http://127.0.0.1:1/").await, "connection_failed");
         // Two dots are in no name, so no name server is asked.
-        let unknown = post_to("http://no..name/").await.unwrap_err();
-        assert!(
-            matches!(unknown, PostError::NameNotResolved(_)),
-            "{unknown:?}"
-        );
-
+        assert_eq!(reason_of("http://no..name/").await, "name_not_resolved");
         for response in [&b""[..], b"not HTTP"] {
             let url = format!("http://{}/", server(response).await);
-            let invalid = post_to(&url).await.unwrap_err();
-            assert!(
-                matches!(invalid, PostError::InvalidResponse(_)),
-                "{invalid:?}"
-            );
+            assert_eq!(reason_of(&url).await, "invalid_response");
         }
-
         let url = format!("https://{}/", server(b"not TLS").await);
-        let insecure = post_to(&url).await.unwrap_err();
-        assert!(matches!(insecure, PostError::TlsFailed(_)), "{insecure:?}");
-
-        let wrong = post_to("ftp://localhost/").await.unwrap_err();
-        assert!(matches!(wrong, PostError::Internal(_)), "{wrong:?}");
+        assert_eq!(reason_of(&url).await, "tls_failed");
+        assert_eq!(reason_of("ftp://localhost/").await, "internal_error");
     }
 
     #[tokio::test]
     async fn an_address_that_is_not_allowed_is_not_connected_to() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let refused = post(Post {
-            url: &url,
-            headers: [],
-            body: Vec::new(),
-            is_allowed: |address| !address.is_loopback(),
-            timeout: Duration::from_mins(1),
-        });
-        let refused = refused.await.unwrap_err();
+        let refused = post_to(&url, |address| !address.is_loopback(), ENOUGH).await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.reason(), "address_not_public");
         assert_eq!(refused.to_string(), "127.0.0.1 is not a public address");
         let connected = timeout(Duration::from_millis(50), listener.accept());
         assert!(connected.await.is_err());
@@ -221,13 +219,7 @@ mod tests {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         for begun in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhi"] {
-            let late = post(Post {
-                url: &url,
-                headers: [],
-                body: Vec::new(),
-                is_allowed: |_| true,
-                timeout: Duration::from_millis(50),
-            });
+            let late = post_to(&url, |_| true, Duration::from_millis(50));
             let held = async {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 read_request(&mut stream).await;
@@ -235,8 +227,7 @@ mod tests {
                 stream
             };
             let (late, _stream) = join(late, held).await;
-            let late = late.unwrap_err();
-            assert!(matches!(late, PostError::TimedOut), "{late:?}");
+            assert_eq!(late.unwrap_err().reason(), "timed_out");
         }
     }
 }
