@@ -23,8 +23,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// The status of a receiver that wants no more deliveries.
 const GONE: u16 = 410;
 
-/// What an attempt has led to: the status of the response, or the reason why there was none.
-type AttemptResult = Result<u16, &'static str>;
+/// What an attempt has led to: the status of the response, or why there was none.
+type AttemptResult = Result<u16, PostError>;
 
 impl Store {
     /// Writes what came of attempts to deliver to a webhook. One round trip.
@@ -54,7 +54,6 @@ impl Store {
             let busy = posted.as_ref().ok().filter(|posted| posted.is_busy());
             let retry_after = busy.and_then(|posted| posted.retry_after);
             let result = posted.map(|posted| posted.status);
-            let result = result.map_err(|error| error.reason());
             let to = match result {
                 Ok(status) if is_success(status) => DeliveryStatus::Delivered,
                 Ok(GONE) if is_gone => DeliveryStatus::Failed,
@@ -125,8 +124,8 @@ impl Store {
             .map(drop)
     }
 
-    /// An update of a delivery that does nothing if another attempt has begun meanwhile, or the delivery was replayed: then
-    /// it begins with the first attempt again.
+    /// An update of a delivery that does nothing if another attempt has begun meanwhile, or the delivery was replayed, which
+    /// resets `attempts`.
     pub(super) fn update_if_unchanged(&self, delivery: &DeliveryItem, expression: &str) -> Update {
         let seen = delivery.due_at.unwrap_or(Seconds(0));
         let is_unchanged = "attempts = :attempts AND due_at = :seen";
@@ -231,6 +230,6 @@ fn log_errors<'a>(webhook: &WebhookItem, errors: impl Iterator<Item = &'a PostEr
 fn result_attributes(result: AttemptResult) -> (&'static str, &'static str, AttributeValue) {
     match result {
         Ok(status) => ("last_status", "last_error", number_attr(status.into())),
-        Err(reason) => ("last_error", "last_status", string_attr(reason)),
+        Err(error) => ("last_error", "last_status", string_attr(error.reason())),
     }
 }

@@ -75,7 +75,7 @@ pub enum PostError {
 }
 
 impl PostError {
-    /// Its name in the API.
+    /// The `last_error` of a delivery whose attempt ended with this.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NameNotResolved(_) => "name_not_resolved",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_reason_says_why_there_was_no_response() {
+    async fn each_failure_has_its_reason() {
         assert_eq!(reason_of("http://127.0.0.1:1/").await, "connection_failed");
         // Two dots are in no name, so no name server is asked.
         assert_eq!(reason_of("http://no..name/").await, "name_not_resolved");
