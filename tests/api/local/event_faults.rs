@@ -373,11 +373,6 @@ async fn a_client_that_ignores_deletions_is_detected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_ignores_joins_is_detected() {
-    assert_violated(|seed| run_seed(seed, Flaw::ClientIgnores(Ignored::Joins))).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_polls_the_list_is_detected() {
     assert_violated(|seed| run_seed(seed, Flaw::TheListIsPolled)).await;
 }

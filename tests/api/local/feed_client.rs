@@ -18,7 +18,7 @@ const MAX_ATTEMPTS: usize = 100;
 pub enum Ignored {
     /// It does not remove what has been deleted.
     Deletions,
-    /// It does not load the messages of a conversation that it joins later.
+    /// It does not load the messages of a conversation that it joins later, or that was in none of the lists.
     Joins,
     /// It does not load a conversation that was in none of the lists.
     UnknownConversations,
@@ -118,8 +118,11 @@ impl State {
 
     /// Whether it must load a conversation of which there are events.
     fn is_unknown(&self, conversation: &str) -> bool {
-        self.ignored != Some(Ignored::UnknownConversations)
-            && !self.conversations.contains_key(conversation)
+        let is_ignored = matches!(
+            self.ignored,
+            Some(Ignored::Joins | Ignored::UnknownConversations)
+        );
+        !is_ignored && !self.conversations.contains_key(conversation)
     }
 
     /// Loads a conversation and its messages.
@@ -262,6 +265,11 @@ async fn missed(
         state.load_conversations(&world.kate, list).await;
     }
     state.load_all_messages(&world.kate).await;
+    missed_in_the_end(world, state).await
+}
+
+/// Kate applies the events that follow. Returns what she then lacks.
+async fn missed_in_the_end(world: &World, mut state: State) -> Vec<String> {
     world.settles().await;
     let page = world.kate.gets_events(&state.cursor, 100).await.is(200);
     state.apply(&world.kate, &page.json()).await;
@@ -284,6 +292,21 @@ async fn with_archived_conversation() -> World {
     archived.is(200);
     world.settles().await;
     world
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_joined_later_is_loaded_with_its_messages() {
+    for ignored in [None, Some(Ignored::Joins)] {
+        let world = World::new().await;
+        let linnie = [&world.linnie];
+        let band = world.kevin.creates_conversation(&linnie, "name=Band").await;
+        band.sends("before").await;
+        world.settles().await;
+        let state = State::of_now(&world.kate, ignored).await;
+        band.adds_participant(&world.kate).await.is(200);
+        let missed = missed_in_the_end(&world, state).await;
+        assert_eq!(missed.is_empty(), ignored.is_none(), "{missed:?}");
+    }
 }
 
 #[tokio::test]
