@@ -191,10 +191,18 @@ struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
+    /// One that passes what happens from now on.
     fn new(world: &'a World, url: &str, seed: u64, flaw: Flaw) -> Self {
         let mut functions = Template::embedded().unwrap().functions.into_iter();
         let publisher = functions.find(|function| function.binary == "publish-changes");
         let streams = publisher.unwrap().streams;
+        let database = world.engine().database();
+        let positions = streams.iter().filter_map(|stream| {
+            let records = records_after(database, &stream.table, None).unwrap();
+            let last = sequence_number(records.last()?).to_owned();
+            Some((stream.table.clone(), last))
+        });
+        let positions = positions.collect();
         Self {
             world,
             handler: functions::of_streams()["publish-changes"].clone(),
@@ -203,7 +211,7 @@ impl<'a> Publisher<'a> {
             flaw,
             lanes: vec![VecDeque::new(); LANES * streams.len()],
             streams,
-            positions: BTreeMap::new(),
+            positions,
             failures: 0,
         }
     }
@@ -302,11 +310,11 @@ async fn run_seed(seed: u64, flaw: Flaw) -> Outcome<Counts> {
 
     let chaos = Chaos::start(world.engine(), seed, false).await;
     let host = world.host().proxy(chaos.url()).start().await;
+    let mut publisher = Publisher::new(&world, chaos.url(), seed, flaw);
     let begun = crowd.iter().enumerate().map(async |(number, person)| {
         Client::begin(person.at(&host), seed * 10 + number as u64, flaw).await
     });
     let clients = join_all(begun).await;
-    let mut publisher = Publisher::new(&world, chaos.url(), seed, flaw);
     let runs = clients.into_iter().enumerate().map(|(number, client)| {
         let second = if number < 2 { pair } else { group };
         let person = client.person.clone();
