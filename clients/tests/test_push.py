@@ -232,7 +232,9 @@ class PushTest(unittest.TestCase):
             self.assertEqual(self.deliver(headers, body + b" "), 400)
             send(sender, conversation, "second text")
             self.wait_for("offline", "second text")
-        self.assertEqual(self.sent(), [("offline", "first text"), ("offline", "second text")])
+        notifications = [(message["token"], message["notification"]) for message in self.fcm.messages]
+        texts = ("first text", "second text")
+        self.assertEqual(notifications, [("offline", {"title": "PushSender", "body": text}) for text in texts])
 
     def test_a_push_names_the_message(self) -> None:
         names = ["PushNamer", "PushNamed"]
