@@ -196,14 +196,7 @@ impl<'a> Publisher<'a> {
         let mut functions = Template::embedded().unwrap().functions.into_iter();
         let publisher = functions.find(|function| function.binary == "publish-changes");
         let streams = publisher.unwrap().streams;
-        let database = world.engine().database();
-        let positions = streams.iter().filter_map(|stream| {
-            let records = records_after(database, &stream.table, None).unwrap();
-            let last = sequence_number(records.last()?).to_owned();
-            Some((stream.table.clone(), last))
-        });
-        let positions = positions.collect();
-        Self {
+        let mut publisher = Self {
             world,
             handler: functions::of_streams()["publish-changes"].clone(),
             store: world.stack().store_at(url).unwrap(),
@@ -211,9 +204,12 @@ impl<'a> Publisher<'a> {
             flaw,
             lanes: vec![VecDeque::new(); LANES * streams.len()],
             streams,
-            positions,
+            positions: BTreeMap::new(),
             failures: 0,
-        }
+        };
+        publisher.deals_records();
+        publisher.lanes.iter_mut().for_each(VecDeque::clear);
+        publisher
     }
 
     /// Passes a batch, if there is one. Returns whether there was.
