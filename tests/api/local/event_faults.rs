@@ -3,8 +3,8 @@
 //! Five contacts send, edit, react, delete and read in four conversations, join and leave one of them, change settings,
 //! and follow their feeds, through hosts whose `DynamoDB` calls [`Chaos`] disturbs. So does the publisher, which gets the
 //! records of the streams as Lambda passes them at worst: dealt to several lanes that overtake each other, in batches
-//! that are repeated, in part, and in reverse. In the end, every client, from some of the states that it has been in,
-//! catches up and compares.
+//! that are repeated, in part, and in reverse. In the end, every client catches up and compares, from its first state and
+//! from another that it has been in.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -59,7 +59,8 @@ struct Client {
     random: fastrand::Rng,
     flaw: Flaw,
     state: State,
-    earlier: Vec<State>,
+    /// All that it has been in, the present one included.
+    states: Vec<State>,
     own: Vec<String>,
 }
 
@@ -71,7 +72,7 @@ impl Client {
             person,
             random: fastrand::Rng::with_seed(seed),
             flaw,
-            earlier: vec![state.clone()],
+            states: vec![state.clone()],
             state,
             own: Vec::new(),
         }
@@ -98,12 +99,12 @@ impl Client {
                 }
                 (4, _, _) if self.random.usize(..8) == 0 => {
                     self.state = State::of_now(person, self.flaw.ignored()).await;
-                    self.earlier.push(self.state.clone());
+                    self.states.push(self.state.clone());
                 }
                 (4..=6, _, _) => {
                     let limit = self.random.usize(1..=100);
                     self.polls(limit).await;
-                    self.earlier.push(self.state.clone());
+                    self.states.push(self.state.clone());
                 }
                 (7..=8, _, Some(id)) => {
                     let id: MessageId = id.parse().unwrap();
@@ -160,11 +161,10 @@ impl Client {
     async fn violations(mut self) -> Vec<String> {
         let listed = State::of_now(&self.person, None).await;
         let mut violations = Vec::new();
-        // The last one, and some before.
-        self.random.shuffle(&mut self.earlier);
-        self.earlier.truncate(MAX_COMPARED - 1);
-        self.earlier.push(self.state.clone());
-        for state in std::mem::take(&mut self.earlier) {
+        let mut states = std::mem::take(&mut self.states);
+        // The first one, after which most has happened, and some of the others.
+        self.random.shuffle(&mut states[1..]);
+        for state in states.into_iter().take(MAX_COMPARED) {
             let from = state.cursor.clone();
             self.state = state;
             // Smaller pages are read on the way.
@@ -300,8 +300,12 @@ async fn run_seed(seed: u64, flaw: Flaw) -> Outcome<Counts> {
         .await;
     let others: Vec<_> = crowd[1..4].iter().collect();
     let band = crowd[0].creates_conversation(&others, "name=Band").await;
-    // What was sent before is in the list, and not in the feed.
+    // What was sent and read before is in the lists, and not in the feed.
     crowd[0].sends("before").await;
+    let id = band.sends("before").await;
+    let reader = crowd[1].within(band.conversation);
+    let form = format!("read_up_to={id}");
+    reader.updates_conversation(&form).await.is(200);
     world.settles().await;
 
     let chaos = Chaos::start(world.engine(), seed, false).await;
@@ -311,6 +315,9 @@ async fn run_seed(seed: u64, flaw: Flaw) -> Outcome<Counts> {
         Client::begin(person.at(&host), seed * 10 + number as u64, flaw).await
     });
     let clients = join_all(begun).await;
+    // One joins after it has begun, whatever happens later.
+    let band = band.at(&host);
+    retry(|| band.adds_participant(&crowd[4])).await;
     let runs = clients.into_iter().enumerate().map(|(number, client)| {
         let second = if number < 2 { pair } else { group };
         let person = client.person.clone();
@@ -374,6 +381,11 @@ async fn a_publisher_that_repeats_nothing_is_detected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_ignores_deletions_is_detected() {
     assert_violated(|seed| run_seed(seed, Flaw::ClientIgnores(Ignored::Deletions))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_ignores_joins_is_detected() {
+    assert_violated(|seed| run_seed(seed, Flaw::ClientIgnores(Ignored::Joins))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
