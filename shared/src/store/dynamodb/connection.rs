@@ -1,9 +1,11 @@
 //! How to reach DynamoDB: configuration from the environment, connections, timeouts and retries. And how to get a document
-//! from another server (`fetch`).
+//! from another server (`fetch`), and to post to one (`post`).
 
 mod fetch;
 mod pool;
 mod post;
+#[cfg(test)]
+mod testing;
 mod tls;
 
 use std::env;

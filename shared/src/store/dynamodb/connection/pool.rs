@@ -318,12 +318,13 @@ fn failed(error: hyper::Error) -> ConnectorError {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use futures_util::future::join;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
     use tokio::sync::mpsc::{self, UnboundedReceiver};
 
+    use super::super::testing::read_request;
     use super::*;
 
     /// A server that hands each accepted connection to the test.
@@ -337,14 +338,6 @@ pub(super) mod tests {
             }
         });
         (Pool::new(&url).unwrap(), connections)
-    }
-
-    /// Reads a request.
-    pub async fn read_request(stream: &mut TcpStream) -> String {
-        let mut request = vec![0; 1000];
-        let length = stream.read(&mut request).await.unwrap();
-        assert_ne!(length, 0);
-        String::from_utf8_lossy(&request[..length]).into_owned()
     }
 
     /// Reads a request and responds with the body `hi`.

@@ -150,7 +150,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
-    use super::super::pool::tests::read_request;
+    use super::super::testing::read_request;
     use super::*;
 
     const ENOUGH: Duration = Duration::from_mins(1);
