@@ -822,6 +822,7 @@ async fn call_everything(document: Value) -> Gateway {
         on_behalf_of: None,
     };
     newcomer.calls("GET /v1/me", "").await;
+    open_socket(gateway, &newcomer.token).await;
     // This message has an attachment.
     kevin
         .calls(&format!("DELETE /v1/messages/{message}"), "")
