@@ -3,7 +3,7 @@
 mod fixture;
 mod inconsistencies;
 
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
 use local_stack::template::Template;
@@ -156,9 +156,8 @@ async fn an_attachment_that_is_missing_is_restored_with_its_file_or_taken_off_wi
     }
 }
 
-/// Runs a command on the tables that the environment names, which here are those of the data file, with a bucket or
-/// without.
-fn run_on_tables(world: &World, bucket: Option<&str>, arguments: &[&str]) -> Output {
+/// A command on the tables that the environment names, which here are those of the data file.
+fn command_on_tables(world: &World, arguments: &[&str]) -> Command {
     let template = Template::embedded().unwrap();
     let tables = template.variables.iter();
     let tables = tables.filter(|(name, _)| name.ends_with("_TABLE"));
@@ -170,8 +169,21 @@ fn run_on_tables(world: &World, bucket: Option<&str>, arguments: &[&str]) -> Out
         .env("AWS_REGION", "local")
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local");
-    command.envs(bucket.map(|url| ("FILES_URL", url)));
-    command.output().unwrap()
+    command
+}
+
+/// As when the other tables have been restored.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_listeners_webhooks_are_not_looked_at() {
+    let fixture = Fixture::new().await;
+    let kind = "webhooks that are not listed";
+    let mut modify = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
+    modify.next().unwrap().1(&fixture);
+    let mut doctor = command_on_tables(&fixture.world, &["doctor"]);
+    let found = doctor.output().unwrap();
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    let found = doctor.env("LISTENERS_TABLE", "none").output().unwrap();
+    assert_eq!(found.status.code(), Some(0), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +193,7 @@ async fn without_a_bucket_nothing_is_taken_off_a_message() {
     let mut modify = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
     modify.next().unwrap().1(&fixture);
     let repair = ["doctor", "--repair", "--yes"];
-    let output = run_on_tables(&fixture.world, None, &repair);
+    let output = command_on_tables(&fixture.world, &repair).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(printed.contains("repaired 0"), "{printed}");
@@ -199,7 +211,8 @@ async fn files_that_may_belong_to_other_tables_are_kept() {
     modify.next().unwrap().1(&fixture);
     let url = fixture.world.stack.bucket.url();
     let repair = ["doctor", "--repair", "--yes"];
-    let output = run_on_tables(&fixture.world, Some(&url), &repair);
+    let mut command = command_on_tables(&fixture.world, &repair);
+    let output = command.env("FILES_URL", url).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(notes.contains("may belong to other tables"), "{notes}");
