@@ -528,6 +528,62 @@ async fn several_changes_of_a_message_can_be_posted_together() {
     );
     for one in posted {
         let reactions = one.json()["data"]["message"]["reactions"].clone();
+#[tokio::test]
+async fn the_files_of_a_delivered_message_have_the_urls_that_the_owner_gets() {
+    let world = world().await;
+    let receiver = Receiver::start().await;
+    let webhook = hooks(&world.kate, &receiver).await;
+    let file = world.kevin.uploads("house.png", b"bytes").await;
+    let sent = world.kevin.tries_to_send_files("look", &[file]).await;
+    let sent = sent.is(201).json();
+    world.delivers().await;
+    let shown = world.kate.gets_message(sent["id"].as_str().unwrap()).await;
+    let attachments = &shown.is(200).json()["attachments"];
+    assert!(
+        attachments[0]["file_url"]
+            .as_str()
+            .unwrap()
+            .starts_with("http")
+    );
+    let delivered = receiver.takes()[0].json();
+    assert_eq!(delivered["data"]["message"]["attachments"], *attachments);
+    // The owner moves to another host.
+    let host = world.host().start().await;
+    let kate = world.kate.at(&host);
+    let path = format!("/v1/webhooks/{}", id(&webhook));
+    kate.puts(&path, "events[]=message.updated").await.is(200);
+    world
+        .kevin
+        .reacts(sent["id"].as_str().unwrap(), "heart")
+        .await;
+    world.delivers().await;
+    let delivered = receiver.takes()[0].json();
+    let shown = kate.gets_message(sent["id"].as_str().unwrap()).await;
+    assert_eq!(
+        delivered["data"]["message"]["attachments"],
+        shown.is(200).json()["attachments"]
+    );
+}
+
+/// A later version can have written such a webhook.
+#[tokio::test]
+async fn a_webhook_that_cannot_be_read_is_skipped() {
+    let world = world().await;
+    let receiver = Receiver::start().await;
+    let skipped = hooks(&world.kate, &receiver).await;
+    let mut item = world.items("WebhooksTable").remove(0);
+    item["is_enabled"] = json!({ "S": "from Monday on" });
+    world.put_item("WebhooksTable", &item);
+    hooks(&world.kate, &receiver).await;
+    world.kevin.sends("hello").await;
+    world.delivers().await;
+    assert_eq!(receiver.takes().len(), 1);
+    let webhook_id = format!(r#""webhook_id":"{}""#, id(&skipped));
+    let log = whole_log();
+    let mut lines = log.lines().filter(|line| line.contains(&webhook_id));
+    assert!(lines.any(|line| line.contains("skipped a webhook that cannot be read")));
+}
+
         assert_eq!(reactions.as_array().unwrap().len(), 2);
     }
 }

@@ -7,6 +7,7 @@ use super::retries::delay_after;
 use crate::error::{Cause, Result};
 use crate::event::{Event, EventType};
 use crate::id::ContactId;
+use crate::origin;
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::concurrency::join_bounded;
@@ -133,7 +134,9 @@ impl Store {
         delivery: &DeliveryItem,
         payload: &Payload,
     ) -> Result<Posted, PostError> {
-        let body = serde_json::to_vec(payload).map_err(Cause::from)?;
+        let body = async { serde_json::to_vec(payload) };
+        let body = origin::scope(webhook.api_origin.clone(), body).await;
+        let body = body.map_err(Cause::from)?;
         let id = delivery.id.as_str();
         let timestamp = Seconds::from(self.clock.now());
         let secrets = webhook.secrets_at(timestamp);

@@ -1,6 +1,7 @@
 //! The table of webhooks: those of a contact are a partition.
 
 use std::iter;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,10 @@ pub struct WebhookItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Seconds>,
     pub created_at: Seconds,
+    /// Where its owner reaches the API: the scheme and host of the request that has created or updated it last. The URLs
+    /// in its deliveries begin with it.
+    #[serde(default)]
+    pub api_origin: Arc<str>,
 }
 
 /// A secret that signs for a while longer, so that receivers have time to learn its successor.

@@ -1,6 +1,7 @@
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::id::{ContactId, WebhookId};
+use crate::origin;
 use crate::store::Store;
 use crate::store::dynamodb::item::{number_attr, string_set_attr};
 use crate::store::dynamodb::transaction::put_new;
@@ -37,6 +38,7 @@ impl Store {
             disabled_because: None,
             failing_since: None,
             created_at: now.into(),
+            api_origin: origin::current(),
         };
         let detail = Some(webhook.url.clone());
         self.audit_webhook(caller, owner, webhook.id, detail)

@@ -1,6 +1,7 @@
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::id::WebhookId;
+use crate::origin;
 use crate::store::Store;
 use crate::store::dynamodb::item::{from_item, string_attr, to_attribute};
 use crate::store::dynamodb::update::{Outcome, Update};
@@ -32,7 +33,8 @@ impl Store {
         update: WebhookUpdate,
     ) -> Result<Webhook> {
         let owner = self.authenticate_for_webhooks(caller).await?;
-        let (mut set, mut values) = (Vec::new(), Vec::new());
+        let mut set = vec!["api_origin = :api_origin"];
+        let mut values = vec![(":api_origin", string_attr(origin::current()))];
         let mut removed = "";
         if let Some(url) = &update.url {
             let url = String::from(self.parse_webhook_url(url)?);
