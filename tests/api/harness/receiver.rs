@@ -76,7 +76,8 @@ impl Receiver {
             .collect();
     }
 
-    /// Holds back the response to the next request until its status is sent.
+    /// Holds back the response to the next request until its status is sent. If the sender is dropped, the connection is
+    /// closed instead.
     pub fn holds_next(&self) -> oneshot::Sender<u16> {
         let (release, held) = oneshot::channel();
         self.state.lock().unwrap().held = Some(held);
@@ -113,7 +114,10 @@ async fn receive(
         state.held.take()
     };
     if let Some(held) = held {
-        let status = held.await.unwrap();
+        let Ok(status) = held.await else {
+            // Ends the task of the connection, without a message.
+            std::panic::resume_unwind(Box::new("closed"));
+        };
         return StatusCode::from_u16(status).unwrap().into_response();
     }
     let state = state.lock().unwrap();

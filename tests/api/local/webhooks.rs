@@ -271,6 +271,35 @@ async fn many_deliveries_to_a_dead_receiver_do_not_hide_those_to_others() {
     let receiver = Receiver::start().await;
     hooks(&world.kate, &receiver).await;
     world.kevin.sends("hello").await;
+#[tokio::test]
+async fn one_missing_response_does_not_delay_other_deliveries() {
+    let world = world().await;
+    let receiver = Receiver::start().await;
+    hooks(&world.kate, &receiver).await;
+    for _ in 0..25 {
+        world.kevin.sends("hello").await;
+    }
+    drop(receiver.holds_next());
+    world.delivers().await;
+    assert_eq!(receiver.takes().len(), 25);
+    let statuses = deliveries(&world);
+    assert_eq!(statuses[..24], ["delivered"; 24]);
+    assert_eq!(statuses[24..], ["waiting"]);
+}
+
+#[tokio::test]
+async fn a_busy_receiver_gets_no_more_deliveries_for_now() {
+    let world = world().await;
+    let receiver = Receiver::start().await;
+    hooks(&world.kate, &receiver).await;
+    for _ in 0..25 {
+        world.kevin.sends("hello").await;
+    }
+    receiver.responds(503, &[]);
+    world.delivers().await;
+    assert_eq!(receiver.takes().len(), 20);
+}
+
     world.settles().await;
     let delivery = |number: usize| {
         json!({

@@ -119,9 +119,9 @@ impl Store {
             (delivery, posted)
         });
         let posted = join_all(posts).await;
-        let goes_on = posted
-            .iter()
-            .all(|(_, posted)| posted.as_ref().is_ok_and(|posted| !posted.is_busy()));
+        let responses = posted.iter().filter_map(|(_, posted)| posted.as_ref().ok());
+        let is_dead = responses.clone().next().is_none() && !posted.is_empty();
+        let goes_on = !is_dead && !responses.clone().any(Posted::is_busy);
         self.settle_all(webhook, posted).await?;
         self.delete_deliveries(unwanted).await?;
         Ok(goes_on)

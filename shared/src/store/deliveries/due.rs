@@ -54,7 +54,7 @@ impl Task {
 impl Store {
     /// Attempts the deliveries of a task.
     ///
-    /// For each webhook, up to 20 at once. When the receiver of one does not respond, or is busy, its others are left for
+    /// For each webhook, up to 20 at once. When the receiver responds to none of them, or is busy, its others are left for
     /// later. New ones are also left if earlier ones have failed.
     pub async fn deliver(&self, task: Task) -> Result<()> {
         let max_duration = task.max_duration();
