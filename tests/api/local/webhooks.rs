@@ -175,6 +175,14 @@ async fn a_delivery_fails_after_ten_attempts_in_four_days_and_the_webhook_is_dis
     world.delivers_with(&store).await;
     // It has failed before, so its attempt waits for the schedule.
     assert_eq!(receiver.takes().len(), 0);
+    // The webhook is disabled only when this delivery has failed four times.
+    for hours in [2, 3, 4] {
+        world
+            .delivers_due(after(Duration::from_hours(5 * 24 + hours)))
+            .await;
+        let enabled = gets(&world.kate, &webhook).await;
+        assert_eq!(enabled["is_enabled"], true, "after {hours} hours");
+    }
     world
         .delivers_due(after(Duration::from_hours(5 * 24 + 2)))
         .await;

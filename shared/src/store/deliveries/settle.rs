@@ -17,6 +17,10 @@ use crate::webhook::{DeliveryStatus, DisabledBecause};
 /// After this time without a delivery that succeeds, a webhook is disabled.
 const MAX_FAILING: Duration = Duration::from_hours(5 * 24);
 
+/// As many attempts of a delivery must have failed then. A webhook that rarely gets events is not disabled because of one
+/// that failed long ago and one that has failed now.
+const MIN_ATTEMPTS: usize = 4;
+
 /// The longest time for which a receiver can postpone the next attempt.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
@@ -42,10 +46,11 @@ impl Store {
         let is_gone =
             !webhook.is_operators() && statuses.clone().any(|posted| posted.status == GONE);
         // Neither a test nor a fault of this function counts.
-        let counts = posted.iter().any(|(delivery, posted)| {
+        let counting = posted.iter().filter(|(delivery, posted)| {
             let is_internal = posted.as_ref().is_err_and(PostError::is_internal);
             delivery.subject != DeliverySubject::Test && !is_internal
         });
+        let attempts = counting.map(|(delivery, _)| delivery.attempts).max();
         let errors = posted
             .iter()
             .filter_map(|(_, posted)| posted.as_ref().err());
@@ -67,8 +72,8 @@ impl Store {
             self.disable(webhook, DisabledBecause::Gone).await
         } else if has_succeeded {
             self.record_success(webhook).await
-        } else if counts {
-            self.record_failure(webhook).await
+        } else if let Some(attempts) = attempts {
+            self.record_failure(webhook, attempts).await
         } else {
             Ok(())
         }
@@ -183,9 +188,9 @@ impl Store {
             .map(drop)
     }
 
-    /// Records that deliveries have failed, or disables the webhook if they have done so for too long. One round trip;
-    /// none in between.
-    async fn record_failure(&self, webhook: &WebhookItem) -> Result<()> {
+    /// Records that deliveries have failed, one of them after this many attempts, or disables the webhook if they have
+    /// done so for too long. One round trip; none in between.
+    async fn record_failure(&self, webhook: &WebhookItem, attempts: usize) -> Result<()> {
         let now = self.clock.now();
         let Some(since) = webhook.failing_since else {
             let key = webhook::key(webhook.contact_id, webhook.id);
@@ -197,7 +202,8 @@ impl Store {
                 .await
                 .map(drop);
         };
-        if since > now.before(MAX_FAILING).into() || webhook.is_operators() {
+        let is_over = since <= now.before(MAX_FAILING).into() && attempts >= MIN_ATTEMPTS;
+        if !is_over || webhook.is_operators() {
             return Ok(());
         }
         self.disable(webhook, DisabledBecause::Failing).await
