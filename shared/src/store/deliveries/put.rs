@@ -4,7 +4,7 @@ use crate::error::{Result, chain};
 use crate::store::Store;
 use crate::store::dynamodb::batch::BatchGet;
 use crate::store::dynamodb::concurrency::join_bounded;
-use crate::store::dynamodb::item::from_item;
+use crate::store::dynamodb::item::{Item, from_item};
 use crate::store::dynamodb::put::put_once;
 use crate::store::events::ContactEntries;
 use crate::store::items::delivery::{DeliveryItem, DeliverySubject};
@@ -33,16 +33,7 @@ impl Store {
             ids.map(|&id| webhook::key(listener.contact_id, id))
         });
         let mut items = BatchGet::default().keys(table, keys).send(&self.db).await?;
-        let webhooks = items.take_items(table).into_iter();
-        // One that cannot be read must not delay the feeds of others.
-        let webhooks = webhooks.filter_map(|item| match from_item::<WebhookItem>(item) {
-            Ok(webhook) => Some(webhook),
-            Err(error) => {
-                let error = chain(&error);
-                tracing::error!(error, "skipped a webhook that cannot be read");
-                None
-            }
-        });
+        let webhooks = items.take_items(table).into_iter().filter_map(readable);
         let webhooks = webhooks.filter(|webhook| webhook.is_enabled);
         let entries: HashMap<_, _> = feeds
             .iter()
@@ -69,6 +60,16 @@ impl Store {
         }
         join_bounded(puts).await.map(drop)
     }
+}
+
+/// The webhook of an item. One that cannot be read must not delay the feeds of others.
+fn readable(item: Item) -> Option<WebhookItem> {
+    let webhook_id = item.get("id").and_then(|id| id.as_s().ok()).cloned();
+    let webhook = from_item(item).inspect_err(|error| {
+        let error = chain(error);
+        tracing::error!(webhook_id, error, "skipped a webhook that cannot be read");
+    });
+    webhook.ok()
 }
 
 /// Whether an entry can become an event that the webhook is for. What it shows is decided at the attempt.
