@@ -173,7 +173,7 @@ impl Store {
         let see_marks = marks.iter().flat_map(|marks| marks.participants).copied();
         let see_marks = see_marks.chain(self.operator().filter(|_| !marks.is_empty()));
         let contacts = addressed.0.keys().copied().chain(see_marks).collect();
-        let listeners = self.recorded_listeners(contacts).await?;
+        let listeners = self.listeners_of(contacts).await?;
         self.address_marked_messages(&marks, &listeners, &mut addressed)
             .await?;
         let feeds = listeners.into_values().filter_map(|listener| {
@@ -214,7 +214,7 @@ impl Store {
     }
 
     /// Those of the contacts in whose feeds changes are recorded, or that have webhooks. One round trip.
-    async fn recorded_listeners(
+    async fn listeners_of(
         &self,
         contacts: BTreeSet<ContactId>,
     ) -> Result<BTreeMap<ContactId, Listener>> {
