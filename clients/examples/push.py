@@ -149,7 +149,7 @@ def delete_old() -> None:
 
 class Handler(BaseHTTPRequestHandler):
     timeout = 15
-    endpoints = {"/webhook": (receive_webhook, 1_000_000), "/devices": (register_device, 4096)}
+    endpoints = {"/webhook": (receive_webhook, 2_000_000), "/devices": (register_device, 4096)}
 
     def do_POST(self) -> None:
         self.send_response(self.respond())
