@@ -167,22 +167,22 @@ async fn fifty_instances_overdraw_a_budget_by_at_most_their_flush_amounts_and_a_
     let spend = async || {
         let host = world.host().limits(budget(BUDGET)).clock(clock.clone());
         let kevin = world.kevin.at(&host.start().await);
-        let (mut total, mut dearest) = (0.0, 0.0_f64);
+        let (mut total, mut highest) = (0.0, 0.0_f64);
         loop {
             let response = kevin.lists_messages("limit=10").await;
             if response.status == 429 {
-                return (total, dearest);
+                return (total, highest);
             }
             let units = units(&response.is(200));
             total += units;
-            dearest = dearest.max(units);
+            highest = highest.max(units);
         }
     };
     let results = join_all((0..INSTANCES).map(|_| spend())).await;
     let total: f64 = results.iter().map(|(total, _)| total).sum();
-    let dearest = results.iter().map(|(_, units)| *units).fold(0.0, f64::max);
+    let highest = results.iter().map(|(_, units)| *units).fold(0.0, f64::max);
     let (budget, instances) = (2000.0, 50.0);
-    let bound = budget + instances * (budget / 100.0 + dearest);
+    let bound = budget + instances * (budget / 100.0 + highest);
     println!("{INSTANCES} instances spent {total} of {BUDGET}, bound {bound}");
     assert!(total >= budget && total <= bound, "{total}");
 }

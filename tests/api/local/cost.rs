@@ -636,7 +636,7 @@ async fn pins_and_lists_with_a_filter_cost_as_documented() {
     let by_kate = format!("contact_id={}", world.kate.id);
     let list = kevin.lists_messages(&by_kate).await.is(200);
     assert_eq!(list.cost(), cost(4, 4, 2.0 + 1.0 + 11.0 + 2.0));
-    // The dearest one examines 5,000 messages of others.
+    // The most expensive one examines 5,000 messages of others.
     let list = kevin.lists_messages(&by_contact).await.is(200);
     assert_eq!(list.json()["has_more"], true);
     let units = list.cost().capacity_units;
@@ -1009,7 +1009,7 @@ async fn reading_a_long_feed_costs_as_much_as_reading_a_short_one() {
     assert_eq!(measured[0].1, cost(5, 4, 3.0 + 1.0 + 1.0 + 1.0));
 }
 
-/// The dearest page of replies: each to another of the longest messages.
+/// The most expensive page of replies: each to another of the longest messages.
 #[tokio::test]
 async fn a_page_of_replies_reads_each_message_that_it_quotes_as_a_whole() {
     let world = World::active().await;
@@ -1061,7 +1061,7 @@ async fn listing_ten_thousand_conversations_costs_as_much_as_listing_ten() {
     assert_eq!(measured[1][0], cost(10, 4, 1.0 + 1.0 + 12.0 + 3.0 + 2.0));
 }
 
-/// The dearest list of conversations: a hundred unread messages of 32 KiB in each.
+/// The most expensive list of conversations: a hundred unread messages of 32 KiB in each.
 #[tokio::test]
 async fn counting_unread_messages_costs_at_most_one_unit_per_conversation() {
     const PAGE: u16 = 20;
@@ -1100,7 +1100,7 @@ async fn counting_unread_messages_costs_at_most_one_unit_per_conversation() {
     assert_eq!(me.cost(), cost(3 + 16, 3, 1.0 + 1.0 + 1.0 + 16.0));
 }
 
-/// The dearest total of unread messages: one in each of 99 conversations.
+/// The most expensive total of unread messages: one in each of 99 conversations.
 #[tokio::test]
 async fn counting_all_unread_messages_costs_at_most_a_unit_per_two_conversations() {
     let world = World::active().await;
@@ -1118,7 +1118,7 @@ async fn counting_all_unread_messages_costs_at_most_a_unit_per_two_conversations
     assert_eq!(me.cost(), cost(3 + 100, 2 + 7, 1.0 + 1.0 + 3.0 + 50.0));
 }
 
-/// The dearest `read_up_to`: everything, in a conversation of 90 whose recent reads have to make room.
+/// The most expensive `read_up_to`: everything, in a conversation of 90 whose recent reads have to make room.
 #[tokio::test]
 async fn marking_ten_thousand_messages_writes_at_most_ten_units() {
     let world = World::active().await;
@@ -1146,10 +1146,10 @@ async fn marking_ten_thousand_messages_writes_at_most_ten_units() {
         writes.push(mark(person, number).await);
     }
     // the conversation with 16 intervals: 3 KB; the membership and its index; intervals that move to their table
-    let dearest = 3.0 + 2.0 + 1.0;
-    assert!(writes.contains(&dearest), "{writes:?}");
-    assert!(writes.iter().all(|&units| units <= dearest), "{writes:?}");
-    assert!(mark(&crowd[0], 10_000).await <= dearest);
+    let highest = 3.0 + 2.0 + 1.0;
+    assert!(writes.contains(&highest), "{writes:?}");
+    assert!(writes.iter().all(|&units| units <= highest), "{writes:?}");
+    assert!(mark(&crowd[0], 10_000).await <= highest);
     let all = crowd[0].gets_conversation().await.json();
     assert_eq!(all["unread_count"], 0);
 }
@@ -1425,7 +1425,7 @@ async fn an_inbox_of_thousands_of_stale_entries_has_a_bounded_cost_and_is_cleane
     assert_eq!(clean.cost(), cost(5, 5, 1.0 + 1.0 + 2.0 + 1.0 + 2.0));
 }
 
-/// The dearest lists of all messages: every text has 32 KiB, and the reader has left the conversation of many of
+/// The most expensive lists of all messages: every text has 32 KiB, and the reader has left the conversation of many of
 /// them, but the cleanup is unfinished.
 #[tokio::test]
 async fn listing_all_messages_reads_only_those_that_the_page_shows() {
