@@ -12,6 +12,11 @@ pub(crate) async fn scope<F: Future>(origin: Arc<str>, work: F) -> F::Output {
     CURRENT.scope(origin, work).await
 }
 
+/// Runs `work` outside of a request, for a client that reaches the API at this origin.
+pub(crate) fn sync_scope<T>(origin: Arc<str>, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(origin, work)
+}
+
 /// The origin of the request that is handled; empty outside of one.
 #[must_use]
 pub(crate) fn current() -> Arc<str> {

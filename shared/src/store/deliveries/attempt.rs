@@ -119,9 +119,9 @@ impl Store {
             (delivery, posted)
         });
         let posted = join_all(posts).await;
-        let responses = posted.iter().filter_map(|(_, posted)| posted.as_ref().ok());
-        let is_dead = responses.clone().next().is_none() && !posted.is_empty();
-        let goes_on = !is_dead && !responses.clone().any(Posted::is_busy);
+        let mut responses = posted.iter().filter_map(|(_, posted)| posted.as_ref().ok());
+        let is_dead = !posted.is_empty() && responses.clone().next().is_none();
+        let goes_on = !is_dead && !responses.any(Posted::is_busy);
         self.settle_all(webhook, posted).await?;
         self.delete_deliveries(unwanted).await?;
         Ok(goes_on)
@@ -134,8 +134,8 @@ impl Store {
         delivery: &DeliveryItem,
         payload: &Payload,
     ) -> Result<Posted, PostError> {
-        let body = async { serde_json::to_vec(payload) };
-        let body = origin::scope(webhook.api_origin.clone(), body).await;
+        let origin = webhook.api_origin.clone();
+        let body = origin::sync_scope(origin, || serde_json::to_vec(payload));
         let body = body.map_err(Cause::from)?;
         let id = delivery.id.as_str();
         let timestamp = Seconds::from(self.clock.now());
