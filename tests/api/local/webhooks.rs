@@ -253,6 +253,13 @@ async fn an_attempt_that_was_interrupted_is_repeated_and_one_of_two_instances_ma
     assert_eq!(deliveries(&world), ["delivered"]);
 }
 
+/// Five more than are attempted at once.
+async fn sends_25(world: &World) {
+    for _ in 0..25 {
+        world.kevin.sends("hello").await;
+    }
+}
+
 #[tokio::test]
 async fn a_receiver_that_cannot_be_reached_does_not_delay_others() {
     let world = world().await;
@@ -260,9 +267,7 @@ async fn a_receiver_that_cannot_be_reached_does_not_delay_others() {
     world.kate.posts("/v1/webhooks", dead).await.is(201);
     let receiver = Receiver::start().await;
     hooks(&world.kate, &receiver).await;
-    for _ in 0..25 {
-        world.kevin.sends("hello").await;
-    }
+    sends_25(&world).await;
     world.delivers().await;
     assert_eq!(receiver.takes().len(), 25);
     let attempts = |item: &Value| item["attempts"]["N"] == "1" && item["due_at"].is_object();
@@ -276,9 +281,7 @@ async fn one_missing_response_does_not_delay_other_deliveries() {
     let world = world().await;
     let receiver = Receiver::start().await;
     hooks(&world.kate, &receiver).await;
-    for _ in 0..25 {
-        world.kevin.sends("hello").await;
-    }
+    sends_25(&world).await;
     drop(receiver.holds_next());
     world.delivers().await;
     assert_eq!(receiver.takes().len(), 25);
@@ -292,9 +295,7 @@ async fn a_busy_receiver_gets_no_more_deliveries_for_now() {
     let world = world().await;
     let receiver = Receiver::start().await;
     hooks(&world.kate, &receiver).await;
-    for _ in 0..25 {
-        world.kevin.sends("hello").await;
-    }
+    sends_25(&world).await;
     receiver.responds(503, &[]);
     world.delivers().await;
     assert_eq!(receiver.takes().len(), 20);

@@ -156,6 +156,12 @@ async fn an_attachment_that_is_missing_is_restored_with_its_file_or_taken_off_wi
     }
 }
 
+/// Causes an inconsistency of this kind.
+fn cause(kind: &str, fixture: &Fixture) {
+    let mut modify = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
+    modify.next().unwrap().1(fixture);
+}
+
 /// A command on the tables that the environment names, which here are those of the data file.
 fn command_on_tables(world: &World, arguments: &[&str]) -> Command {
     let template = Template::embedded().unwrap();
@@ -177,8 +183,7 @@ fn command_on_tables(world: &World, arguments: &[&str]) -> Command {
 async fn without_listeners_webhooks_are_not_looked_at() {
     let fixture = Fixture::new().await;
     let kind = "webhooks that are not listed";
-    let mut modify = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
-    modify.next().unwrap().1(&fixture);
+    cause(kind, &fixture);
     let mut doctor = command_on_tables(&fixture.world, &["doctor"]);
     let found = doctor.output().unwrap();
     assert_eq!(found.status.code(), Some(1), "{found:?}");
@@ -190,8 +195,7 @@ async fn without_listeners_webhooks_are_not_looked_at() {
 async fn without_a_bucket_nothing_is_taken_off_a_message() {
     let fixture = Fixture::new().await;
     let kind = "messages with missing attachments";
-    let mut modify = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
-    modify.next().unwrap().1(&fixture);
+    cause(kind, &fixture);
     let repair = ["doctor", "--repair", "--yes"];
     let output = command_on_tables(&fixture.world, &repair).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -207,8 +211,7 @@ async fn without_a_bucket_nothing_is_taken_off_a_message() {
 async fn files_that_may_belong_to_other_tables_are_kept() {
     let fixture = Fixture::new().await;
     let kind = "files without attachment";
-    let mut modify = INCONSISTENCIES.iter().filter(|(name, _)| *name == kind);
-    modify.next().unwrap().1(&fixture);
+    cause(kind, &fixture);
     let url = fixture.world.stack.bucket.url();
     let repair = ["doctor", "--repair", "--yes"];
     let mut command = command_on_tables(&fixture.world, &repair);
