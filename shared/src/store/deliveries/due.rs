@@ -57,7 +57,6 @@ impl Store {
     /// For each webhook, up to 20 at once. When the receiver responds to none of them, or is busy, its others are left for
     /// later. New ones are also left if earlier ones have failed.
     pub async fn deliver(&self, task: Task) -> Result<()> {
-        let started = Instant::now();
         let max_duration = task.max_duration();
         let are_new = matches!(task, Task::New(_));
         let keys = match task {
@@ -75,6 +74,7 @@ impl Store {
         let mut by_webhook: Vec<_> = by_webhook.into_values().collect();
         // So that the same ones do not have to wait each time, if there is not enough time for all.
         fastrand::shuffle(&mut by_webhook);
+        let started = Instant::now();
         let mut webhooks = Vec::new();
         for keys in by_webhook {
             webhooks.push(async move {
